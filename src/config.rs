@@ -1,0 +1,122 @@
+//! The settings of a deployment, read once from environment variables.
+
+use std::fmt;
+
+const MIN_SECRET_LENGTH: usize = 32;
+
+/// The settings, read once from the environment.
+#[derive(Clone)]
+pub struct Config {
+    /// `TABLE_PREFIX`: what the names of this deployment's tables start with.
+    pub table_prefix: String,
+    /// `CURSOR_SECRET`: signs cursors; at least 32 characters, the same in every function.
+    pub cursor_secret: String,
+    /// `CORS_ORIGINS`: the origins whose pages may read answers, separated by commas; `*` for all. Default: none.
+    pub cors_origins: Vec<String>,
+    /// `LOG_LEVEL`: `INFO` for a line on each request, `ERROR` for the failed ones alone. Default: `INFO`.
+    pub log_level: LogLevel,
+    /// `AWS_REGION`: set by Lambda.
+    pub region: String,
+    /// `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`: another DynamoDB than AWS's. Default: none.
+    pub endpoint_url: Option<String>,
+}
+
+impl Config {
+    /// Reads the settings from environment variables, through `variable`.
+    ///
+    /// # Errors
+    /// Names the first variable that is missing or malformed.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let given = |name| variable(name).filter(|value| !value.is_empty());
+        let required = |name| given(name).ok_or(ConfigError { name, problem: "is not set" });
+        let checked = |name, problem, is_valid: fn(&str) -> bool| {
+            let value = required(name)?;
+            if is_valid(&value) { Ok(value) } else { Err(ConfigError { name, problem }) }
+        };
+        let endpoint = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"].into_iter().find(|name| given(name).is_some());
+        let origins = given("CORS_ORIGINS").map(|_| checked("CORS_ORIGINS", ORIGINS, are_origins)).transpose()?;
+        Ok(Self {
+            table_prefix: checked("TABLE_PREFIX", "must be letters, digits, '-', '_' and '.' alone", is_table_prefix)?,
+            cursor_secret: checked("CURSOR_SECRET", "must have at least 32 characters", |secret| {
+                secret.len() >= MIN_SECRET_LENGTH
+            })?,
+            cors_origins: origins.iter().flat_map(|text| split_origins(text)).map(str::to_owned).collect(),
+            log_level: match given("LOG_LEVEL").as_deref() {
+                None | Some("INFO") => LogLevel::Info,
+                Some("ERROR") => LogLevel::Error,
+                Some(_) => return Err(ConfigError { name: "LOG_LEVEL", problem: "must be INFO or ERROR" }),
+            },
+            region: required("AWS_REGION")?,
+            endpoint_url: endpoint
+                .map(|name| checked(name, "must be an http or https URL", is_http_url))
+                .transpose()?,
+        })
+    }
+
+    /// Reads the settings from the process's environment.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(|name| std::env::var(name).ok())
+    }
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub enum LogLevel {
+    /// Every request.
+    Info,
+    /// Requests that failed on our side.
+    Error,
+}
+
+impl LogLevel {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "INFO",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+const ORIGINS: &str = "must be * or origins as in https://app.example.com, separated by commas";
+
+fn split_origins(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim)
+}
+
+/// Whether each is `*` or an origin as browsers write it: scheme, host and maybe a port (RFC 6454 §6.1).
+fn are_origins(text: &str) -> bool {
+    let has_host_alone = |origin: &str| {
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ']))
+    };
+    split_origins(text).all(|origin| origin == "*" || has_host_alone(origin))
+}
+
+fn is_http_url(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
+}
+
+fn is_table_prefix(text: &str) -> bool {
+    text.len() <= 200 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+/// An environment variable that stops the start.
+#[derive(Debug, PartialEq)]
+pub struct ConfigError {
+    /// Its name.
+    pub name: &'static str,
+    /// What is wrong with it.
+    pub problem: &'static str,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "the environment variable {} {}", self.name, self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}

@@ -1,0 +1,41 @@
+//! A CRUD backend on AWS Lambda and DynamoDB.
+//!
+//! # The rooms
+//!
+//! | room | what is in it |
+//! | --- | --- |
+//! | [`resources`] | what is stored: a struct each, with its constraints |
+//! | [`record`] | the words all rooms share: `Resource`, `Record`, `Edit`, `ListQuery` |
+//! | [`error`] | what can go wrong, by what the caller can do about it |
+//! | [`http`] | reads requests, writes answers and problems |
+//! | [`handlers`] | the five verbs, generic over the resource |
+//! | [`store`] | typed tables over DynamoDB |
+//! | [`config`] | the settings, from the environment |
+//! | [`app`] | what a cold start builds |
+//! | [`routes`] | the list of operations |
+//! | [`openapi`] | the contract, derived from the list |
+//! | [`runtime`] | events in, answers out |
+//! | `local` | the local server: gateway and embedded DynamoDB |
+//!
+//! # The walk of a request
+//!
+//! API Gateway sends `PATCH /v1/items/{id}` as an event to the function `items_update`. [`runtime`] reads
+//! it into a request and calls [`handlers::update`], which asks [`http`] for the id, the precondition and
+//! the edit, and hands them to [`store::Table::update`]: one conditional write. The record comes back
+//! through [`http`] as the answer; an [`error::Error`] comes back through [`runtime`] as a problem.
+#![forbid(unsafe_code)]
+
+pub mod app;
+pub mod config;
+pub mod error;
+pub mod handlers;
+pub mod http;
+#[cfg(feature = "local")]
+pub mod local;
+#[cfg(feature = "local")]
+pub mod openapi;
+pub mod record;
+pub mod resources;
+pub mod routes;
+pub mod runtime;
+pub mod store;

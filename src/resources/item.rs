@@ -1,0 +1,100 @@
+//! An item: something with a price, maybe owned by a user.
+
+use std::{borrow::Cow, collections::HashSet};
+
+use iso_currency::{Currency, IntoEnumIterator};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use validator::{Validate, ValidationError};
+
+use crate::record::{Filter, Reference, Resource, optional_id};
+
+/// The largest integer every JSON reader keeps exact (RFC 8259 §6).
+const MAX_PRICE: i64 = 9_007_199_254_740_991;
+const MAX_TAG_LENGTH: usize = 40;
+/// How many partitions one status is spread over: three values share all the items.
+const STATUS_SHARDS: u8 = 4;
+
+/// Something with a price.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+pub struct Item {
+    /// The name people see.
+    #[validate(length(min = 1, max = 120))]
+    pub name: String,
+    /// More about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[validate(length(max = 2000))]
+    pub description: Option<String>,
+    /// The price in the currency's minor unit: cents, never a float.
+    #[validate(range(min = 0, max = MAX_PRICE))]
+    pub price_cents: i64,
+    /// The ISO 4217 code of the price's currency.
+    #[schemars(schema_with = "currency_schema")]
+    pub currency: Currency,
+    /// Where the item is in its life.
+    #[serde(default)]
+    pub status: ItemStatus,
+    /// Labels, each at most once.
+    #[serde(default)]
+    #[validate(length(max = 20), custom(function = "check_tags"))]
+    #[schemars(inner(length(min = 1, max = MAX_TAG_LENGTH)), extend("uniqueItems" = true))]
+    pub tags: Vec<String>,
+    /// The user it belongs to, who must exist.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_id")]
+    pub owner_id: Option<Uuid>,
+}
+
+/// Where an item is in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ItemStatus {
+    /// Not yet shown.
+    #[default]
+    Draft,
+    /// On offer.
+    Active,
+    /// Kept for the record.
+    Archived,
+}
+
+impl Resource for Item {
+    const NAME: &'static str = "item";
+    const COLLECTION: &'static str = "items";
+    const REFERENCES: &'static [Reference] = &[Reference { field: "ownerId", collection: "users" }];
+    const FILTERS: &'static [Filter] = &[
+        Filter { field: "ownerId", ignore_case: true, shards: 1 },
+        Filter { field: "status", ignore_case: false, shards: STATUS_SHARDS },
+    ];
+
+    fn example() -> Self {
+        Self {
+            name: "Espresso cup".into(),
+            description: Some("Stoneware, 80 ml, dishwasher safe.".into()),
+            price_cents: 1250,
+            currency: Currency::EUR,
+            status: ItemStatus::Active,
+            tags: vec!["kitchen".into(), "coffee".into()],
+            owner_id: Some(Uuid::from_u128(0x019a_7d3e_0c00_7000_8000_0000_0000_0001)),
+        }
+    }
+}
+
+fn check_tags(tags: &[String]) -> Result<(), ValidationError> {
+    if !tags.iter().all(|tag| (1..=MAX_TAG_LENGTH).contains(&tag.chars().count())) {
+        let message = format!("each must have 1 to {MAX_TAG_LENGTH} characters");
+        return Err(ValidationError::new("tag_length").with_message(message.into()));
+    }
+    let mut seen = HashSet::new();
+    if !tags.iter().all(|tag| seen.insert(tag)) {
+        return Err(ValidationError::new("unique").with_message(Cow::from("must not hold the same tag twice")));
+    }
+    Ok(())
+}
+
+fn currency_schema(_: &mut SchemaGenerator) -> Schema {
+    let codes: Vec<_> = Currency::iter().map(|currency| currency.code()).collect();
+    json_schema!({ "type": "string", "enum": codes })
+}

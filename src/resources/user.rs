@@ -1,0 +1,60 @@
+//! A user: a person with an e-mail address of their own.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+use crate::record::{Filter, Resource, Unique};
+
+/// E.164: a plus, a country code that does not start with 0, at most 15 digits in all.
+static E164: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\+[1-9][0-9]{1,14}$").expect("the pattern is valid"));
+
+/// A person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+pub struct User {
+    /// The name people see.
+    #[validate(length(min = 1, max = 120))]
+    pub name: String,
+    /// The e-mail address, unique whatever its case, kept as written.
+    #[validate(email, length(max = 254))]
+    pub email: String,
+    /// What the user may do.
+    #[serde(default)]
+    pub role: UserRole,
+    /// The phone number in E.164 form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[validate(regex(path = *E164))]
+    pub phone: Option<String>,
+}
+
+/// What a user may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UserRole {
+    /// An ordinary user.
+    #[default]
+    Member,
+    /// One who runs the place.
+    Admin,
+}
+
+impl Resource for User {
+    const NAME: &'static str = "user";
+    const COLLECTION: &'static str = "users";
+    const UNIQUE: &'static [Unique] = &[Unique { field: "email", ignore_case: true }];
+    const FILTERS: &'static [Filter] = &[Filter { field: "email", ignore_case: true, shards: 1 }];
+
+    fn example() -> Self {
+        Self {
+            name: "Ada Lovelace".into(),
+            email: "Ada@example.com".into(),
+            role: UserRole::Admin,
+            phone: Some("+442071838750".into()),
+        }
+    }
+}

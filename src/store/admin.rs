@@ -1,0 +1,88 @@
+//! Creates tables where no stack does: for the local server.
+
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::create_table::CreateTableError,
+    types::{
+        AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+        ScalarAttributeType, StreamSpecification, StreamViewType, TableStatus, TimeToLiveSpecification,
+    },
+};
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{Store, TableDefinition, request::failure};
+use crate::error::Error;
+
+const COMPLETE: &str = "every part is given";
+
+/// Creates the tables that are not there yet and waits until they can be used.
+///
+/// # Errors
+/// [`Error::Unavailable`] when the endpoint does not answer, [`Error::Internal`] when it refuses.
+pub async fn create_missing_tables(store: &Store, tables: &[TableDefinition]) -> Result<(), Error> {
+    for table in tables {
+        match create(store, table).await {
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), CreateTableError::ResourceInUseException(_)) => {}
+            Err(error) => return Err(failure(error)),
+            Ok(()) => {
+                wait_until_active(store, table).await?;
+                expire_rows(store, table).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn create(store: &Store, table: &TableDefinition) -> Result<(), SdkError<CreateTableError>> {
+    let mut attributes = BTreeSet::from([table.partition_key]);
+    for index in &table.indexes {
+        attributes.extend([index.partition_key.as_str(), index.sort_key]);
+    }
+    let mut request = store
+        .client
+        .create_table()
+        .table_name(store.table_name(table.name))
+        .billing_mode(BillingMode::PayPerRequest)
+        .key_schema(key(table.partition_key, KeyType::Hash));
+    for name in attributes {
+        let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
+        request = request.attribute_definitions(definition.build().expect(COMPLETE));
+    }
+    for index in &table.indexes {
+        let definition = GlobalSecondaryIndex::builder()
+            .index_name(&index.name)
+            .key_schema(key(&index.partition_key, KeyType::Hash))
+            .key_schema(key(index.sort_key, KeyType::Range))
+            .projection(Projection::builder().projection_type(ProjectionType::All).build());
+        request = request.global_secondary_indexes(definition.build().expect(COMPLETE));
+    }
+    if table.stream {
+        let stream =
+            StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages);
+        request = request.stream_specification(stream.build().expect(COMPLETE));
+    }
+    request.send().await.map(drop)
+}
+
+fn key(name: &str, kind: KeyType) -> KeySchemaElement {
+    KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect(COMPLETE)
+}
+
+async fn wait_until_active(store: &Store, table: &TableDefinition) -> Result<(), Error> {
+    loop {
+        let request = store.client.describe_table().table_name(store.table_name(table.name));
+        let output = request.send().await.map_err(failure)?;
+        if output.table.and_then(|table| table.table_status) == Some(TableStatus::Active) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn expire_rows(store: &Store, table: &TableDefinition) -> Result<(), Error> {
+    let Some(attribute) = table.ttl_attribute else { return Ok(()) };
+    let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build().expect(COMPLETE);
+    let request = store.client.update_time_to_live().table_name(store.table_name(table.name));
+    request.time_to_live_specification(ttl).send().await.map(drop).map_err(failure)
+}

@@ -1,0 +1,86 @@
+//! Lists: a query on each shard of an index, side by side, merged by id into one order.
+
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use futures_util::future::try_join_all;
+use uuid::Uuid;
+
+use super::{
+    Table,
+    request::{count, failure},
+    row::{ID, LIST_INDEX, LIST_SHARD, LIST_SHARDS, Row, decode, filter_attribute, filter_key, id, list_key, string},
+};
+use crate::{
+    error::Error,
+    record::{ListQuery, Order, Page, Record, Resource},
+};
+
+impl<R: Resource> Table<'_, R> {
+    /// One page, by id. Indexes are eventually consistent: a record just written may not be in it yet.
+    ///
+    /// The work does not grow with the table: each shard is asked once, for one record more than the page
+    /// holds. A page can be shorter than the limit, where records are large, and still have a next one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a cursor that is not of this list; [`Error::Corrupt`] for a record that
+    /// cannot be decoded.
+    pub async fn list(&self, query: &ListQuery) -> Result<Page<R>, Error> {
+        let open = |cursor| self.store.cursor_key.open(R::COLLECTION, query, cursor);
+        let after = query.cursor.as_deref().map(open).transpose()?;
+        let shards = query.filter.as_ref().map_or(LIST_SHARDS, |(filter, _)| filter.shards);
+        let pages = try_join_all((0..shards).map(|shard| self.query_shard(query, shard, after))).await?;
+        let (rows, end) = merge(pages, query);
+        let records = rows.into_iter().map(decode).collect::<Result<Vec<Record<R>>, _>>()?;
+        let next = end.map(|end| self.store.cursor_key.seal(R::COLLECTION, query, end));
+        Ok(Page { records, next })
+    }
+
+    async fn query_shard(&self, query: &ListQuery, shard: u8, after: Option<Uuid>) -> Result<ShardPage, Error> {
+        let (index, attribute, key) = match &query.filter {
+            Some((filter, value)) => (filter.field, filter_attribute(filter), filter_key(filter, value, shard)),
+            None => (LIST_INDEX, LIST_SHARD.to_owned(), list_key(shard)),
+        };
+        let request = self.store.client.query().table_name(self.store.table_name(R::COLLECTION)).index_name(index);
+        let mut request = request
+            .scan_index_forward(query.order == Order::Ascending)
+            .limit(i32::from(query.limit) + 1)
+            .expression_attribute_names("#key", attribute)
+            .expression_attribute_values(":key", string(key))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let mut condition = "#key = :key".to_owned();
+        if let Some(after) = after {
+            let comparison = if query.order == Order::Ascending { ">" } else { "<" };
+            condition.push_str(&format!(" AND #id {comparison} :after"));
+            request =
+                request.expression_attribute_names("#id", ID).expression_attribute_values(":after", string(after));
+        }
+        let output = request.key_condition_expression(condition).send().await.map_err(failure)?;
+        count(output.consumed_capacity());
+        let end = output.last_evaluated_key().map(id).filter(|end| !end.is_empty()).map(str::to_owned);
+        Ok(ShardPage { rows: output.items.unwrap_or_default(), end })
+    }
+}
+
+/// What one shard answered.
+struct ShardPage {
+    rows: Vec<Row>,
+    /// How far the shard was read, where it may hold more.
+    end: Option<String>,
+}
+
+/// The rows of the page, and where it ends if there may be more.
+///
+/// Behind the end of a shard there may be others of its rows: nothing is taken that comes later than the
+/// earliest such end, so that no row is skipped.
+fn merge(pages: Vec<ShardPage>, query: &ListQuery) -> (Vec<Row>, Option<Uuid>) {
+    let is_before = |a: &str, b: &str| if query.order == Order::Ascending { a < b } else { a > b };
+    let ends = pages.iter().filter_map(|page| page.end.as_deref());
+    let horizon = ends.reduce(|first, end| if is_before(end, first) { end } else { first }).map(str::to_owned);
+    let mut rows: Vec<Row> = pages.into_iter().flat_map(|page| page.rows).collect();
+    rows.retain(|row| horizon.as_deref().is_none_or(|horizon| !is_before(horizon, id(row))));
+    rows.sort_by(|a, b| if query.order == Order::Ascending { id(a).cmp(id(b)) } else { id(b).cmp(id(a)) });
+    let is_full = rows.len() > query.limit.into();
+    rows.truncate(query.limit.into());
+    let end = if is_full { rows.last().map(id) } else { horizon.as_deref() };
+    let end = end.and_then(|end| end.parse().ok());
+    (rows, end)
+}

@@ -1,0 +1,61 @@
+//! The store: typed tables over DynamoDB, where every write carries its condition.
+//!
+//! [`Table`] has a method for each thing that can be done to records. Reads and plain writes are one
+//! request each; a write that touches a unique field or a reference is one transaction.
+
+mod admin;
+mod cursor;
+mod expression;
+mod guards;
+mod list;
+mod request;
+mod row;
+mod schema;
+mod table;
+mod transaction;
+mod update;
+
+use std::marker::PhantomData;
+
+use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
+
+pub use admin::create_missing_tables;
+pub use cursor::CursorKey;
+pub use request::metered;
+pub use schema::{BOOKKEEPING, IndexDefinition, TableDefinition, bookkeeping_table, resource_table};
+
+use crate::record::Resource;
+
+/// A deployment's tables.
+#[derive(Clone)]
+pub struct Store {
+    client: Client,
+    /// For writes that may not be sent twice.
+    client_without_retries: Client,
+    table_prefix: String,
+    cursor_key: CursorKey,
+}
+
+impl Store {
+    /// The tables whose names start with `table_prefix`; `cursor_key` signs the cursors of their lists.
+    pub fn new(client: Client, table_prefix: &str, cursor_key: CursorKey) -> Self {
+        let once = client.config().to_builder().retry_config(RetryConfig::disabled());
+        let client_without_retries = Client::from_conf(once.build());
+        Self { client, client_without_retries, table_prefix: table_prefix.to_owned(), cursor_key }
+    }
+
+    /// The table of a resource.
+    pub fn table<R: Resource>(&self) -> Table<'_, R> {
+        Table { store: self, resource: PhantomData }
+    }
+
+    fn table_name(&self, name: &str) -> String {
+        format!("{}{name}", self.table_prefix)
+    }
+}
+
+/// The records of one resource.
+pub struct Table<'a, R> {
+    store: &'a Store,
+    resource: PhantomData<R>,
+}

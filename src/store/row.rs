@@ -1,0 +1,124 @@
+//! Rows: a record as DynamoDB attributes, with the attributes the indexes and retries need.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{
+    error::Error,
+    record::{Filter, Record, Resource, to_object},
+};
+
+/// A DynamoDB item.
+pub type Row = HashMap<String, AttributeValue>;
+
+/// The partition key of every resource table.
+pub const ID: &str = "id";
+/// The version attribute.
+pub const VERSION: &str = "version";
+/// The time of the last write.
+pub const UPDATED_AT: &str = "updatedAt";
+/// Which write made the row what it is: a retry that finds its own id has already been carried out.
+pub const WRITE_ID: &str = "writeId";
+/// The index behind a list without a filter.
+pub const LIST_INDEX: &str = "list";
+/// Its partition key.
+pub const LIST_SHARD: &str = "listShard";
+/// Over how many partitions a table's list is spread: each takes 1,000 writes a second.
+pub const LIST_SHARDS: u8 = 4;
+
+/// The row of a record.
+pub fn encode<R: Resource>(record: &Record<R>, write_id: &str) -> Row {
+    let mut row: Row = serde_dynamo::to_item(record).expect("a record is a struct of JSON values");
+    row.insert(WRITE_ID.into(), string(write_id));
+    row.insert(LIST_SHARD.into(), string(list_key(shard(record.id, LIST_SHARDS))));
+    let object = to_object(&record.resource);
+    for filter in R::FILTERS {
+        if let Some(key) = index_key(filter, record.id, object.get(filter.field)) {
+            row.insert(filter_attribute(filter), key);
+        }
+    }
+    row
+}
+
+/// The record in a row; attributes it does not know are left alone.
+///
+/// # Errors
+/// [`Error::Corrupt`] naming the record.
+pub fn decode<R: Resource>(row: Row) -> Result<Record<R>, Error> {
+    let id = id(&row).to_owned();
+    serde_dynamo::from_item(row).map_err(|error| {
+        let message = error.to_string();
+        // What comes before the last "expected" can hold a value of the record, which has no place in a log.
+        let cause = match message.rfind("expected ") {
+            Some(start) => &message[start..],
+            None if message.starts_with("missing field") => &message,
+            None => "a value cannot be read",
+        };
+        Error::Corrupt { collection: R::COLLECTION, id, cause: cause.into() }
+    })
+}
+
+/// The id of a row.
+pub fn id(row: &Row) -> &str {
+    row.get(ID).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
+}
+
+/// The attribute a filter's index is keyed by.
+pub fn filter_attribute(filter: &Filter) -> String {
+    format!("{}Key", filter.field)
+}
+
+/// The partition of a filter's index that holds `value`; one of them when it is sharded.
+pub fn filter_key(filter: &Filter, value: &str, shard: u8) -> String {
+    let value = folded(value, filter.ignore_case);
+    if filter.shards == 1 { value } else { format!("{value}#{shard}") }
+}
+
+/// The partition of the list index.
+pub fn list_key(shard: u8) -> String {
+    shard.to_string()
+}
+
+/// The index attribute of a field's new value, or none where it has none.
+pub fn index_key(filter: &Filter, id: Uuid, value: Option<&Value>) -> Option<AttributeValue> {
+    // An index has no empty keys.
+    let text = value.and_then(text).filter(|text| !text.is_empty())?;
+    Some(string(filter_key(filter, &text, shard(id, filter.shards))))
+}
+
+/// A field's value as the text its index, unique row or reference is keyed by.
+pub fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+/// The text of a field in a resource's JSON object.
+pub fn field_text(object: &Map<String, Value>, field: &str) -> Option<String> {
+    object.get(field).and_then(text)
+}
+
+/// A value without its case, where case does not count.
+pub fn folded(value: &str, ignore_case: bool) -> String {
+    if ignore_case { value.to_lowercase() } else { value.to_owned() }
+}
+
+/// A string attribute.
+pub fn string(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+/// A number attribute.
+pub fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// Which of `count` partitions an id falls into: the last byte of a UUIDv7 is random.
+fn shard(id: Uuid, count: u8) -> u8 {
+    id.as_bytes()[15] % count
+}

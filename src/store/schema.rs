@@ -1,0 +1,70 @@
+//! The tables: one definition, which the local server creates and the contract hands to the stack.
+
+use serde::Serialize;
+
+use super::row::{ID, LIST_INDEX, LIST_SHARD, filter_attribute};
+use crate::record::Resource;
+
+/// The bookkeeping table: unique values, idempotency keys and the migration ledger.
+pub const BOOKKEEPING: &str = "bookkeeping";
+/// Its partition key.
+pub const BOOKKEEPING_KEY: &str = "pk";
+/// The attribute its TTL reads, in epoch seconds.
+pub const EXPIRES_AT: &str = "expiresAt";
+
+/// A DynamoDB table. Keys are strings, indexes project all attributes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TableDefinition {
+    /// The name without the deployment's prefix.
+    pub name: &'static str,
+    /// The partition key; there is no sort key.
+    pub partition_key: &'static str,
+    /// The global secondary indexes.
+    pub indexes: Vec<IndexDefinition>,
+    /// The attribute that holds a row's expiry, where rows expire.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl_attribute: Option<&'static str>,
+    /// Whether the table has a stream, with old and new images.
+    pub stream: bool,
+}
+
+/// A global secondary index.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IndexDefinition {
+    /// Its name.
+    pub name: String,
+    /// Its partition key.
+    pub partition_key: String,
+    /// Its sort key.
+    pub sort_key: &'static str,
+}
+
+/// The table of a resource: its records, the list index, and an index for each filter.
+pub fn resource_table<R: Resource>() -> TableDefinition {
+    let list = IndexDefinition { name: LIST_INDEX.into(), partition_key: LIST_SHARD.into(), sort_key: ID };
+    let filters = R::FILTERS.iter().map(|filter| IndexDefinition {
+        name: filter.field.into(),
+        partition_key: filter_attribute(filter),
+        sort_key: ID,
+    });
+    TableDefinition {
+        name: R::COLLECTION,
+        partition_key: ID,
+        indexes: std::iter::once(list).chain(filters).collect(),
+        ttl_attribute: None,
+        stream: true,
+    }
+}
+
+/// The table beside the resources, whose rows no list, stream or export shows.
+pub fn bookkeeping_table() -> TableDefinition {
+    TableDefinition {
+        name: BOOKKEEPING,
+        partition_key: BOOKKEEPING_KEY,
+        indexes: Vec::new(),
+        ttl_attribute: Some(EXPIRES_AT),
+        stream: false,
+    }
+}

@@ -1,0 +1,143 @@
+//! What can be done to the records of a table.
+
+use aws_sdk_dynamodb::{
+    operation::put_item::PutItemError,
+    types::{Delete, Put, ReturnConsumedCapacity},
+};
+use serde_json::Map;
+use uuid::Uuid;
+
+use super::{
+    Table,
+    expression::{Expression, still},
+    guards::{Guard, Step, commit, field_steps, remember, replay},
+    request::{count, failure, is_conflict, while_refused},
+    row::{ID, Row, decode, encode, string},
+    transaction,
+};
+use crate::{
+    error::Error,
+    record::{IdempotencyKey, Precondition, Record, Resource, to_object},
+};
+
+/// How often a write that asks for no version is tried when others get in between.
+pub const RACE_ATTEMPTS: usize = 10;
+
+impl<R: Resource> Table<'_, R> {
+    /// The record with this id, as the last write left it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn get(&self, id: Uuid) -> Result<Record<R>, Error> {
+        decode(self.read(id).await?.ok_or(Error::NotFound)?)
+    }
+
+    /// Adds a record, or answers as the first time when `key` has been used for the same request before.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] naming the fields that are taken or refer to nothing;
+    /// [`Error::IdempotencyKeyReused`] when the key came with another request.
+    pub async fn insert(&self, record: Record<R>, key: Option<&IdempotencyKey>) -> Result<Record<R>, Error> {
+        let row = encode(&record, &new_write_id());
+        let mut steps = field_steps::<R>(self.store, record.id, &Map::new(), &to_object(&record.resource));
+        steps.extend(key.map(|key| remember(self.store, key, &record)));
+        if steps.is_empty() {
+            self.put_new(row).await?;
+            return Ok(record);
+        }
+        let put = Put::builder()
+            .table_name(self.name())
+            .set_item(Some(row))
+            .condition_expression("attribute_not_exists(#id)")
+            .expression_attribute_names("#id", ID);
+        steps.push(Step { action: transaction::put(put), guards: Guard::Record });
+        let Err(mut refusal) = commit(self.store, steps).await? else { return Ok(record) };
+        match (key, refusal.idempotency_key()) {
+            (Some(key), Some(row)) => replay(&row, key, record.resource),
+            // The id is new: what holds it already is an earlier attempt of this very write.
+            _ if refusal.record().is_some() => Ok(record),
+            _ => Err(refusal.conflict()),
+        }
+    }
+
+    /// Deletes a record, if the precondition holds, and frees its unique values.
+    ///
+    /// It is a transaction even of one step, whose token makes a retry after a lost answer safe.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::StaleVersion`].
+    pub async fn delete(&self, id: Uuid, precondition: &Precondition) -> Result<(), Error> {
+        for _ in 0..RACE_ATTEMPTS {
+            let (expected, freed) = if R::UNIQUE.is_empty() {
+                (precondition.clone(), Map::new())
+            } else {
+                let current = self.get(id).await?;
+                if !precondition.holds(current.version) {
+                    return Err(Error::StaleVersion);
+                }
+                (still(&current), to_object(&current.resource))
+            };
+            // Only a unique value concerns a delete: a reference to another record needs no check.
+            let mut steps = field_steps::<R>(self.store, id, &freed, &Map::new());
+            steps.push(Step { action: self.delete_step(id, &expected), guards: Guard::Record });
+            let Err(mut refusal) = commit(self.store, steps).await? else { return Ok(()) };
+            match refusal.record() {
+                Some(None) => return Err(Error::NotFound),
+                Some(Some(_)) if R::UNIQUE.is_empty() => return Err(Error::StaleVersion),
+                // It has moved on since it was read: once more, on what it is now.
+                Some(Some(_)) => {}
+                None => return Err(refusal.conflict()),
+            }
+        }
+        Err(Error::Unavailable("other writes to the record kept getting in between".into()))
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.store.table_name(R::COLLECTION)
+    }
+
+    pub(super) async fn read(&self, id: Uuid) -> Result<Option<Row>, Error> {
+        let request = self.store.client.get_item().table_name(self.name()).key(ID, string(id)).consistent_read(true);
+        let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(failure)?;
+        count(output.consumed_capacity());
+        Ok(output.item)
+    }
+
+    async fn put_new(&self, row: Row) -> Result<(), Error> {
+        let send = || {
+            let request = self.store.client.put_item().table_name(self.name()).set_item(Some(row.clone()));
+            request
+                .condition_expression("attribute_not_exists(#id)")
+                .expression_attribute_names("#id", ID)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+        };
+        match while_refused(send, is_conflict).await {
+            Ok(output) => {
+                count(output.consumed_capacity());
+                Ok(())
+            }
+            Err(error) => match error.as_service_error() {
+                // The id is new: what holds it already is an earlier attempt, whose answer was lost.
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(failure(error)),
+            },
+        }
+    }
+
+    fn delete_step(&self, id: Uuid, precondition: &Precondition) -> aws_sdk_dynamodb::types::TransactWriteItem {
+        let expression = Expression::default().require(precondition);
+        let delete = Delete::builder()
+            .table_name(self.name())
+            .key(ID, string(id))
+            .condition_expression(expression.condition())
+            .set_expression_attribute_names(Some(expression.names))
+            .set_expression_attribute_values((!expression.values.is_empty()).then_some(expression.values));
+        transaction::delete(delete)
+    }
+}
+
+/// An id no other write has.
+pub fn new_write_id() -> String {
+    Uuid::now_v7().to_string()
+}

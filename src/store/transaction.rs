@@ -1,0 +1,87 @@
+//! Writes that hold together: all of the steps take effect, or none.
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::SdkError,
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{CancellationReason, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+};
+
+use super::{
+    request::{count, failure, is_throttle, is_too_large, while_refused},
+    row::Row,
+};
+use crate::error::Error;
+
+/// The steps whose conditions did not hold, each by its place, with the row it met.
+pub type Rejections = Vec<(usize, Option<Row>)>;
+
+/// Carries out the steps as one.
+///
+/// The SDK sends the same client request token with each of its retries: one that was carried out but
+/// whose answer was lost is not carried out twice.
+///
+/// # Errors
+/// [`Error::Unavailable`] when other transactions stay in the way, [`Error::TooLarge`], [`Error::Internal`].
+pub async fn transact(client: &Client, steps: Vec<TransactWriteItem>) -> Result<Result<(), Rejections>, Error> {
+    let send = || {
+        let request = client.transact_write_items().set_transact_items(Some(steps.clone()));
+        request.return_consumed_capacity(ReturnConsumedCapacity::Total).send()
+    };
+    let error = match while_refused(send, in_conflict).await {
+        Ok(output) => {
+            count(output.consumed_capacity());
+            return Ok(Ok(()));
+        }
+        Err(error) => error,
+    };
+    let reasons = reasons(&error);
+    if in_conflict(&error) {
+        return Err(Error::Unavailable("other transactions stayed in the way, or a throttle".into()));
+    }
+    if reasons.iter().filter_map(CancellationReason::message).any(is_too_large) {
+        return Err(Error::TooLarge);
+    }
+    let refused = reasons.iter().enumerate().filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"));
+    let rejections: Rejections = refused.map(|(place, reason)| (place, reason.item().cloned())).collect();
+    if rejections.is_empty() { Err(failure(error)) } else { Ok(Err(rejections)) }
+}
+
+/// Whether the transaction met others on its rows, or a throttle, and should be sent again.
+///
+/// A condition that failed beside that proves nothing: another transaction may be half visible.
+fn in_conflict(error: &SdkError<TransactWriteItemsError>) -> bool {
+    reasons(error).iter().filter_map(CancellationReason::code).any(is_throttle)
+}
+
+fn reasons(error: &SdkError<TransactWriteItemsError>) -> &[CancellationReason] {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled.cancellation_reasons(),
+        _ => &[],
+    }
+}
+
+/// A step that puts a row.
+pub fn put(builder: aws_sdk_dynamodb::types::builders::PutBuilder) -> TransactWriteItem {
+    let put = builder.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    TransactWriteItem::builder().put(put.build().expect(COMPLETE)).build()
+}
+
+/// A step that updates a row.
+pub fn update(builder: aws_sdk_dynamodb::types::builders::UpdateBuilder) -> TransactWriteItem {
+    let update = builder.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    TransactWriteItem::builder().update(update.build().expect(COMPLETE)).build()
+}
+
+/// A step that deletes a row.
+pub fn delete(builder: aws_sdk_dynamodb::types::builders::DeleteBuilder) -> TransactWriteItem {
+    let delete = builder.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    TransactWriteItem::builder().delete(delete.build().expect(COMPLETE)).build()
+}
+
+/// A step that only requires.
+pub fn check(builder: aws_sdk_dynamodb::types::builders::ConditionCheckBuilder) -> TransactWriteItem {
+    TransactWriteItem::builder().condition_check(builder.build().expect(COMPLETE)).build()
+}
+
+const COMPLETE: &str = "the step names its table, key and expression";

@@ -1,0 +1,163 @@
+//! Updates: one request where nothing but the record changes, one transaction on top where more does.
+
+use aws_sdk_dynamodb::{
+    operation::update_item::UpdateItemError,
+    types::{ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, Update},
+};
+use uuid::Uuid;
+
+use super::{
+    Table,
+    expression::{Expression, still},
+    guards::{Guard, Step, commit, field_steps},
+    request::{count, failure, is_refused_for_now, while_refused},
+    row::{ID, Row, VERSION, WRITE_ID, decode, string},
+    table::{RACE_ATTEMPTS, new_write_id},
+    transaction,
+};
+use crate::{
+    error::{Cause, Error, Violation},
+    record::{Edit, Precondition, Record, Resource, format_time, now, to_object},
+};
+
+impl<R: Resource> Table<'_, R> {
+    /// Replaces or patches a record, if the precondition holds.
+    ///
+    /// The first attempt supposes that no unique field and no reference changes its value, and is one
+    /// `UpdateItem`. Where that condition fails, DynamoDB hands back the record it met: the second is one
+    /// transaction on top of exactly that record.
+    ///
+    /// An `UpdateItem` whose answer is lost is not sent again, since it would undo what others wrote in
+    /// between: the record tells whether it was carried out.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::StaleVersion`], [`Error::Conflict`].
+    pub async fn update(&self, id: Uuid, precondition: &Precondition, edit: &Edit<R>) -> Result<Record<R>, Error> {
+        let write_id = new_write_id();
+        let mut met = if edit.is_nested() {
+            self.read(id).await?
+        } else {
+            match self.update_unguarded(id, precondition, edit, &write_id).await {
+                Ok(Ok(record)) => return Ok(record),
+                Ok(Err(met)) => met,
+                Err(Error::Unavailable(cause)) => Some(self.read_after(cause, id, precondition, &write_id).await?),
+                Err(error) => return Err(error),
+            }
+        };
+        for _ in 0..RACE_ATTEMPTS {
+            let row = met.ok_or(Error::NotFound)?;
+            let is_done = is_left_by(&row, &write_id);
+            let current: Record<R> = decode(row)?;
+            if is_done {
+                return Ok(current);
+            }
+            if !precondition.holds(current.version) {
+                return Err(Error::StaleVersion);
+            }
+            match self.update_on(&current, edit, &write_id).await? {
+                Ok(record) => return Ok(record),
+                Err(newer) => met = newer,
+            }
+        }
+        Err(Error::Unavailable("other writes to the record kept getting in between".into()))
+    }
+
+    /// The row after a write of unknown outcome, where it settles it: the write has been carried out, or
+    /// the version it requires is still there for another attempt.
+    async fn read_after(
+        &self,
+        cause: Cause,
+        id: Uuid,
+        precondition: &Precondition,
+        write_id: &str,
+    ) -> Result<Row, Error> {
+        let row = self.read(id).await?;
+        let is_settled = |row: &Row| is_left_by(row, write_id) || is_required_version(precondition, row);
+        row.filter(is_settled).ok_or(Error::Unavailable(cause))
+    }
+
+    /// One `UpdateItem` that supposes no guarded field changes; within, the row that refused it.
+    async fn update_unguarded(
+        &self,
+        id: Uuid,
+        precondition: &Precondition,
+        edit: &Edit<R>,
+        write_id: &str,
+    ) -> Result<Result<Record<R>, Option<Row>>, Error> {
+        let fields = edit.fields_of(edit.values());
+        let mut expression = Expression::write::<R>(id, &fields, &format_time(&now()), write_id).require(precondition);
+        for unique in R::UNIQUE {
+            if let Some(value) = fields.get(unique.field) {
+                expression.require_unchanged(unique.field, value);
+            }
+        }
+        for reference in R::REFERENCES {
+            if let Some(value) = fields.get(reference.field).filter(|value| !value.is_null()) {
+                expression.require_unchanged(reference.field, value);
+            }
+        }
+        let send = || {
+            let request = self.store.client_without_retries.update_item().table_name(self.name()).key(ID, string(id));
+            request
+                .update_expression(expression.update())
+                .condition_expression(expression.condition())
+                .set_expression_attribute_names(Some(expression.names.clone()))
+                .set_expression_attribute_values(Some(expression.values.clone()))
+                .return_values(ReturnValue::AllNew)
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+        };
+        match while_refused(send, is_refused_for_now).await {
+            Ok(output) => {
+                count(output.consumed_capacity());
+                decode(output.attributes.unwrap_or_default()).map(Ok)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(met)) => Ok(Err(met.item().cloned())),
+                _ => Err(failure(error)),
+            },
+        }
+    }
+
+    /// One transaction on top of `current`; within, the newer row that refused it.
+    async fn update_on(
+        &self,
+        current: &Record<R>,
+        edit: &Edit<R>,
+        write_id: &str,
+    ) -> Result<Result<Record<R>, Option<Row>>, Error> {
+        let invalid = || Error::Invalid(vec![Violation::pointer("", "would not leave a valid record")]);
+        let resource = edit.apply(&current.resource).ok_or_else(invalid)?;
+        let next = Record { version: current.version + 1, updated_at: now(), resource, ..current.clone() };
+        let fields = edit.fields_of(&next.resource);
+        let expression =
+            Expression::write::<R>(next.id, &fields, &format_time(&next.updated_at), write_id).require(&still(current));
+        let update = Update::builder()
+            .table_name(self.name())
+            .key(ID, string(next.id))
+            .update_expression(expression.update())
+            .condition_expression(expression.condition())
+            .set_expression_attribute_names(Some(expression.names))
+            .set_expression_attribute_values(Some(expression.values));
+        let (old, new) = (to_object(&current.resource), to_object(&next.resource));
+        let mut steps = field_steps::<R>(self.store, next.id, &old, &new);
+        steps.push(Step { action: transaction::update(update), guards: Guard::Record });
+        let Err(mut refusal) = commit(self.store, steps).await? else { return Ok(Ok(next)) };
+        match refusal.record() {
+            Some(newer) => Ok(Err(newer)),
+            None => Err(refusal.conflict()),
+        }
+    }
+}
+
+/// Whether the row is as this write left it.
+fn is_left_by(row: &Row, write_id: &str) -> bool {
+    row.get(WRITE_ID) == Some(&string(write_id))
+}
+
+/// Whether the precondition names the row's version.
+fn is_required_version(precondition: &Precondition, row: &Row) -> bool {
+    let version = row.get(VERSION).and_then(|version| version.as_n().ok()?.parse().ok());
+    *precondition != Precondition::Exists && version.is_some_and(|version| precondition.holds(version))
+}

@@ -1,0 +1,237 @@
+//! Reads a resource out of JSON, with every fault found at once.
+
+use serde_json::Value;
+use serde_path_to_error::Segment;
+use validator::{ValidationError, ValidationErrors, ValidationErrorsKind};
+
+use crate::{
+    error::{Location, Violation},
+    record::{Resource, to_object},
+};
+
+/// The most faults one answer names.
+const MAX_VIOLATIONS: usize = 50;
+
+/// Reads a resource out of a JSON value.
+///
+/// Types are checked one fault at a time, each mended with the example's value so that the next comes
+/// to light; then the constraints of the fields whose types were right.
+///
+/// # Errors
+/// Every violation, at most [`MAX_VIOLATIONS`].
+pub fn decode<R: Resource>(mut value: Value) -> Result<R, Vec<Violation>> {
+    if !value.is_object() {
+        return Err(vec![Violation::pointer("", "must be a JSON object")]);
+    }
+    let example = Value::Object(to_object(&R::example()));
+    let mut faults = remove_unknown_fields(&mut value, &example);
+    while faults.len() < MAX_VIOLATIONS {
+        match serde_path_to_error::deserialize::<_, R>(&value) {
+            Ok(resource) => {
+                let read = Value::Object(to_object(&resource));
+                kind_faults(&value, &read, "", &mut faults);
+                faults.extend(constraint_faults(&resource, &faults));
+                faults.truncate(MAX_VIOLATIONS);
+                return if faults.is_empty() { Ok(resource) } else { Err(faults) };
+            }
+            Err(error) => {
+                let fault = TypeFault::from(&error);
+                fault.mend(&mut value, &example);
+                let repeated = faults.contains(&fault.violation);
+                faults.push(fault.violation);
+                if repeated {
+                    break;
+                }
+            }
+        }
+    }
+    faults.dedup();
+    Err(faults)
+}
+
+fn remove_unknown_fields(value: &mut Value, example: &Value) -> Vec<Violation> {
+    let members = value.as_object_mut().expect("the caller checked that it is an object");
+    let unknown: Vec<String> = members.keys().filter(|name| example.get(name).is_none()).cloned().collect();
+    for name in &unknown {
+        members.remove(name);
+    }
+    let name_fault = |name: &String| Violation::pointer(format!("/{}", escape(name)), "is not a known field");
+    unknown.iter().take(MAX_VIOLATIONS).map(name_fault).collect()
+}
+
+/// The values serde reads although they are of another kind than the field: an enum out of an object,
+/// a struct out of an array.
+fn kind_faults(sent: &Value, read: &Value, pointer: &str, faults: &mut Vec<Violation>) {
+    match (sent, read) {
+        (Value::Object(sent), Value::Object(read)) => {
+            for (name, sent) in sent {
+                if let Some(read) = read.get(name) {
+                    kind_faults(sent, read, &format!("{pointer}/{}", escape(name)), faults);
+                }
+            }
+        }
+        (Value::Array(sent), Value::Array(read)) => {
+            for (index, (sent, read)) in sent.iter().zip(read).enumerate() {
+                kind_faults(sent, read, &format!("{pointer}/{index}"), faults);
+            }
+        }
+        (Value::Object(_) | Value::Array(_), Value::String(_)) => {
+            faults.push(Violation::pointer(pointer, "must be a string"));
+        }
+        (Value::Array(_), Value::Object(_)) => faults.push(Violation::pointer(pointer, "must be an object")),
+        _ => {}
+    }
+}
+
+fn constraint_faults<R: Resource>(resource: &R, known: &[Violation]) -> Vec<Violation> {
+    let mut found = Vec::new();
+    if let Err(errors) = resource.validate() {
+        flatten(&errors, "", &mut found);
+    }
+    found.sort_by(|a, b| pointer(a).cmp(pointer(b)));
+    let is_at_or_in = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let mended = |fault: &Violation| known.iter().any(|known| is_at_or_in(pointer(known), pointer(fault)));
+    found.retain(|fault| !mended(fault));
+    found
+}
+
+fn pointer(violation: &Violation) -> &str {
+    match &violation.at {
+        Location::Pointer(pointer) => pointer,
+        _ => "",
+    }
+}
+
+/// A value of the wrong type, a missing one or one too many, as serde reports it.
+struct TypeFault {
+    violation: Violation,
+    unknown: bool,
+}
+
+impl From<&serde_path_to_error::Error<serde_json::Error>> for TypeFault {
+    fn from(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
+        let message = error.inner().to_string();
+        let mut pointer = error.path().iter().filter_map(pointer_segment).collect::<String>();
+        let named = |prefix: &str| message.strip_prefix(prefix)?.split('`').next().map(escape);
+        if let Some(field) = named("missing field `") {
+            return Self { violation: Violation::pointer(format!("{pointer}/{field}"), "is required"), unknown: false };
+        }
+        if let Some(field) = named("unknown field `") {
+            let member = format!("/{field}");
+            if !pointer.ends_with(&member) {
+                pointer.push_str(&member);
+            }
+            return Self { violation: Violation::pointer(pointer, "is not a known field"), unknown: true };
+        }
+        Self { violation: Violation::pointer(pointer, in_plain_words(&message)), unknown: false }
+    }
+}
+
+impl TypeFault {
+    /// Puts the example's value where the fault is, or removes a member that should not be there.
+    fn mend(&self, value: &mut Value, example: &Value) {
+        let (parent, last) = pointer(&self.violation).rsplit_once('/').unwrap_or_default();
+        let name = last.replace("~1", "/").replace("~0", "~");
+        let sample = sample_at(example, pointer(&self.violation));
+        match value.pointer_mut(parent) {
+            Some(Value::Object(members)) if self.unknown => drop(members.remove(&name)),
+            Some(Value::Object(members)) => drop(members.insert(name, sample)),
+            Some(Value::Array(elements)) => {
+                if let Some(element) = name.parse().ok().and_then(|index: usize| elements.get_mut(index)) {
+                    *element = sample;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The example's value at a pointer, where the first element of a list stands for all.
+fn sample_at(example: &Value, pointer: &str) -> Value {
+    let step = |value: &Value, name: &str| match value {
+        Value::Array(elements) => elements.first().cloned(),
+        _ => value.get(name.replace("~1", "/").replace("~0", "~")).cloned(),
+    };
+    pointer.split('/').skip(1).try_fold(example.clone(), |value, name| step(&value, name)).unwrap_or_default()
+}
+
+fn pointer_segment(segment: &Segment) -> Option<String> {
+    match segment {
+        Segment::Seq { index } => Some(format!("/{index}")),
+        Segment::Map { key } => Some(format!("/{}", escape(key))),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    }
+}
+
+/// Escapes a member name for a JSON Pointer (RFC 6901 §3).
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// A serde message without Rust's type names and without the value the client sent.
+fn in_plain_words(message: &str) -> String {
+    let Some((_, expected)) = message.rsplit_once("expected ") else {
+        return message.into();
+    };
+    match expected {
+        "i64" | "u64" | "i32" | "u32" | "u16" | "u8" => "must be an integer in range".into(),
+        "a map" => "must be an object".into(),
+        // What serde says of an enum.
+        "string or map" => "must be a string".into(),
+        "a sequence" => "must be an array".into(),
+        _ if expected.starts_with("struct ") => "must be an object".into(),
+        _ if expected.starts_with("one of `") && expected.len() > 200 => "is not one of the allowed values".into(),
+        _ => format!("must be {}", expected.replace('`', "")),
+    }
+}
+
+/// Turns the validator's nested errors into one violation each.
+fn flatten(errors: &ValidationErrors, parent: &str, found: &mut Vec<Violation>) {
+    for (field, kind) in errors.errors() {
+        let pointer = format!("{parent}/{}", camel_case(field));
+        match kind {
+            ValidationErrorsKind::Field(faults) => {
+                found.extend(faults.iter().map(|fault| Violation::pointer(&pointer, describe(fault))));
+            }
+            ValidationErrorsKind::Struct(nested) => flatten(nested, &pointer, found),
+            ValidationErrorsKind::List(elements) => {
+                for (index, nested) in elements {
+                    flatten(nested, &format!("{pointer}/{index}"), found);
+                }
+            }
+        }
+    }
+}
+
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |text, word| {
+        let mut letters = word.chars();
+        let initial = letters.next().map(|letter| letter.to_ascii_uppercase());
+        text + &initial.into_iter().chain(letters).collect::<String>()
+    })
+}
+
+fn describe(fault: &ValidationError) -> String {
+    if let Some(message) = &fault.message {
+        return message.to_string();
+    }
+    let bound = |name: &str| fault.params.get(name).map(Value::to_string);
+    let unit = match (fault.code.as_ref(), fault.params.get("value")) {
+        ("length", Some(Value::Array(_))) => " elements",
+        ("length", _) => " characters",
+        _ => "",
+    };
+    let verb = if unit.is_empty() { "be" } else { "have" };
+    match (fault.code.as_ref(), bound("min"), bound("max")) {
+        ("email", ..) => "must be an e-mail address".into(),
+        ("regex", ..) => "does not have the required form".into(),
+        (_, Some(min), Some(max)) => format!("must {verb} {min} to {max}{unit}"),
+        (_, Some(min), None) => format!("must {verb} at least {min}{unit}"),
+        (_, None, Some(max)) => format!("must {verb} at most {max}{unit}"),
+        (code, ..) => format!("breaks the rule `{code}`"),
+    }
+}

@@ -1,0 +1,98 @@
+//! Errors as clients see them: RFC 9457 problem details.
+
+use http::{StatusCode, header};
+use lambda_http::Body;
+use serde::Serialize;
+
+use super::Answer;
+use crate::error::{Error, Violation};
+
+/// How long a client should wait before it tries again, in seconds.
+const RETRY_AFTER: &str = "1";
+
+/// An `application/problem+json` body.
+///
+/// The type is always `about:blank`: each status has one meaning here (RFC 9457 §4.2.1).
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// `about:blank`.
+    pub r#type: &'static str,
+    /// The status in words.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What went wrong, for people.
+    pub detail: String,
+    /// Every fault in the request, with its place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Violation>,
+    /// The id to quote when asking for help.
+    pub request_id: String,
+}
+
+impl Problem {
+    /// A problem with one sentence of detail.
+    pub fn new(status: StatusCode, detail: impl Into<String>, request_id: &str) -> Self {
+        let title = status.canonical_reason().unwrap_or("Error");
+        let (status, detail, request_id) = (status.as_u16(), detail.into(), request_id.to_owned());
+        Self { r#type: "about:blank", title, status, detail, errors: Vec::new(), request_id }
+    }
+
+    /// The same problem, naming the faults it consists of.
+    pub fn with_errors(mut self, errors: Vec<Violation>) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    /// The answer that carries the problem.
+    pub fn into_answer(self) -> Answer {
+        let mut builder = http::Response::builder()
+            .status(self.status)
+            .header(header::CONTENT_TYPE, "application/problem+json")
+            .header(header::CACHE_CONTROL, "no-store");
+        if matches!(self.status, 429 | 503) {
+            builder = builder.header(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        let body = serde_json::to_string(&self).expect("a problem is JSON");
+        builder.body(Body::Text(body)).expect("the status and headers are valid")
+    }
+}
+
+/// The answer to an error.
+pub fn for_error(error: &Error, request_id: &str) -> Answer {
+    let (status, detail) = describe(error);
+    let errors = match error {
+        Error::Invalid(faults) | Error::Conflict(faults) => faults.clone(),
+        _ => Vec::new(),
+    };
+    Problem::new(status, detail, request_id).with_errors(errors).into_answer()
+}
+
+fn describe(error: &Error) -> (StatusCode, String) {
+    let (status, detail) = match error {
+        Error::Invalid(_) => (StatusCode::BAD_REQUEST, "The request is not valid: see errors."),
+        Error::NotFound => (StatusCode::NOT_FOUND, "There is no record with this id."),
+        Error::Conflict(_) => (StatusCode::CONFLICT, "The request conflicts with other records: see errors."),
+        Error::StaleVersion => (
+            StatusCode::PRECONDITION_FAILED,
+            "The record has changed since the version in If-Match: read it again and repeat the change.",
+        ),
+        Error::TooLarge => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "The record would be larger than the 400 KB DynamoDB stores.")
+        }
+        Error::UnsupportedMediaType { expected } => {
+            return (StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("The body must be of the type {expected}."));
+        }
+        Error::IdempotencyKeyReused => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "This Idempotency-Key was used with another body: use a new key for a new request.",
+        ),
+        Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "The service is busy: try again."),
+        Error::Corrupt { id, .. } => {
+            return (StatusCode::INTERNAL_SERVER_ERROR, format!("The stored record {id} cannot be read."));
+        }
+        Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side."),
+    };
+    (status, detail.to_owned())
+}

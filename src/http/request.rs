@@ -1,0 +1,199 @@
+//! Reads what a request says, with every fault in the promised format.
+
+use std::fmt::Write;
+
+use aws_lambda_events::apigw::ApiGatewayProxyRequest;
+use http::Method;
+use lambda_http::{
+    Body, Request, RequestExt,
+    request::{LambdaRequest, RequestContext},
+};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{body, json};
+use crate::{
+    error::{Error, Violation},
+    record::{Edit, IdempotencyKey, Resource, merge_patch, parse_id, to_object},
+};
+
+/// The largest body read: DynamoDB's limit for one item.
+pub const MAX_BODY_BYTES: usize = 400 * 1024;
+
+const MAX_IDEMPOTENCY_KEY_LENGTH: usize = 255;
+
+/// Reads the REST proxy event (payload version 1.0) API Gateway sends.
+///
+/// `http` refuses control characters in header values: each becomes a space.
+///
+/// # Errors
+/// When `text` is not such an event.
+pub fn event(text: &str) -> Result<Request, Error> {
+    let mut event: ApiGatewayProxyRequest = serde_json::from_str(text)
+        .or_else(|_| {
+            let mut event: Value = serde_json::from_str(text)?;
+            blank_unreadable_characters(&mut event);
+            serde_json::from_value(event)
+        })
+        .map_err(|error| Error::Internal(error.into()))?;
+    // `headers` holds the last value of each alone, and would replace the lists.
+    if !event.multi_value_headers.is_empty() {
+        event.headers.clear();
+    }
+    Ok(LambdaRequest::ApiGatewayV1(event).into())
+}
+
+/// Puts a space in the place of each character `http` refuses. A precondition or an idempotency key does not
+/// survive that, so that the request is refused; without the header it would be carried out unguarded.
+fn blank_unreadable_characters(event: &mut Value) {
+    let blank = |value: &mut Value| {
+        if let Value::String(text) = value {
+            *text = text.replace(char::is_control, " ");
+        }
+    };
+    if let Some(Value::Object(headers)) = event.get_mut("headers") {
+        headers.values_mut().for_each(blank);
+    }
+    if let Some(Value::Object(headers)) = event.get_mut("multiValueHeaders") {
+        headers.values_mut().filter_map(Value::as_array_mut).flatten().for_each(blank);
+    }
+}
+
+/// The id in the path.
+///
+/// # Errors
+/// [`Error::Invalid`] when it is no UUID.
+pub fn id(request: &Request) -> Result<Uuid, Error> {
+    let parameters = request.path_parameters_ref();
+    let text = parameters.and_then(|parameters| parameters.first("id")).unwrap_or_default();
+    let decoded = percent_decode_str(text).decode_utf8_lossy();
+    parse_id(&decoded).ok_or_else(|| Error::Invalid(vec![Violation::parameter("id", "must be a UUID")]))
+}
+
+/// The resource in the body of a `POST` or `PUT`.
+///
+/// # Errors
+/// [`Error::Invalid`] with every violation, [`Error::TooLarge`], [`Error::UnsupportedMediaType`].
+pub fn resource<R: Resource>(request: &Request) -> Result<R, Error> {
+    body::decode(json_body(request, &["application/json"])?).map_err(Error::Invalid)
+}
+
+/// The edit in the body of a `PUT`, the whole resource, or a `PATCH`, a JSON Merge Patch (RFC 7396).
+///
+/// A patch is checked by merging it into a valid resource: what is wrong then is wrong in the patch.
+///
+/// # Errors
+/// As [`resource`]; null for a field that is required is a violation.
+pub fn edit<R: Resource>(request: &Request) -> Result<Edit<R>, Error> {
+    if request.method() == Method::PUT {
+        return resource(request).map(Edit::Replace);
+    }
+    let patch = json_body(request, &["application/merge-patch+json", "application/json"])?;
+    let Value::Object(patch) = patch else {
+        return Err(Error::Invalid(vec![Violation::pointer("", "must be a JSON object")]));
+    };
+    let values = merged_into_example(&patch).map_err(Error::Invalid)?;
+    Ok(Edit::Merge { patch, values })
+}
+
+/// A valid resource with the patch merged in, or what is wrong with the patch.
+pub fn merged_into_example<R: Resource>(patch: &Map<String, Value>) -> Result<R, Vec<Violation>> {
+    let mut merged = Value::Object(to_object(&R::example()));
+    let unknown: Vec<String> = patch.keys().filter(|name| merged.get(name).is_none()).cloned().collect();
+    merge_patch(&mut merged, &Value::Object(patch.clone()));
+    // Null took these out again, and would remove an attribute of ours from the row.
+    for name in unknown {
+        merged.as_object_mut().map(|members| members.entry(name).or_insert(Value::Null));
+    }
+    body::decode(merged)
+}
+
+fn json_body(request: &Request, accepted: &[&'static str]) -> Result<Value, Error> {
+    let media_type = header(request, "content-type").unwrap_or_else(|| accepted[0].to_owned());
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    if !accepted.iter().any(|accepted| essence.eq_ignore_ascii_case(accepted)) {
+        return Err(Error::UnsupportedMediaType { expected: accepted[0] });
+    }
+    let bytes: &[u8] = match request.body() {
+        Body::Text(text) => text.as_bytes(),
+        Body::Binary(bytes) => bytes,
+        _ => &[],
+    };
+    if bytes.len() > MAX_BODY_BYTES {
+        return Err(Error::TooLarge);
+    }
+    if bytes.is_empty() {
+        return Err(Error::Invalid(vec![Violation::pointer("", "is missing")]));
+    }
+    json::parse(bytes).map_err(|fault| Error::Invalid(vec![fault]))
+}
+
+/// The value of a header; several of the same name are one list (RFC 9110 §5.2).
+pub fn header(request: &Request, name: &str) -> Option<String> {
+    let values: Vec<_> =
+        request.headers().get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+/// The idempotency key of a `POST`, with the fingerprint of its body.
+///
+/// The key may be quoted, as the IETF draft writes it, or bare. It is the caller's own: two API keys
+/// can use the same one.
+///
+/// # Errors
+/// [`Error::Invalid`] when it is empty, too long or not printable ASCII.
+pub fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, Error> {
+    let Some(value) = header(request, "idempotency-key") else { return Ok(None) };
+    let quoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let key = quoted.unwrap_or(&value);
+    let printable = key.bytes().all(|byte| byte.is_ascii_graphic());
+    if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY_LENGTH || !printable {
+        let detail = format!("must be 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} printable ASCII characters without spaces");
+        return Err(Error::header("Idempotency-Key", detail));
+    }
+    let fingerprint = digest(json_body(request, &["application/json"])?.to_string().as_bytes());
+    let key = format!("{}/{key}", caller(request).unwrap_or_default());
+    Ok(Some(IdempotencyKey { key, fingerprint }))
+}
+
+fn caller(request: &Request) -> Option<String> {
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV1(context) => context.identity.api_key_id.clone(),
+        _ => None,
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+        text
+    })
+}
+
+/// What the log and every answer need to know of a request.
+#[derive(Clone, Debug, Default)]
+pub struct RequestFacts {
+    /// API Gateway's id of the request.
+    pub request_id: String,
+    /// Method and path template, as in `GET /v1/items/{id}`.
+    pub route: String,
+    /// The page the request comes from, where it says so.
+    pub origin: Option<String>,
+}
+
+impl RequestFacts {
+    /// Reads them.
+    pub fn of(request: &Request) -> Self {
+        let (request_id, resource_path) = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => (context.request_id.clone(), context.resource_path.clone()),
+            _ => (None, None),
+        };
+        Self {
+            request_id: request_id.unwrap_or_default(),
+            route: format!("{} {}", request.method(), resource_path.unwrap_or_default()),
+            origin: header(request, "origin"),
+        }
+    }
+}

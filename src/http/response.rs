@@ -1,0 +1,93 @@
+//! Writes answers.
+
+use http::{StatusCode, header};
+use lambda_http::{Body, Request, RequestExt, request::RequestContext};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+
+use super::Answer;
+use crate::record::{Page, Record, Resource};
+
+/// What a query value may hold unescaped (RFC 3986 §2.3).
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// 201 with `Location`, `ETag` and the record.
+pub fn created<R: Resource>(request: &Request, record: &Record<R>) -> Answer {
+    let location = format!("{}/{}", public_path(request).trim_end_matches('/'), record.id);
+    let mut answer = with_record(StatusCode::CREATED, record);
+    answer.headers_mut().insert(header::LOCATION, location.parse().expect("a path API Gateway routed is ASCII"));
+    answer
+}
+
+/// 200 with `ETag` and the record.
+pub fn ok<R: Resource>(record: &Record<R>) -> Answer {
+    with_record(StatusCode::OK, record)
+}
+
+/// 304 with `ETag`.
+pub fn not_modified<R: Resource>(record: &Record<R>) -> Answer {
+    answer(StatusCode::NOT_MODIFIED).header(header::ETAG, etag(record)).body(Body::Empty).expect(VALID)
+}
+
+/// 204.
+pub fn no_content() -> Answer {
+    answer(StatusCode::NO_CONTENT).body(Body::Empty).expect(VALID)
+}
+
+/// 200 with a page, and a `Link` to the next one (RFC 8288) where there is one.
+///
+/// The link is relative to the request's own URL, so that it holds behind any stage or domain.
+pub fn list<R: Resource>(request: &Request, page: &Page<R>) -> Answer {
+    let body = PageBody { data: &page.records, next_cursor: page.next.as_deref() };
+    let mut builder = answer(StatusCode::OK).header(header::CONTENT_TYPE, "application/json");
+    if let Some(next) = &page.next {
+        builder = builder.header(header::LINK, format!("<?{}>; rel=\"next\"", next_query(request, next)));
+    }
+    builder.body(json(&body)).expect(VALID)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase", bound = "")]
+struct PageBody<'a, R: Resource> {
+    data: &'a [Record<R>],
+    next_cursor: Option<&'a str>,
+}
+
+const VALID: &str = "the status and headers are valid";
+
+fn with_record<R: Resource>(status: StatusCode, record: &Record<R>) -> Answer {
+    answer(status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ETAG, etag(record))
+        .body(json(record))
+        .expect(VALID)
+}
+
+fn answer(status: StatusCode) -> http::response::Builder {
+    http::Response::builder().status(status).header(header::CACHE_CONTROL, "private, no-cache")
+}
+
+fn etag<R>(record: &Record<R>) -> String {
+    format!("\"{}\"", record.version)
+}
+
+fn json(value: &impl Serialize) -> Body {
+    Body::Text(serde_json::to_string(value).expect("records and problems are JSON"))
+}
+
+/// The path as the client sees it, with the stage or base path.
+fn public_path(request: &Request) -> &str {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV1(context)) => context.path.as_deref().unwrap_or_default(),
+        _ => request.raw_http_path(),
+    }
+}
+
+fn next_query(request: &Request, cursor: &str) -> String {
+    let parameters = request.query_string_parameters_ref();
+    let kept = parameters.into_iter().flat_map(|map| map.iter()).filter(|(name, _)| *name != "cursor");
+    kept.chain([("cursor", cursor)])
+        .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, UNRESERVED)))
+        .collect::<Vec<_>>()
+        .join("&")
+}

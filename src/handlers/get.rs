@@ -1,0 +1,18 @@
+//! `GET /v1/{collection}/{id}`
+
+use std::sync::Arc;
+
+use crate::{
+    app::App,
+    error::Error,
+    http::{self, Answer, Request},
+    record::Resource,
+};
+
+/// Reads a record: 200 with `ETag`, or 304 when the client holds this version already.
+pub async fn get<R: Resource>(app: Arc<App>, request: Request) -> Result<Answer, Error> {
+    let (id, held) = Error::join(http::id(&request), http::not_modified_versions(&request))?;
+    let record = app.store.table::<R>().get(id).await?;
+    let is_held = held.is_some_and(|held| held.holds(record.version));
+    Ok(if is_held { http::not_modified(&record) } else { http::ok(&record) })
+}

@@ -1,0 +1,215 @@
+//! The list of what the API serves. Everything else that names a route is derived from it.
+
+use std::{pin::Pin, sync::Arc};
+
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
+
+use crate::{
+    app::App,
+    error::Error,
+    handlers,
+    http::{Answer, Request},
+    record::{Filter, Reference, Resource, Unique, to_object},
+    resources::{Item, User},
+    store::{BOOKKEEPING, TableDefinition, bookkeeping_table, resource_table},
+};
+
+/// Every resource, with its routes.
+pub fn resources() -> Vec<Collection> {
+    vec![Collection::of::<Item>(), Collection::of::<User>()]
+}
+
+/// Every route.
+pub fn routes() -> Vec<Route> {
+    resources().into_iter().flat_map(|collection| collection.routes).collect()
+}
+
+/// Every table.
+pub fn tables() -> Vec<TableDefinition> {
+    resources().into_iter().map(|collection| collection.table).chain([bookkeeping_table()]).collect()
+}
+
+/// A resource, its table and its routes.
+pub struct Collection {
+    /// The plural name.
+    pub name: &'static str,
+    /// The singular name.
+    pub singular: &'static str,
+    /// The resource as a JSON Schema (draft 2020-12), with everything it refers to inlined.
+    pub schema: serde_json::Value,
+    /// A valid resource with every field.
+    pub example: serde_json::Value,
+    /// The list's filters.
+    pub filters: &'static [Filter],
+    /// The fields no two records share.
+    pub unique: &'static [Unique],
+    /// The fields that name other records.
+    pub references: &'static [Reference],
+    /// Its table.
+    pub table: TableDefinition,
+    /// Its routes.
+    pub routes: Vec<Route>,
+}
+
+/// What an operation does to a collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Verb {
+    Create,
+    List,
+    Get,
+    Update,
+    Patch,
+    Delete,
+}
+
+impl Verb {
+    /// Its HTTP method.
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Create => "POST",
+            Self::List | Self::Get => "GET",
+            Self::Update => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// Its part of an operation's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::List => "list",
+            Self::Get => "get",
+            Self::Update => "update",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// Whether it is about one record, named in the path.
+    pub fn has_id(self) -> bool {
+        !matches!(self, Self::Create | Self::List)
+    }
+
+    /// Whether it reads a body.
+    pub fn has_body(self) -> bool {
+        matches!(self, Self::Create | Self::Update | Self::Patch)
+    }
+}
+
+/// An operation: a method on a path, the function that carries it out, and what that one may do.
+#[derive(Clone)]
+pub struct Route {
+    /// What it does.
+    pub verb: Verb,
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path template.
+    pub path: String,
+    /// The operation's name: the function's, but for PATCH, which shares the function of PUT.
+    pub operation: String,
+    /// The Lambda, which is also the binary.
+    pub function: String,
+    /// The DynamoDB actions it needs, and no others.
+    pub grants: Vec<Grant>,
+    /// The code.
+    pub handler: Handler,
+}
+
+/// DynamoDB actions on a table.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Grant {
+    /// The table, without the deployment's prefix.
+    pub table: &'static str,
+    /// The actions, without `dynamodb:`.
+    pub actions: Vec<&'static str>,
+    /// Whether they are on the table's indexes rather than the table itself.
+    pub on_indexes: bool,
+}
+
+/// A handler of any resource.
+pub type Handler = Arc<dyn Fn(Arc<App>, Request) -> HandlerFuture + Send + Sync>;
+/// What a handler returns.
+pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
+
+impl Collection {
+    fn of<R: Resource>() -> Self {
+        let route = |verb: Verb, grants, handler| Route {
+            verb,
+            method: verb.method(),
+            path: format!("/v1/{}{}", R::COLLECTION, if verb.has_id() { "/{id}" } else { "" }),
+            operation: format!("{}_{}", R::COLLECTION, verb.name()),
+            function: format!("{}_{}", R::COLLECTION, if verb == Verb::Patch { Verb::Update } else { verb }.name()),
+            grants,
+            handler,
+        };
+        let own = |actions: &[&'static str]| on(R::COLLECTION, actions);
+        let references = || R::REFERENCES.iter().map(|reference| on(reference.collection, &["ConditionCheckItem"]));
+        let uniques = |actions| (!R::UNIQUE.is_empty()).then(|| on(BOOKKEEPING, actions));
+        let is_nested = to_object(&R::example()).values().any(serde_json::Value::is_object);
+
+        let create = merged([own(&["PutItem"]), on(BOOKKEEPING, &["PutItem"])].into_iter().chain(references()));
+        let list = vec![Grant { on_indexes: true, ..own(&["Query"]) }];
+        let read_first = is_nested.then(|| own(&["GetItem"]));
+        let update = merged(
+            read_first
+                .into_iter()
+                .chain([own(&["UpdateItem"])])
+                .chain(uniques(&["DeleteItem", "PutItem"]))
+                .chain(references()),
+        );
+        let read_uniques = uniques(&[]).map(|_| own(&["GetItem"]));
+        let delete = merged(read_uniques.into_iter().chain([own(&["DeleteItem"])]).chain(uniques(&["DeleteItem"])));
+
+        Self {
+            name: R::COLLECTION,
+            singular: R::NAME,
+            schema: schema::<R>(),
+            example: to_object(&R::example()).into(),
+            filters: R::FILTERS,
+            unique: R::UNIQUE,
+            references: R::REFERENCES,
+            table: resource_table::<R>(),
+            routes: vec![
+                route(Verb::Create, create, boxed(handlers::create::<R>)),
+                route(Verb::List, list, boxed(handlers::list::<R>)),
+                route(Verb::Get, vec![own(&["GetItem"])], boxed(handlers::get::<R>)),
+                route(Verb::Update, update.clone(), boxed(handlers::update::<R>)),
+                route(Verb::Patch, update, boxed(handlers::update::<R>)),
+                route(Verb::Delete, delete, boxed(handlers::delete::<R>)),
+            ],
+        }
+    }
+}
+
+fn schema<R: Resource>() -> serde_json::Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<R>().to_value()
+}
+
+fn on(table: &'static str, actions: &[&'static str]) -> Grant {
+    Grant { table, actions: actions.to_vec(), on_indexes: false }
+}
+
+/// One grant a table.
+fn merged(grants: impl IntoIterator<Item = Grant>) -> Vec<Grant> {
+    let mut merged: Vec<Grant> = Vec::new();
+    for grant in grants {
+        match merged.iter_mut().find(|known| known.table == grant.table) {
+            Some(known) => known.actions.extend(grant.actions),
+            None => merged.push(grant),
+        }
+    }
+    merged
+}
+
+fn boxed<H, F>(handler: H) -> Handler
+where
+    H: Fn(Arc<App>, Request) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<Answer, Error>> + Send + 'static,
+{
+    Arc::new(move |app, request| Box::pin(handler(app, request)))
+}

@@ -1,0 +1,139 @@
+//! The way of every request: an event in, the handler, an answer out; the only place an error becomes one.
+
+use std::{
+    io::{self, Write},
+    panic::{self, AssertUnwindSafe},
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use futures_util::FutureExt;
+use lambda_http::{
+    Body,
+    lambda_runtime::{self, LambdaEvent, service_fn},
+};
+use serde_json::{Value, json, value::RawValue};
+
+use crate::{
+    app::{App, Config, LogLevel, metered},
+    error::Error,
+    http::{self, Answer, Request, RequestFacts},
+    record::{format_time, now},
+};
+
+/// Whether this process has answered before.
+static IS_WARM: AtomicBool = AtomicBool::new(false);
+
+/// What is kept of a Lambda's time to answer that there was not enough of it.
+pub const ANSWER_MARGIN: Duration = Duration::from_millis(200);
+
+/// Runs a handler as a Lambda function until its environment is shut down.
+pub fn serve<H, F>(handler: H) -> ExitCode
+where
+    H: Fn(Arc<App>, Request) -> F,
+    F: Future<Output = Result<Answer, Error>>,
+{
+    report_panics();
+    let config = match Config::from_env() {
+        Ok(config) => config,
+        Err(error) => return stop(&error.to_string()),
+    };
+    // One request at a time is all a Lambda gets: a second thread would only cost.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return stop(&error.to_string()),
+    };
+    let app = App::in_lambda(config);
+    let served = runtime.block_on(lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| {
+        let remaining = event.context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default();
+        let (app, handler) = (app.clone(), &handler);
+        async move {
+            let limit = remaining.saturating_sub(ANSWER_MARGIN);
+            Ok::<_, lambda_runtime::Error>(respond(&app, handler, event.payload.get(), limit).await)
+        }
+    })));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => stop(&error.to_string()),
+    }
+}
+
+/// Answers one REST proxy event within `limit`, whatever happens: an error, a panic or no time left.
+///
+/// It logs one line, in which nothing of the request's body, keys or headers is.
+pub async fn respond<H, F>(app: &Arc<App>, handler: &H, event: &str, limit: Duration) -> ApiGatewayProxyResponse
+where
+    H: Fn(Arc<App>, Request) -> F,
+    F: Future<Output = Result<Answer, Error>>,
+{
+    let start = Instant::now();
+    let mut facts = RequestFacts::default();
+    let work = async {
+        let request = http::event(event)?;
+        facts = RequestFacts::of(&request);
+        // Boxed: inlined, the future's type is too deep for the compiler in a build without optimizations.
+        Box::pin(handler(app.clone(), request)).await
+    };
+    let guarded = tokio::time::timeout(limit, AssertUnwindSafe(work).catch_unwind());
+    let (outcome, capacity_units) = metered(guarded).await;
+    let result = match outcome {
+        Ok(Ok(result)) => result,
+        Ok(Err(_panic)) => Err(Error::Internal("the handler panicked".into())),
+        Err(_elapsed) => Err(Error::Unavailable("the function's time ran out".into())),
+    };
+    let cause = result.as_ref().err().and_then(Error::cause);
+    let mut answer = result.unwrap_or_else(|error| http::problem(&error, &facts.request_id));
+    http::cors::allow(&mut answer, facts.origin.as_deref(), &app.config.cors_origins);
+    let is_cold_start = !IS_WARM.swap(true, Ordering::Relaxed);
+    let level = if answer.status().is_server_error() { LogLevel::Error } else { LogLevel::Info };
+    if level >= app.config.log_level {
+        let mut line = json!({
+            "level": level.name(),
+            "time": format_time(&now()),
+            "requestId": facts.request_id,
+            "route": facts.route,
+            "status": answer.status().as_u16(),
+            "durationMs": (start.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+            "capacityUnits": capacity_units,
+            "coldStart": is_cold_start,
+        });
+        line.as_object_mut().expect("it is an object").extend(cause.map(|cause| ("cause".into(), cause.into())));
+        write_line(&line);
+    }
+    into_event(answer)
+}
+
+/// Writes a line to the log; one that nobody reads any more is no reason to stop.
+fn write_line(line: &Value) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+fn into_event(answer: Answer) -> ApiGatewayProxyResponse {
+    let (parts, body) = answer.into_parts();
+    let mut response = ApiGatewayProxyResponse::default();
+    response.status_code = parts.status.as_u16().into();
+    response.multi_value_headers = parts.headers;
+    response.body = match body {
+        Body::Empty => None,
+        body => Some(body),
+    };
+    response
+}
+
+/// Logs where a panic was, but not its message, which can hold a value of the request.
+pub fn report_panics() {
+    panic::set_hook(Box::new(|info| {
+        let location = info.location().map(ToString::to_string);
+        write_line(&json!({ "level": LogLevel::Error.name(), "cause": "panic", "location": location }));
+    }));
+}
+
+fn stop(reason: &str) -> ExitCode {
+    write_line(&json!({ "level": "FATAL", "cause": reason }));
+    ExitCode::FAILURE
+}

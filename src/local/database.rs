@@ -1,0 +1,174 @@
+//! The database under the local server: the embedded DynamoDB with its folder, or another endpoint.
+
+use std::{
+    env,
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::{
+    Client,
+    config::{Builder, Credentials},
+    error::SdkError,
+};
+use dynoxide::Database;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time};
+use uuid::Uuid;
+
+use super::StartError;
+use crate::app;
+
+const DATABASE_FILE: &str = "dynamodb.sqlite";
+const LOCK_FILE: &str = "lock";
+const SECRET_FILE: &str = "cursor-secret";
+
+/// How often rows past their time to live are deleted. DynamoDB takes up to days.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// How long the embedded server may take to end, once nothing asks it anything any more.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+/// What the embedded DynamoDB calls its region.
+const EMBEDDED_REGION: &str = "us-east-1";
+
+/// The folder that keeps the data, this server's alone while it is held.
+pub struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Creates the folder where it is missing, and locks it.
+    ///
+    /// # Errors
+    /// [`StartError::Folder`] and [`StartError::FolderInUse`].
+    pub fn open(path: &Path) -> Result<Self, StartError> {
+        let failed = |cause| StartError::Folder { path: path.to_owned(), cause };
+        fs::create_dir_all(path).map_err(failed)?;
+        let lock =
+            File::options().write(true).create(true).truncate(false).open(path.join(LOCK_FILE)).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(StartError::FolderInUse(path.to_owned())),
+            Err(TryLockError::Error(cause)) => Err(failed(cause)),
+        }
+    }
+
+    /// The secret that signs cursors, created once: cursors outlive a restart.
+    ///
+    /// # Errors
+    /// [`StartError::Folder`].
+    pub fn cursor_secret(&self) -> Result<String, StartError> {
+        let path = self.path.join(SECRET_FILE);
+        let read = match fs::read_to_string(&path) {
+            Ok(secret) if !secret.is_empty() => return Ok(secret),
+            Ok(_) => Ok(new_secret()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(new_secret()),
+            Err(error) => Err(error),
+        };
+        let created = read.and_then(|secret| fs::write(&path, &secret).map(|()| secret));
+        created.map_err(|cause| StartError::Folder { path, cause })
+    }
+
+    fn database(&self) -> Result<Database, StartError> {
+        let path = self.path.join(DATABASE_FILE);
+        // SQLite says no more than "unable to open": the system says why.
+        let writable = File::options().append(true).create(true).open(&path);
+        writable.map_err(|cause| StartError::Folder { path: path.clone(), cause })?;
+        let opened = path.to_str().ok_or_else(|| "its path is not UTF-8".to_owned());
+        let opened = opened.and_then(|text| Database::new(text).map_err(|error| error.to_string()));
+        opened.map_err(|cause| StartError::Database { path, cause })
+    }
+}
+
+/// A secret no one can guess.
+pub fn new_secret() -> String {
+    // The random bits of a UUIDv7 come from the system's generator.
+    [Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7()].map(|id| id.simple().to_string()).concat()
+}
+
+/// An embedded DynamoDB, listening.
+pub struct Embedded {
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<Result<(), String>>,
+    sweeper: JoinHandle<()>,
+}
+
+impl Embedded {
+    /// Serves the database in the folder, or one in memory, on the listener.
+    ///
+    /// # Errors
+    /// [`StartError::Database`], [`StartError::Folder`].
+    pub fn start(folder: Option<&Folder>, listener: TcpListener) -> Result<Self, StartError> {
+        let in_memory =
+            || Database::memory().map_err(|error| StartError::Tables(format!("no database in memory: {error}")));
+        let database = folder.map_or_else(in_memory, Folder::database)?;
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async move { stopped.await.unwrap_or_default() };
+        Ok(Self {
+            stop,
+            sweeper: tokio::spawn(sweep(database.clone())),
+            server: tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database, shutdown)),
+        })
+    }
+
+    /// Finishes what runs and closes the database.
+    pub async fn stop(self) {
+        self.sweeper.abort();
+        // Where the server ended by itself, no one listens any more.
+        let _ = self.stop.send(());
+        // A request that never ends does not hold up the stop: each answered write is on the disk already.
+        let _ = time::timeout(STOP_LIMIT, self.server).await;
+    }
+}
+
+async fn sweep(database: Database) {
+    let mut ticks = time::interval(SWEEP_INTERVAL);
+    loop {
+        ticks.tick().await;
+        let database = database.clone();
+        // A sweep that fails is made up for by the next one.
+        let _ = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
+    }
+}
+
+/// A client of the embedded DynamoDB, which takes any credentials.
+pub fn embedded_client(url: &str) -> Client {
+    let sdk = Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static(EMBEDDED_REGION))
+        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        .endpoint_url(url);
+    app::client(sdk)
+}
+
+/// A client of another endpoint, with the credentials and the region any AWS tool would use here.
+///
+/// # Errors
+/// [`StartError::Endpoint`] when nothing answers there.
+pub async fn endpoint_client(url: &str) -> Result<Client, StartError> {
+    let client = if is_emulator(url) { embedded_client(url) } else { chain_client(url).await };
+    match client.list_tables().limit(1).send().await {
+        // An answer of any kind is a sign of life: that it lists tables is not needed.
+        Ok(_) | Err(SdkError::ServiceError(_)) => Ok(client),
+        Err(error) => Err(StartError::Endpoint { url: url.to_owned(), cause: innermost(&error) }),
+    }
+}
+
+/// Whether the endpoint is an emulator on this machine, which takes any credentials where none are given.
+fn is_emulator(url: &str) -> bool {
+    let host = url.split("://").nth(1).unwrap_or_default();
+    let is_local = ["localhost", "127.", "[::1]"].iter().any(|local| host.starts_with(local));
+    is_local && ["AWS_ACCESS_KEY_ID", "AWS_PROFILE"].iter().all(|name| env::var_os(name).is_none())
+}
+
+async fn chain_client(url: &str) -> Client {
+    let shared = aws_config::defaults(BehaviorVersion::latest()).http_client(app::http_client()).load().await;
+    let region = shared.region().cloned().unwrap_or(Region::from_static(EMBEDDED_REGION));
+    app::client(Builder::from(&shared).region(region).endpoint_url(url))
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
+}

@@ -1,0 +1,73 @@
+//! Why the local server does not start, in one line each.
+
+use std::{error::Error, fmt, io, path::PathBuf};
+
+/// What stops the start.
+#[derive(Debug)]
+pub enum StartError {
+    /// Another program listens on the port.
+    PortInUse {
+        /// The port.
+        port: u16,
+        /// The option that chooses another.
+        option: &'static str,
+    },
+    /// The address cannot be listened on.
+    Address {
+        /// The host and port.
+        address: String,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// The data folder cannot be used.
+    Folder {
+        /// The folder, or the file in it.
+        path: PathBuf,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// Another server uses the data folder.
+    FolderInUse(PathBuf),
+    /// The database file cannot be read.
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: String,
+    },
+    /// The DynamoDB endpoint does not answer.
+    Endpoint {
+        /// Its URL.
+        url: String,
+        /// Why not.
+        cause: String,
+    },
+    /// The tables cannot be created.
+    Tables(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::PortInUse { port, option } => {
+                write!(formatter, "port {port} is in use: stop what listens there, or choose another with {option}")
+            }
+            Self::Address { address, cause } => write!(formatter, "cannot listen on {address}: {cause}"),
+            Self::Folder { path, cause } => {
+                write!(formatter, "cannot write to {}: {cause}; choose another folder with --data", path.display())
+            }
+            Self::FolderInUse(path) => {
+                let path = path.display();
+                write!(formatter, "another local server uses {path}: stop it, or choose another folder with --data")
+            }
+            Self::Database { path, cause } => {
+                let path = path.display();
+                write!(formatter, "cannot read the database {path}: {cause}; move it away to start with an empty one")
+            }
+            Self::Endpoint { url, cause } => write!(formatter, "no DynamoDB answers at {url}: {cause}"),
+            Self::Tables(cause) => write!(formatter, "cannot create the tables: {cause}"),
+        }
+    }
+}
+
+impl Error for StartError {}

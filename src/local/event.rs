@@ -1,0 +1,148 @@
+//! Builds the REST proxy event (payload version 1.0) that API Gateway hands to a function.
+//!
+//! The shape: <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>
+
+use std::net::IpAddr;
+
+use axum::http::HeaderMap;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
+use percent_encoding::percent_decode;
+use serde_json::{Map, Value, json};
+
+use super::router::PathParameters;
+use crate::routes::Route;
+
+/// A request API Gateway has let through to a function.
+pub struct ProxyRequest<'a> {
+    /// The route it takes.
+    pub route: &'a Route,
+    /// The path as sent.
+    pub path: &'a str,
+    /// The parts of the path that stand for the template's parameters.
+    pub path_parameters: &'a PathParameters,
+    /// The query string as sent.
+    pub query: Option<&'a str>,
+    /// The headers as sent.
+    pub headers: &'a HeaderMap,
+    /// The body as sent.
+    pub body: &'a [u8],
+    /// The value and the id of the API key.
+    pub key: (&'a str, &'a str),
+    /// Where the request comes from.
+    pub source_ip: IpAddr,
+    /// The API's own host, and port where it has one.
+    pub host: &'a str,
+    /// The request's id.
+    pub id: &'a str,
+    /// When it came in.
+    pub time: DateTime<Utc>,
+}
+
+/// The event, as JSON.
+pub fn proxy_event(request: &ProxyRequest) -> Value {
+    let headers = headers(request);
+    let query = query_parameters(request.query.unwrap_or_default());
+    let body = std::str::from_utf8(request.body);
+    let is_base64_encoded = body.is_err();
+    let body = body.map_or_else(|_| STANDARD.encode(request.body), str::to_owned);
+    json!({
+        "resource": request.route.path,
+        "path": request.path,
+        "httpMethod": request.route.method,
+        "headers": last_of_each(&headers),
+        "multiValueHeaders": headers,
+        "queryStringParameters": last_of_each(&query),
+        "multiValueQueryStringParameters": unless_empty(query),
+        "pathParameters": (!request.path_parameters.is_empty()).then_some(request.path_parameters),
+        "stageVariables": null,
+        "requestContext": context(request),
+        "body": (!body.is_empty()).then_some(body),
+        "isBase64Encoded": is_base64_encoded,
+    })
+}
+
+fn context(request: &ProxyRequest) -> Value {
+    let (key, key_id) = request.key;
+    json!({
+        "accountId": "000000000000",
+        "apiId": "local",
+        "resourceId": request.route.operation,
+        "resourcePath": request.route.path,
+        "stage": "local",
+        "domainName": request.host,
+        "requestId": request.id,
+        "extendedRequestId": STANDARD.encode(&request.id.as_bytes()[..request.id.len().min(11)]),
+        "httpMethod": request.route.method,
+        // API Gateway names the path the client sees, with the stage where the URL has one: here it has none.
+        "path": request.path,
+        "protocol": "HTTP/1.1",
+        "requestTime": request.time.format("%d/%b/%Y:%H:%M:%S %z").to_string(),
+        "requestTimeEpoch": request.time.timestamp_millis(),
+        "identity": {
+            "accessKey": null,
+            "accountId": null,
+            "apiKey": key,
+            "apiKeyId": key_id,
+            "caller": null,
+            "cognitoAuthenticationProvider": null,
+            "cognitoAuthenticationType": null,
+            "cognitoIdentityId": null,
+            "cognitoIdentityPoolId": null,
+            "principalOrgId": null,
+            "sourceIp": request.source_ip,
+            "user": null,
+            "userAgent": request.headers.get("user-agent").map(|value| text(value.as_bytes())),
+            "userArn": null,
+        },
+    })
+}
+
+/// The headers by name. Those that say how the request reached the API are API Gateway's own.
+fn headers(request: &ProxyRequest) -> Map<String, Value> {
+    let mut headers = Map::new();
+    for (name, value) in request.headers {
+        push(&mut headers, name.as_str().to_owned(), text(value.as_bytes()));
+    }
+    let (_, port) = request.host.rsplit_once(':').unwrap_or((request.host, "80"));
+    let address = request.source_ip.to_string();
+    let own = [
+        ("host", request.host),
+        ("x-forwarded-for", &address),
+        ("x-forwarded-port", port),
+        // lambda_http builds the request's URL from it and `host`.
+        ("x-forwarded-proto", "http"),
+    ];
+    headers.extend(own.map(|(name, value)| (name.to_owned(), json!([value]))));
+    headers
+}
+
+/// The query's parameters by name, decoded.
+fn query_parameters(query: &str) -> Map<String, Value> {
+    let mut parameters = Map::new();
+    let decoded = |part: &str| text(&percent_decode(part.replace('+', " ").as_bytes()).collect::<Vec<_>>());
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        push(&mut parameters, decoded(name), decoded(value));
+    }
+    parameters
+}
+
+fn push(values: &mut Map<String, Value>, name: String, value: String) {
+    let known = values.entry(name).or_insert_with(|| json!([]));
+    known.as_array_mut().expect("only arrays are inserted").push(value.into());
+}
+
+/// The single-valued view of a multi-valued map; null where it is empty.
+fn last_of_each(values: &Map<String, Value>) -> Value {
+    let last = |value: &Value| value.as_array().and_then(|values| values.last()).cloned().unwrap_or_default();
+    unless_empty(values.iter().map(|(name, value)| (name.clone(), last(value))).collect())
+}
+
+fn unless_empty(values: Map<String, Value>) -> Value {
+    if values.is_empty() { Value::Null } else { values.into() }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

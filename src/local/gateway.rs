@@ -1,0 +1,223 @@
+//! The front door: does for each HTTP request what API Gateway would, and calls the function behind it.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    body::Body,
+    extract::{ConnectInfo, State},
+    http::{HeaderValue, Method, Response, StatusCode, header, request::Parts},
+    serve::ListenerExt,
+};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot},
+    time,
+};
+use uuid::Uuid;
+
+use super::{
+    Options,
+    docs::Docs,
+    event::{ProxyRequest, proxy_event},
+    payload,
+    plan::{Key, Plan, Refusal},
+    router::{PathParameters, RestResource, Router},
+    validation::Models,
+};
+use crate::{
+    app::App,
+    error::Error,
+    http::{self, Answer, Problem, cors},
+    routes::Route,
+    runtime,
+};
+
+/// API Gateway's limit for an integration.
+const MAX_INTEGRATION: Duration = Duration::from_secs(29);
+/// How long a page may rely on a preflight, in seconds.
+const PREFLIGHT_LIFETIME: &str = "7200";
+
+/// What the gateway answers with.
+pub struct Gateway {
+    app: Arc<App>,
+    router: Router,
+    plan: Plan,
+    models: Models,
+    docs: Docs,
+    host: String,
+    function_timeout: Duration,
+    integration_timeout: Duration,
+    /// Every function that runs holds one.
+    running: mpsc::Sender<()>,
+}
+
+impl Gateway {
+    /// A gateway that listens as `host`.
+    pub fn new(app: Arc<App>, options: &Options, host: String, running: mpsc::Sender<()>) -> Self {
+        Self {
+            app,
+            router: Router::new(),
+            plan: Plan::new(options),
+            models: if options.no_validation { Models::none() } else { Models::new() },
+            docs: Docs::new(options),
+            host,
+            function_timeout: Duration::from_secs_f64(options.timeout),
+            integration_timeout: Duration::from_secs_f64(options.integration_timeout).min(MAX_INTEGRATION),
+            running,
+        }
+    }
+}
+
+/// Answers what comes in on the listener, until it is told to stop.
+pub async fn serve(gateway: Gateway, listener: TcpListener, stopped: oneshot::Receiver<()>) -> io::Result<()> {
+    // An answer is one write: there is nothing to gain from waiting for more.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let service = axum::Router::new().fallback(handle).with_state(Arc::new(gateway));
+    let service = service.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(async { stopped.await.unwrap_or_default() }).await
+}
+
+async fn handle(
+    State(gateway): State<Arc<Gateway>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: axum::extract::Request,
+) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let call = Call { gateway: &gateway, id: Uuid::now_v7().to_string(), source_ip: peer.ip(), head };
+    let mut response = call.answer(body).await.unwrap_or_else(|answer| call.own(*answer));
+    let id = call.id.parse().expect("a UUID is a header value");
+    response.headers_mut().insert("x-amzn-requestid", id);
+    response
+}
+
+/// One request.
+struct Call<'a> {
+    gateway: &'a Arc<Gateway>,
+    id: String,
+    source_ip: IpAddr,
+    head: Parts,
+}
+
+impl Call<'_> {
+    /// The function's answer, or the gateway's own in its place.
+    async fn answer(&self, body: Body) -> Result<Response<Body>, Box<Answer>> {
+        // The body is read before anything is answered: a client that is still sending would not see the answer.
+        let body = payload::read(body).await;
+        let (route, parameters) = self.route()?;
+        let key = self.gateway.plan.admit(self.header("x-api-key")).map_err(|refusal| self.refuse(&refusal))?;
+        let body = body.map_err(|(status, detail)| self.problem(status, detail))?;
+        let violations = self.gateway.models.check(route, self.header("content-type"), &body);
+        if !violations.is_empty() {
+            return Err(http::problem(&Error::Invalid(violations), &self.id).into());
+        }
+        self.invoke(route, self.event(route, &parameters, key, &body)).await
+    }
+
+    fn route(&self) -> Result<(&Route, PathParameters), Box<Answer>> {
+        let path = self.head.uri.path();
+        if let Some(page) = page(path).or_else(|| self.gateway.docs.page(path)) {
+            let is_get = self.head.method == Method::GET;
+            return Err(if is_get { page.into() } else { self.not_allowed("GET") });
+        }
+        let found = self.gateway.router.find(path);
+        let (resource, parameters) =
+            found.ok_or_else(|| self.problem(StatusCode::NOT_FOUND, "There is nothing at this path."))?;
+        if self.head.method == Method::OPTIONS {
+            return Err(preflight(resource).into());
+        }
+        let route = resource.route(self.head.method.as_str());
+        Ok((route.ok_or_else(|| self.not_allowed(&resource.methods()))?, parameters))
+    }
+
+    fn event(&self, route: &Route, path_parameters: &PathParameters, key: &Key, body: &[u8]) -> String {
+        let event = proxy_event(&ProxyRequest {
+            route,
+            path: self.head.uri.path(),
+            path_parameters,
+            query: self.head.uri.query(),
+            headers: &self.head.headers,
+            body,
+            key: (&key.value, key.id),
+            source_ip: self.source_ip,
+            host: &self.gateway.host,
+            id: &self.id,
+            time: crate::record::now(),
+        });
+        event.to_string()
+    }
+
+    /// Runs the function, which goes on to its end even when its answer comes too late or nobody waits for it.
+    async fn invoke(&self, route: &Route, event: String) -> Result<Response<Body>, Box<Answer>> {
+        let (app, handler, running) = (self.gateway.app.clone(), route.handler.clone(), self.gateway.running.clone());
+        let limit = self.gateway.function_timeout.saturating_sub(runtime::ANSWER_MARGIN);
+        let function = tokio::spawn(async move {
+            let answer = runtime::respond(&app, &|app, request| handler(app, request), &event, limit).await;
+            drop(running);
+            answer
+        });
+        match time::timeout(self.gateway.integration_timeout, function).await {
+            Ok(Ok(answer)) => Ok(payload::into_response(answer)),
+            Ok(Err(_)) => Err(self.problem(StatusCode::BAD_GATEWAY, "The function did not answer.")),
+            Err(_) => Err(self.problem(StatusCode::GATEWAY_TIMEOUT, "The function did not answer in time.")),
+        }
+    }
+
+    fn refuse(&self, refusal: &Refusal) -> Box<Answer> {
+        let (wait, detail) = match refusal {
+            Refusal::UnknownKey => {
+                return self.problem(StatusCode::FORBIDDEN, "The header x-api-key must hold a valid API key.");
+            }
+            Refusal::TooFast(wait) => (wait, "Too many requests: slow down."),
+            Refusal::QuotaUsedUp(wait) => (wait, "The API key's requests for this month are used up."),
+        };
+        let mut answer = self.problem(StatusCode::TOO_MANY_REQUESTS, detail);
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+        answer
+    }
+
+    fn not_allowed(&self, methods: &str) -> Box<Answer> {
+        let detail = format!("This path takes {methods}.");
+        let mut answer = self.problem(StatusCode::METHOD_NOT_ALLOWED, &detail);
+        answer.headers_mut().insert(header::ALLOW, methods.parse().expect("methods are header values"));
+        answer
+    }
+
+    fn problem(&self, status: StatusCode, detail: &str) -> Box<Answer> {
+        Box::new(Problem::new(status, detail, &self.id).into_answer())
+    }
+
+    /// An answer of the gateway's own, which pages may read as they may a function's.
+    fn own(&self, mut answer: Answer) -> Response<Body> {
+        cors::allow(&mut answer, self.header("origin"), &self.gateway.app.config.cors_origins);
+        answer.map(payload::into_body)
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// The pages only the local server has, which need no key.
+fn page(path: &str) -> Option<Answer> {
+    let json = |text: &str| Response::builder().header(header::CONTENT_TYPE, "application/json").body(text.into());
+    match path {
+        "/health" => Some(json(r#"{"status":"ok"}"#).expect("the header is valid")),
+        _ => None,
+    }
+}
+
+/// The answer to a preflight (Fetch §3.2.2); whether the origin may call is added as to every answer.
+fn preflight(resource: &RestResource) -> Answer {
+    Response::builder()
+        .status(StatusCode::NO_CONTENT)
+        .header(header::ACCESS_CONTROL_ALLOW_METHODS, resource.methods())
+        .header(header::ACCESS_CONTROL_ALLOW_HEADERS, cors::ALLOWED_HEADERS)
+        .header(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_LIFETIME)
+        .body(lambda_http::Body::Empty)
+        .expect("methods and names are header values")
+}

@@ -1,0 +1,77 @@
+//! Finds the routes of a path, as API Gateway's resources do.
+
+use std::collections::BTreeMap;
+
+use crate::routes::{Route, routes};
+
+/// The API's resources: path templates, each with its methods.
+pub struct Router {
+    resources: Vec<RestResource>,
+}
+
+/// A path template with the routes on it.
+pub struct RestResource {
+    segments: Vec<Segment>,
+    /// One route a method.
+    pub routes: Vec<Route>,
+}
+
+enum Segment {
+    Literal(String),
+    Parameter(String),
+}
+
+/// The path parameters by name, as they stand in the path: API Gateway does not decode them either.
+pub type PathParameters = BTreeMap<String, String>;
+
+impl Router {
+    /// The resources of [`routes`].
+    pub fn new() -> Self {
+        let mut by_path: BTreeMap<String, Vec<Route>> = BTreeMap::new();
+        for route in routes() {
+            by_path.entry(route.path.clone()).or_default().push(route);
+        }
+        let resource = |(path, routes): (String, _)| RestResource { segments: segments(&path), routes };
+        Self { resources: by_path.into_iter().map(resource).collect() }
+    }
+
+    /// The resource at a path. A trailing slash is another path, which names nothing.
+    pub fn find(&self, path: &str) -> Option<(&RestResource, PathParameters)> {
+        self.resources.iter().find_map(|resource| Some((resource, resource.matches(path)?)))
+    }
+}
+
+impl RestResource {
+    /// The route of a method.
+    pub fn route(&self, method: &str) -> Option<&Route> {
+        self.routes.iter().find(|route| route.method == method)
+    }
+
+    /// What `Allow` names.
+    pub fn methods(&self) -> String {
+        let methods = self.routes.iter().map(|route| route.method);
+        methods.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")
+    }
+
+    fn matches(&self, path: &str) -> Option<PathParameters> {
+        let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+        if parts.len() != self.segments.len() {
+            return None;
+        }
+        let mut parameters = PathParameters::new();
+        for (segment, part) in self.segments.iter().zip(parts) {
+            match segment {
+                Segment::Literal(literal) if literal == part => {}
+                Segment::Parameter(name) if !part.is_empty() => drop(parameters.insert(name.clone(), part.to_owned())),
+                _ => return None,
+            }
+        }
+        Some(parameters)
+    }
+}
+
+fn segments(template: &str) -> Vec<Segment> {
+    let parameter = |part: &str| part.strip_prefix('{')?.strip_suffix('}').map(str::to_owned);
+    let segment = |part: &str| parameter(part).map_or_else(|| Segment::Literal(part.to_owned()), Segment::Parameter);
+    template.trim_start_matches('/').split('/').map(segment).collect()
+}

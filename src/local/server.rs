@@ -1,0 +1,141 @@
+//! Starts and stops the local server.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time,
+};
+
+use super::{
+    Options, StartError,
+    database::{Embedded, Folder, embedded_client, endpoint_client, new_secret},
+    gateway::{self, Gateway},
+};
+use crate::{
+    app::{App, Config, LogLevel},
+    error::Error,
+    routes::tables,
+    store::{TableDefinition, create_missing_tables},
+};
+
+/// How long requests in flight may take to finish once the server is to stop.
+const FINISH_LIMIT: Duration = Duration::from_secs(10);
+
+/// A running local server.
+pub struct Server {
+    url: String,
+    dynamodb_url: String,
+    options: Options,
+    stop: oneshot::Sender<()>,
+    gateway: JoinHandle<io::Result<()>>,
+    /// Ends when the last function does.
+    functions: mpsc::Receiver<()>,
+    embedded: Option<Embedded>,
+    _folder: Option<Folder>,
+}
+
+/// Starts the local server: it answers as soon as this returns.
+///
+/// # Errors
+/// The first thing that is in the way, as one line.
+pub async fn start(options: Options) -> Result<Server, StartError> {
+    let (listener, address) = listen(&options.host, options.port, "--port").await?;
+    let folder = if options.memory { None } else { Some(Folder::open(&options.data)?) };
+    let cursor_secret = folder.as_ref().map_or_else(|| Ok(new_secret()), Folder::cursor_secret)?;
+    let (client, dynamodb_url, embedded) = match &options.endpoint_url {
+        Some(url) => (endpoint_client(url).await?, url.clone(), None),
+        None => {
+            let (listener, address) = listen(&options.host, options.dynamodb_port, "--dynamodb-port").await?;
+            let url = format!("http://{address}");
+            (embedded_client(&url), url, Some(Embedded::start(folder.as_ref(), listener)?))
+        }
+    };
+    let app = App::new(config(&options, cursor_secret, &dynamodb_url), client);
+    create_missing_tables(&app.store, &unstreamed_tables()).await.map_err(refused)?;
+
+    let (running, functions) = mpsc::channel(1);
+    let (stop, stopped) = oneshot::channel();
+    let gateway = Gateway::new(app, &options, address.to_string(), running);
+    Ok(Server {
+        url: format!("http://{address}"),
+        dynamodb_url,
+        options,
+        stop,
+        gateway: tokio::spawn(gateway::serve(gateway, listener, stopped)),
+        functions,
+        embedded,
+        _folder: folder,
+    })
+}
+
+impl Server {
+    /// Where the API is, as in `http://127.0.0.1:3000`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where DynamoDB is.
+    pub fn dynamodb_url(&self) -> &str {
+        &self.dynamodb_url
+    }
+
+    /// An API key to call with.
+    pub fn key(&self) -> &str {
+        &self.options.key
+    }
+
+    /// What the server was started with.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Stops: no new connections, what is in flight finishes within ten seconds, the database is closed.
+    pub async fn shutdown(mut self) {
+        // Where the gateway ended by itself, no one listens any more.
+        let _ = self.stop.send(());
+        let finished = async {
+            let _ = (&mut self.gateway).await;
+            self.functions.recv().await
+        };
+        if time::timeout(FINISH_LIMIT, finished).await.is_err() {
+            self.gateway.abort();
+        }
+        if let Some(embedded) = self.embedded {
+            embedded.stop().await;
+        }
+    }
+}
+
+async fn listen(host: &str, port: u16, option: &'static str) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = TcpListener::bind((host, port)).await.and_then(|listener| {
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    });
+    bound.map_err(|cause| match cause.kind() {
+        io::ErrorKind::AddrInUse => StartError::PortInUse { port, option },
+        _ => StartError::Address { address: format!("{host}:{port}"), cause },
+    })
+}
+
+fn config(options: &Options, cursor_secret: String, dynamodb_url: &str) -> Config {
+    Config {
+        table_prefix: options.table_prefix.clone(),
+        cursor_secret,
+        cors_origins: options.cors_origin.clone(),
+        log_level: if options.quiet { LogLevel::Error } else { LogLevel::Info },
+        region: "local".into(),
+        endpoint_url: Some(dynamodb_url.to_owned()),
+    }
+}
+
+/// The tables, without the streams that nobody reads here: they would only slow the writes.
+fn unstreamed_tables() -> Vec<TableDefinition> {
+    tables().into_iter().map(|table| TableDefinition { stream: false, ..table }).collect()
+}
+
+fn refused(error: Error) -> StartError {
+    StartError::Tables(error.cause().unwrap_or_else(|| "DynamoDB refused".into()))
+}

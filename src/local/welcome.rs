@@ -1,0 +1,54 @@
+//! What the server says when it is up.
+
+use serde_json::{Map, Value};
+
+use super::Server;
+use crate::routes::{resources, routes, tables};
+
+/// Where the server listens, what it serves and how to try it.
+pub fn welcome(server: &Server) -> String {
+    let (url, dynamodb_url, key) = (server.url(), server.dynamodb_url(), server.key());
+    let options = server.options();
+    let data = match (&options.endpoint_url, options.memory) {
+        (Some(_), _) => "there".to_owned(),
+        (None, true) => "in memory".to_owned(),
+        (None, false) => format!("in {}", options.data.display()),
+    };
+    let table = tables().first().map(|table| format!("{}{}", options.table_prefix, table.name)).unwrap_or_default();
+    let mut routes: Vec<_> =
+        routes().into_iter().map(|route| format!("  {:<6} {}", route.method, route.path)).collect();
+    routes.extend(["/health", "/openapi.json", "/docs"].map(|page| format!("  {:<6} {page}", "GET")));
+    let routes = routes.join("\n");
+    let attempt = attempt(url, key);
+    format!(
+        "
+The API listens on {url}
+
+{routes}
+
+  x-api-key: {key}
+  (premium)  {premium}
+
+Try it:
+{attempt}
+
+DynamoDB listens on {dynamodb_url}, the data is {data}. To look in:
+  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws dynamodb scan --region us-east-1 \\
+    --table-name {table} --endpoint-url {dynamodb_url}
+
+Ctrl-C stops.
+",
+        premium = options.premium_key,
+    )
+}
+
+/// A request that works: the first resource's example, with the fields it cannot do without.
+fn attempt(url: &str, key: &str) -> String {
+    let Some(resource) = resources().into_iter().next() else { return String::new() };
+    let required = resource.schema["required"].as_array().cloned().unwrap_or_default();
+    let fields = required.iter().filter_map(Value::as_str);
+    let body: Map<String, Value> = fields.map(|field| (field.to_owned(), resource.example[field].clone())).collect();
+    let body = Value::Object(body);
+    let name = resource.name;
+    format!("  curl -i {url}/v1/{name} -H 'x-api-key: {key}' -H 'content-type: application/json' \\\n    -d '{body}'")
+}

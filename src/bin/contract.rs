@@ -1,0 +1,61 @@
+//! Writes the generated files, or checks with `--check` that they are what the code would write.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use serverless_crud::openapi;
+
+/// Writes openapi.json and every other file that is generated from the routes and types.
+#[derive(Parser)]
+struct Arguments {
+    /// Write nothing; fail when a file differs.
+    #[arg(long)]
+    check: bool,
+    /// Keep the document as the released one, which later ones must not break.
+    #[arg(long, conflicts_with = "check")]
+    release: bool,
+    /// The top of the repository.
+    #[arg(long, default_value = ".")]
+    root: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = if arguments.check { check(&arguments.root) } else { write(&arguments.root, arguments.release) };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("contract: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn write(root: &Path, release: bool) -> io::Result<ExitCode> {
+    for file in openapi::files() {
+        write_file(&root.join(&file.path), &file.content)?;
+        if release && file.path == openapi::DOCUMENT {
+            write_file(&root.join(openapi::RELEASED), &file.content)?;
+        }
+    }
+    for path in openapi::leftovers(root)? {
+        fs::remove_file(root.join(path))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_file(path: &Path, content: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, content)
+}
+
+fn check(root: &Path) -> io::Result<ExitCode> {
+    let drift = openapi::drift(root)?;
+    for path in &drift {
+        eprintln!("{path} is not what the code would write: run `make contract`");
+    }
+    Ok(if drift.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

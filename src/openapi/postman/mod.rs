@@ -1,0 +1,96 @@
+//! The Postman collection and its environments: every verb of every resource, with what can go wrong.
+
+mod given;
+mod step;
+mod steps;
+mod values;
+
+use serde_json::{Map, Value, json};
+
+use super::{dialect, responses, schema};
+use crate::{
+    local::Options,
+    routes::{Collection, resources},
+};
+
+const COLLECTION_ID: &str = "6f2f4c1e-5a0b-4c57-9a53-2b1d3a9f0c01";
+const LOCAL_ID: &str = "6f2f4c1e-5a0b-4c57-9a53-2b1d3a9f0c02";
+const AWS_ID: &str = "6f2f4c1e-5a0b-4c57-9a53-2b1d3a9f0c03";
+
+/// What holds of every answer, whatever the request.
+const EVERY_ANSWER: [&str; 6] = [
+    r#"pm.test("no fault of the server's", () => pm.expect(pm.response.code).to.be.below(500));"#,
+    "if (pm.response.code >= 400) {",
+    r#"  pm.test("a problem", () => pm.expect(pm.response.headers.get("Content-Type")).to.include("application/problem+json"));"#,
+    r#"  pm.test("in the form of RFC 9457", () => pm.response.to.have.jsonSchema(JSON.parse(pm.collectionVariables.get("schema_problem"))));"#,
+    r#"  pm.test("with its own status", () => pm.expect(pm.response.json().status).to.equal(pm.response.code));"#,
+    "}",
+];
+
+/// The files of the folder, by name.
+pub fn files() -> Vec<(String, Value)> {
+    let name = env!("CARGO_PKG_NAME");
+    let options = Options::default();
+    let aws = "https://abcdef1234.execute-api.eu-central-1.amazonaws.com/prod";
+    let local = format!("http://{}:{}", options.host, options.port);
+    vec![
+        (format!("{name}.postman_collection.json"), collection()),
+        ("aws.postman_environment.json".into(), environment(AWS_ID, "AWS", aws, "")),
+        ("local.postman_environment.json".into(), environment(LOCAL_ID, "local", &local, &options.key)),
+    ]
+}
+
+fn collection() -> Value {
+    let resources = resources();
+    let folders = resources.iter().map(|collection| folder(&resources, collection));
+    json!({
+        "info": {
+            "_postman_id": COLLECTION_ID,
+            "name": env!("CARGO_PKG_NAME"),
+            "description": "Run it as a whole or a folder at a time, in order: each request builds on the ones before. It clears up after itself.",
+            "schema": "https://schema.getpostman.com/json/collection/v2.1.0/collection.json",
+        },
+        "auth": { "type": "apikey", "apikey": [
+            { "key": "key", "value": "x-api-key", "type": "string" },
+            { "key": "value", "value": "{{apiKey}}", "type": "string" },
+            { "key": "in", "value": "header", "type": "string" },
+        ] },
+        "event": [step::script("test", &EVERY_ANSWER.map(str::to_owned))],
+        "variable": variables(&resources),
+        "item": folders.collect::<Value>(),
+    })
+}
+
+fn folder(resources: &[Collection], collection: &Collection) -> Value {
+    let steps = steps::steps(resources, collection);
+    let mut groups: Vec<(&str, Vec<Value>)> = Vec::new();
+    for (group, step) in steps {
+        match groups.last_mut() {
+            Some((last, items)) if *last == group => items.push(step.into_item()),
+            _ => groups.push((group, vec![step.into_item()])),
+        }
+    }
+    let items = groups.into_iter().map(|(name, items)| json!({ "name": name, "item": items }));
+    json!({ "name": collection.name, "description": collection.schema["description"], "item": items.collect::<Value>() })
+}
+
+/// The schemas answers are held against.
+fn variables(resources: &[Collection]) -> Value {
+    let variable = |name: &str, schema: Value| json!({ "key": format!("schema_{name}"), "value": schema.to_string() });
+    let record = |collection: &Collection| variable(collection.singular, dialect::draft7(schema::record(collection)));
+    let problem = variable("problem", dialect::draft7(responses::problem_schema()));
+    resources.iter().map(record).chain([problem]).collect()
+}
+
+fn environment(id: &str, name: &str, url: &str, key: &str) -> Value {
+    let value =
+        |(key, value, kind): (&str, &str, &str)| json!({ "key": key, "value": value, "type": kind, "enabled": true });
+    let values = [("baseUrl", url, "default"), ("apiKey", key, "secret")].map(value);
+    let members = [
+        ("id", json!(id)),
+        ("name", json!(name)),
+        ("values", json!(values)),
+        ("_postman_variable_scope", json!("environment")),
+    ];
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>().into()
+}

@@ -1,0 +1,220 @@
+//! The walk through a resource: each verb, what it does and what it refuses, in an order that can be run.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    given::referenced,
+    step::Step,
+    values::{body, can_repeat, fresh_values, nullable_field, plain_required_field, variable},
+};
+use crate::routes::Collection;
+
+/// A request, under the heading it belongs to.
+type Steps = Vec<(&'static str, Step)>;
+
+/// Every request of a resource, in order.
+pub fn steps(resources: &[Collection], collection: &Collection) -> Steps {
+    let walk = Walk {
+        collection,
+        all: format!("/v1/{}", collection.name),
+        one: format!("/v1/{0}/{{{{{0}_id}}}}", collection.name),
+    };
+    let given = referenced(resources, collection);
+    let (before, after): (Vec<_>, Vec<_>) = given.into_iter().unzip();
+    let under = |heading, steps: Vec<Step>| steps.into_iter().map(move |step| (heading, step));
+    under("given", before)
+        .chain(under("create", walk.create()))
+        .chain(under("get", walk.get()))
+        .chain(under("list", walk.list()))
+        .chain(under("update", walk.update()))
+        .chain(under("patch", walk.patch()))
+        .chain(under("delete", walk.delete()))
+        .chain(under("clear up", after.into_iter().rev().collect()))
+        .collect()
+}
+
+/// A resource and where it is.
+struct Walk<'a> {
+    collection: &'a Collection,
+    all: String,
+    one: String,
+}
+
+impl Walk<'_> {
+    fn create(&self) -> Vec<Step> {
+        let Self { collection, all, .. } = self;
+        let name = collection.name;
+        let whole = Value::Object(body(collection, ""));
+        let key = format!("{{{{{name}_key}}}}");
+        let create = Step::new("Create", "POST", all, 201)
+            .before(fresh_values(collection, ""))
+            .before(format!(r#"pm.collectionVariables.set("{name}_key", pm.variables.replaceIn("{{{{$guid}}}}"));"#))
+            .header("Idempotency-Key", &key)
+            .json(&whole);
+        let mut steps = vec![
+            self.keep_filters(self.is_record(create, 1))
+                .check("names its place", r#"pm.response.headers.get("Location").endsWith("/" + body.id)"#)
+                .keep(&format!("{name}_id"), "body.id"),
+            Step::new("Create again with the same Idempotency-Key", "POST", all, 201)
+                .header("Idempotency-Key", &key)
+                .json(&whole)
+                .check("is the same record", &format!(r#"body.id === pm.collectionVariables.get("{name}_id")"#)),
+        ];
+        steps.extend(nullable_field(collection).map(|field| {
+            Step::new("Another body with the same Idempotency-Key", "POST", all, 422)
+                .header("Idempotency-Key", &key)
+                .json(&without(&body(collection, ""), &field))
+        }));
+        steps.extend(self.conflicts());
+        steps.extend([
+            Step::new("Invalid body", "POST", all, 400).json(&json!({ "noSuchField": true })),
+            Step::new("Malformed JSON", "POST", all, 400).body("application/json", "{"),
+            Step::new("Body of another type", "POST", all, 415).body("text/plain", whole.to_string()),
+            Step::new("Missing API key", "POST", all, 403).json(&whole).without_key(),
+        ]);
+        steps
+    }
+
+    /// Values that are taken, and references to nothing.
+    fn conflicts(&self) -> Vec<Step> {
+        let Self { collection, all, .. } = self;
+        let taken = collection.unique.iter().map(|unique| {
+            let (held, again) = (variable(collection, "", unique.field), variable(collection, "_again", unique.field));
+            let case = if unique.ignore_case { ".toUpperCase()" } else { "" };
+            let line = format!(r#"pm.collectionVariables.set("{again}", pm.collectionVariables.get("{held}"){case});"#);
+            let step = Step::new(format!("Duplicate {}", unique.field), "POST", all, 409)
+                .json(&body(collection, "_again").into());
+            names_field(step.before(line), unique.field)
+        });
+        let missing = collection.references.iter().map(|reference| {
+            let mut body = body(collection, "_other");
+            body.insert(reference.field.into(), "{{$guid}}".into());
+            let step = Step::new(format!("Unknown {}", reference.field), "POST", all, 409)
+                .before(fresh_values(collection, "_other"));
+            names_field(step.json(&body.into()), reference.field)
+        });
+        taken.chain(missing).collect()
+    }
+
+    fn get(&self) -> Vec<Step> {
+        let Self { all, one, .. } = self;
+        vec![
+            self.is_record(Step::new("Get", "GET", one, 200), 1),
+            Step::new("Get what has not changed", "GET", one, 304).header("If-None-Match", "\"1\""),
+            Step::new("Malformed id", "GET", format!("{all}/1"), 400),
+            Step::new("Unknown id", "GET", format!("{all}/{{{{$guid}}}}"), 404),
+            Step::new("Missing API key", "GET", one, 403).without_key(),
+        ]
+    }
+
+    fn list(&self) -> Vec<Step> {
+        let Self { collection, all, .. } = self;
+        let (name, cursor) = (collection.name, format!("{}_cursor", collection.name));
+        let list = || {
+            Step::new("List", "GET", all, 200)
+                .query("limit", "1")
+                .check("is a page", "Array.isArray(body.data) && body.data.length <= 1")
+        };
+        let mut steps = Vec::new();
+        if can_repeat(collection) {
+            steps.extend([
+                Step::new("Create another", "POST", all, 201)
+                    .before(fresh_values(collection, "_other"))
+                    .json(&body(collection, "_other").into())
+                    .keep(&format!("{name}_other_id"), "body.id"),
+                list()
+                    .check("links to the next page", r#"pm.response.headers.get("Link").includes("rel=\"next\"")"#)
+                    .keep(&cursor, "body.nextCursor"),
+                Step::new("Next page", "GET", all, 200)
+                    .query("limit", "1")
+                    .query("cursor", format!("{{{{{cursor}}}}}")),
+                Step::new("Cursor of another query", "GET", all, 400)
+                    .query("order", "asc")
+                    .query("cursor", format!("{{{{{cursor}}}}}")),
+                Step::new("Delete the other", "DELETE", format!("{all}/{{{{{name}_other_id}}}}"), 204),
+            ]);
+        } else {
+            steps.push(list());
+        }
+        steps.extend(collection.filters.iter().map(|filter| {
+            let variable = variable(collection, "_filter", filter.field);
+            let step = Step::new(format!("Filter by {}", filter.field), "GET", all, 200)
+                .query(filter.field, format!("{{{{{variable}}}}}"));
+            let expected = format!(r#"decodeURIComponent(pm.collectionVariables.get("{variable}")).toLowerCase()"#);
+            step.check(
+                "has what was asked for",
+                &format!("body.data.every((record) => record.{}.toLowerCase() === {expected})", filter.field),
+            )
+        }));
+        steps.extend([
+            Step::new("Forged cursor", "GET", all, 400).query("cursor", "forged"),
+            Step::new("Limit out of range", "GET", all, 400).query("limit", "101"),
+            Step::new("Unknown parameter", "GET", all, 400).query("noSuchField", "1"),
+        ]);
+        steps
+    }
+
+    fn update(&self) -> Vec<Step> {
+        let Self { collection, all, one } = self;
+        let whole = Value::Object(body(collection, ""));
+        vec![
+            self.is_record(Step::new("Replace", "PUT", one, 200).header("If-Match", "\"1\"").json(&whole), 2),
+            Step::new("Stale If-Match", "PUT", one, 412).header("If-Match", "\"1\"").json(&whole),
+            Step::new("Unknown id", "PUT", format!("{all}/{{{{$guid}}}}"), 404).json(&whole),
+            Step::new("Invalid body", "PUT", one, 400).json(&json!({ "noSuchField": true })),
+        ]
+    }
+
+    fn patch(&self) -> Vec<Step> {
+        let Self { collection, all, one } = self;
+        let removed = nullable_field(collection);
+        let patch: Map<String, Value> = removed.iter().map(|field| (field.clone(), Value::Null)).collect();
+        let patch = Value::Object(patch).to_string();
+        let media_type = "application/merge-patch+json";
+        let step = Step::new("Patch", "PATCH", one, 200).header("If-Match", "\"2\"").body(media_type, &patch);
+        let step = removed
+            .iter()
+            .fold(step, |step, field| step.check("null takes a field away", &format!("body.{field} === undefined")));
+        let mut steps = vec![
+            self.is_record(step, 3),
+            Step::new("Stale If-Match", "PATCH", one, 412).header("If-Match", "\"2\"").body(media_type, &patch),
+            Step::new("Unknown id", "PATCH", format!("{all}/{{{{$guid}}}}"), 404).body(media_type, &patch),
+        ];
+        steps.extend(plain_required_field(collection).map(|field| {
+            let step = Step::new("Null for a required field", "PATCH", one, 400);
+            names_field(step.body(media_type, json!({ field: null }).to_string()), field)
+        }));
+        steps
+    }
+
+    fn delete(&self) -> Vec<Step> {
+        let one = &self.one;
+        vec![
+            Step::new("Stale If-Match", "DELETE", one, 412).header("If-Match", "\"1\""),
+            Step::new("Delete", "DELETE", one, 204).header("If-Match", "\"3\""),
+            Step::new("Delete again", "DELETE", one, 404),
+        ]
+    }
+
+    fn is_record(&self, step: Step, version: u32) -> Step {
+        let schema = format!(r#"JSON.parse(pm.collectionVariables.get("schema_{}"))"#, self.collection.singular);
+        step.after(format!(r#"pm.test("is a record", () => pm.response.to.have.jsonSchema({schema}));"#))
+            .check(&format!("has version {version}"), &format!("body.version === {version}"))
+            .check("has its ETag", r#"pm.response.headers.get("ETag") === "\"" + body.version + "\"""#)
+    }
+
+    fn keep_filters(&self, step: Step) -> Step {
+        self.collection.filters.iter().fold(step, |step, filter| {
+            let variable = variable(self.collection, "_filter", filter.field);
+            step.keep(&variable, &format!("encodeURIComponent(body.{})", filter.field))
+        })
+    }
+}
+
+fn names_field(step: Step, field: &str) -> Step {
+    step.check("names the field", &format!(r#"body.errors.some((fault) => fault.pointer === "/{field}")"#))
+}
+
+fn without(body: &Map<String, Value>, field: &str) -> Value {
+    body.iter().filter(|(name, _)| *name != field).map(|(name, value)| (name.clone(), value.clone())).collect()
+}

@@ -1,0 +1,160 @@
+//! What operations answer: the statuses each verb can have, and the problems behind them.
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::pascal_case;
+use crate::{
+    error::{Error, Violation},
+    http::{Problem, problem},
+    routes::{Collection, Verb},
+};
+
+const REQUEST_ID: &str = "0f1e2d3c-4b5a-4968-8776-655443322110";
+
+/// The status of a verb's success, and the other one `GET` has.
+pub fn successes(verb: Verb) -> &'static [StatusCode] {
+    match verb {
+        Verb::Create => &[StatusCode::CREATED],
+        Verb::List | Verb::Update | Verb::Patch => &[StatusCode::OK],
+        Verb::Get => &[StatusCode::OK, StatusCode::NOT_MODIFIED],
+        Verb::Delete => &[StatusCode::NO_CONTENT],
+    }
+}
+
+/// Every problem an operation can answer with, the gateway's own among them.
+pub fn problems(collection: &Collection, verb: Verb) -> Vec<StatusCode> {
+    let changes = matches!(verb, Verb::Update | Verb::Patch | Verb::Delete);
+    let is_bound = !collection.unique.is_empty() || !collection.references.is_empty();
+    let reasons = [
+        (StatusCode::BAD_REQUEST, true),
+        (StatusCode::FORBIDDEN, true),
+        (StatusCode::NOT_FOUND, verb.has_id()),
+        (StatusCode::CONFLICT, verb.has_body() && is_bound),
+        (StatusCode::PRECONDITION_FAILED, changes),
+        (StatusCode::PAYLOAD_TOO_LARGE, verb.has_body()),
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, verb.has_body()),
+        (StatusCode::UNPROCESSABLE_ENTITY, verb == Verb::Create),
+        (StatusCode::TOO_MANY_REQUESTS, true),
+        (StatusCode::INTERNAL_SERVER_ERROR, true),
+        (StatusCode::SERVICE_UNAVAILABLE, true),
+        (StatusCode::GATEWAY_TIMEOUT, true),
+    ];
+    reasons.into_iter().filter(|(_, holds)| *holds).map(|(status, _)| status).collect()
+}
+
+/// Where an operation finds the response of a problem: most are the same for all of them.
+pub fn problem_reference(collection: &Collection, status: StatusCode) -> Value {
+    match status {
+        StatusCode::CONFLICT => problem_response(status, &example(conflict(collection))),
+        _ => json!({ "$ref": format!("#/components/responses/{}", name(status)) }),
+    }
+}
+
+/// The responses all operations share, by name.
+pub fn shared_problems() -> Map<String, Value> {
+    let of_functions = [
+        Error::Invalid(vec![
+            Violation::pointer("/name", "must have 1 to 120 characters"),
+            Violation::parameter("limit", "must be an integer from 1 to 100"),
+            Violation {
+                at: crate::error::Location::Header("If-Match"),
+                detail: "must be * or a list of ETags, as in \"3\"".into(),
+            },
+        ]),
+        Error::NotFound,
+        Error::StaleVersion,
+        Error::TooLarge,
+        Error::UnsupportedMediaType { expected: "application/json" },
+        Error::IdempotencyKeyReused,
+        Error::Internal("".into()),
+        Error::Unavailable("".into()),
+    ];
+    let of_the_gateway = [
+        (StatusCode::FORBIDDEN, "The header x-api-key must hold a valid API key."),
+        (StatusCode::TOO_MANY_REQUESTS, "Too many requests: slow down."),
+        (StatusCode::GATEWAY_TIMEOUT, "The function did not answer in time."),
+    ];
+    let functions = of_functions.into_iter().map(example);
+    let gateway = of_the_gateway.into_iter().map(|(status, detail)| json!(Problem::new(status, detail, REQUEST_ID)));
+    let named = |example: Value| {
+        let status = example["status"].as_u64().and_then(|status| StatusCode::from_u16(status.try_into().ok()?).ok());
+        let status = status.expect("a problem has a status");
+        (name(status), problem_response(status, &example))
+    };
+    functions.chain(gateway).map(named).collect()
+}
+
+/// The schema of every problem (RFC 9457).
+pub fn problem_schema() -> Value {
+    let text = |description: &str| json!({ "type": "string", "description": description });
+    json!({
+        "type": "object",
+        "description": "What went wrong (RFC 9457).",
+        "required": ["type", "title", "status", "detail", "requestId"],
+        "properties": {
+            "type": text("`about:blank`: the status says which problem it is."),
+            "title": text("The status in words."),
+            "status": { "type": "integer", "minimum": 400, "maximum": 599, "description": "The HTTP status." },
+            "detail": text("What went wrong, for people."),
+            "requestId": text("The id to quote when asking for help."),
+            "errors": {
+                "type": "array",
+                "description": "Every fault in the request, each with the place it is in.",
+                "items": {
+                    "type": "object",
+                    "required": ["detail"],
+                    "properties": {
+                        "pointer": text("A JSON Pointer into the body (RFC 6901); empty for the whole body."),
+                        "parameter": text("A path or query parameter."),
+                        "header": text("A header."),
+                        "detail": text("What is wrong there."),
+                    },
+                },
+            },
+        },
+    })
+}
+
+fn problem_response(status: StatusCode, example: &Value) -> Value {
+    json!({
+        "description": example["detail"],
+        "headers": response_headers(status),
+        "content": { "application/problem+json": {
+            "schema": { "$ref": "#/components/schemas/Problem" },
+            "example": example,
+        } },
+    })
+}
+
+/// A conflict as the store reports it.
+fn conflict(collection: &Collection) -> Error {
+    let taken = |field| Violation::field(field, format!("is taken by another {}", collection.singular));
+    let missing = |field, other| Violation::field(field, format!("names no record of {other}"));
+    let unique = collection.unique.iter().map(|unique| taken(unique.field));
+    let references = collection.references.iter().map(|reference| missing(reference.field, reference.collection));
+    Error::Conflict(unique.chain(references).collect())
+}
+
+/// The body the service answers an error with.
+fn example(error: Error) -> Value {
+    let lambda_http::Body::Text(body) = problem(&error, REQUEST_ID).into_body() else { return Value::Null };
+    serde_json::from_str(&body).expect("a problem is JSON")
+}
+
+/// A status as a component's name: `NotFound`.
+fn name(status: StatusCode) -> String {
+    pascal_case(&status.canonical_reason().unwrap_or_default().replace(' ', "_"))
+}
+
+/// The headers a problem has.
+fn response_headers(status: StatusCode) -> Value {
+    let is_passing = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+    reference_headers(if is_passing { &["Retry-After"] } else { &[] })
+}
+
+/// References to shared headers.
+pub fn reference_headers(names: &[&str]) -> Value {
+    let reference = |name: &&str| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }));
+    names.iter().map(reference).collect::<Map<_, _>>().into()
+}

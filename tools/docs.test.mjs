@@ -1,0 +1,77 @@
+/** The docs page in a real browser, phone-sized and desktop-sized; `API_URL` says where the server is. */
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { chromium } from "playwright-core";
+
+const api = process.env.API_URL ?? "http://127.0.0.1:3000";
+const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const folder = process.env.SCREENSHOTS;
+const skip = !existsSync(executablePath) && !process.env.REQUIRE_ALL && "no chromium: `apt-get install chromium`, or name one in CHROMIUM";
+const args = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const sizes = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } };
+
+const document = JSON.parse(readFileSync(new URL("../openapi.json", import.meta.url), "utf8"));
+const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
+
+async function withPage(viewport, use) {
+  const browser = await chromium.launch({ executablePath, args });
+  try {
+    const page = await browser.newPage({ viewport });
+    const foreign = [];
+    const faults = [];
+    page.on("request", (request) => foreign.push(request.url()));
+    page.on("pageerror", (error) => faults.push(error.message));
+    await page.goto(`${api}/docs`);
+    await page.locator(".opblock").first().waitFor();
+    await use(page);
+    assert.deepEqual(faults, []);
+    assert.deepEqual(foreign.filter((url) => !url.startsWith(api) && !url.startsWith("data:")), []);
+  } finally {
+    await browser.close();
+  }
+}
+
+async function fits(page, viewport) {
+  const width = await page.evaluate("globalThis.document.documentElement.scrollWidth");
+  assert.ok(width <= viewport.width, `${width} pixels wide on ${viewport.width}`);
+}
+
+async function screenshot(page, name) {
+  if (folder) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+}
+
+for (const [name, viewport] of Object.entries(sizes)) {
+  test(`the page lists every operation and fits a ${name}`, { skip }, async () => {
+    await withPage(viewport, async (page) => {
+      assert.equal(await page.locator(".opblock").count(), operations.length);
+      for (const { operationId, tags } of operations) {
+        assert.ok(await page.locator(`#operations-${tags[0]}-${operationId}`).isVisible(), operationId);
+      }
+      await fits(page, viewport);
+      await screenshot(page, `docs-${name}`);
+    });
+  });
+
+  test(`"Try it out" creates an item with the local key on a ${name}`, { skip }, async () => {
+    await withPage(viewport, async (page) => {
+      const create = page.locator("#operations-items-items_create");
+      await create.locator(".opblock-summary-control").click();
+      await create.getByRole("button", { name: "Try it out" }).click();
+      await create.getByRole("button", { name: "Execute" }).click();
+      const status = create.locator(".live-responses-table td.response-col_status:not(.col_header)");
+      await status.waitFor();
+      assert.match(await status.innerText(), /^201/);
+      await fits(page, viewport);
+      await screenshot(page, `created-${name}`);
+    });
+  });
+}

@@ -1,0 +1,106 @@
+//! The document is whole, and its own examples hold against its schemas.
+
+use serde_json::Value;
+use serverless_crud::{
+    openapi::{document, files, request_model},
+    routes::{resources, routes, tables},
+};
+
+fn operations(document: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let paths = document["paths"].as_object().expect("there are paths").values();
+    paths.flat_map(|path| path.as_object().expect("a path has operations"))
+}
+
+#[test]
+fn it_has_every_route_with_what_the_stack_needs() {
+    let document = document();
+    assert_eq!(operations(&document).count(), routes().len());
+    for route in routes() {
+        let operation = &document["paths"][&route.path][route.method.to_lowercase()];
+        assert_eq!(operation["operationId"], route.operation);
+        assert_eq!(operation["x-function"]["name"], route.function);
+        assert_eq!(operation["x-function"]["grants"], serde_json::to_value(&route.grants).expect("grants are JSON"));
+        let model = operation["x-request-model"].as_str().map(|name| format!("schemas/{name}.json"));
+        assert_eq!(model.is_some(), request_model(&route.operation).is_some(), "{}", route.operation);
+        assert!(model.is_none_or(|model| files().iter().any(|file| file.path == model)), "{}", route.operation);
+    }
+    assert_eq!(document["x-tables"], serde_json::to_value(tables()).expect("tables are JSON"));
+}
+
+#[test]
+fn every_problem_has_an_example_of_its_status() {
+    let document = document();
+    for (_, operation) in operations(&document) {
+        for (status, response) in operation["responses"].as_object().expect("there are responses") {
+            let response = resolve(&document, response);
+            if status.starts_with(['4', '5']) {
+                let example = &response["content"]["application/problem+json"]["example"];
+                assert_eq!(example["status"].to_string(), *status, "{}", operation["operationId"]);
+            }
+            let waits = ["429", "503"].contains(&status.as_str());
+            assert_eq!(response["headers"].get("Retry-After").is_some(), waits, "{status}");
+        }
+    }
+}
+
+#[test]
+fn its_examples_hold_against_its_schemas() {
+    let document = document();
+    let mut checked = 0;
+    for (_, operation) in operations(&document) {
+        let responses = operation["responses"].as_object().expect("there are responses").values();
+        for part in responses.chain(operation.get("requestBody")) {
+            for content in resolve(&document, part)["content"].as_object().into_iter().flat_map(|all| all.values()) {
+                let schema = with_json_schema_nulls(resolve_all(&document, &content["schema"]));
+                let validator = jsonschema::draft4::new(&schema).expect("it is a schema");
+                let faults: Vec<_> =
+                    validator.iter_errors(&content["example"]).map(|fault| fault.to_string()).collect();
+                assert!(faults.is_empty(), "{}: {faults:?}", operation["operationId"]);
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > routes().len());
+}
+
+#[test]
+fn models_are_small_and_take_their_own_examples() {
+    for collection in resources() {
+        for route in collection.routes.iter().filter(|route| route.verb.has_body()) {
+            let model = request_model(&route.operation).expect("it reads a body");
+            // API Gateway takes 400 KB: far below it, models stay readable.
+            assert!(model.to_string().len() < 16 * 1024, "{}", route.operation);
+            assert!(jsonschema::draft4::is_valid(&model, &collection.example), "{}", route.operation);
+        }
+    }
+}
+
+fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    let pointer = value["$ref"].as_str().map(|reference| reference.trim_start_matches('#'));
+    pointer.map_or(value, |pointer| document.pointer(pointer).expect(pointer))
+}
+
+/// A schema with everything it refers to in place.
+fn resolve_all(document: &Value, schema: &Value) -> Value {
+    match resolve(document, schema) {
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (name.clone(), resolve_all(document, value))).collect()
+        }
+        Value::Array(elements) => elements.iter().map(|element| resolve_all(document, element)).collect(),
+        other => other.clone(),
+    }
+}
+
+/// OpenAPI's `nullable` as JSON Schema writes it.
+fn with_json_schema_nulls(mut schema: Value) -> Value {
+    if schema["nullable"] == true {
+        schema["type"] = serde_json::json!([schema["type"], "null"]);
+    }
+    match schema {
+        Value::Object(members) => {
+            members.into_iter().map(|(name, value)| (name, with_json_schema_nulls(value))).collect()
+        }
+        Value::Array(elements) => elements.into_iter().map(with_json_schema_nulls).collect(),
+        other => other,
+    }
+}

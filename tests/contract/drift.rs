@@ -1,0 +1,31 @@
+//! The generated files on disk are the ones the code writes.
+
+use std::fs;
+
+use serverless_crud::openapi::{drift, files, leftovers};
+
+use crate::top;
+
+#[test]
+fn the_generated_files_are_what_the_code_writes() {
+    let drift = drift(top()).expect("the folders can be read");
+    assert!(drift.is_empty(), "run `make contract`: it changes {}", drift.join(", "));
+}
+
+#[test]
+fn a_changed_a_missing_and_a_left_over_file_are_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for file in files() {
+        let path = folder.path().join(&file.path);
+        fs::create_dir_all(path.parent().expect("files are in the folder")).expect("a folder");
+        fs::write(path, file.content).expect("a file");
+    }
+    assert_eq!(drift(folder.path()).expect("readable"), Vec::<String>::new());
+
+    fs::write(folder.path().join("openapi.json"), "{}").expect("a file");
+    fs::remove_file(folder.path().join("schemas/ItemsCreate.json")).expect("the file is there");
+    fs::write(folder.path().join("events/orders_get.json"), "{}").expect("a file");
+    let found = drift(folder.path()).expect("readable");
+    assert_eq!(found, ["openapi.json", "schemas/ItemsCreate.json", "events/orders_get.json"]);
+    assert_eq!(leftovers(folder.path()).expect("readable"), ["events/orders_get.json"]);
+}

@@ -1,0 +1,70 @@
+//! The sample events, each fed to the handler of its function.
+
+use std::{fs, sync::Arc, time::Duration};
+
+use aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use lambda_http::Body;
+use serde_json::Value;
+use serverless_crud::{
+    app::{App, Config, client},
+    routes::{Collection, Route, Verb, resources},
+    runtime,
+};
+
+use crate::{support::TestServer, top};
+
+/// The app as a function has it, over the server's database.
+fn app_of(server: &TestServer) -> Arc<App> {
+    let sdk = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("local"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+        .endpoint_url(&server.dynamodb_url);
+    let config = Config::read(|name| match name {
+        "TABLE_PREFIX" => Some("local-".into()),
+        "CURSOR_SECRET" => Some("0".repeat(32)),
+        "AWS_REGION" => Some("local".into()),
+        "LOG_LEVEL" => Some("ERROR".into()),
+        _ => None,
+    });
+    App::new(config.expect("the settings are complete"), client(sdk))
+}
+
+async fn feed(app: &Arc<App>, route: &Route, event: &str) -> ApiGatewayProxyResponse {
+    let handler = route.handler.clone();
+    runtime::respond(app, &|app, request| handler(app, request), event, Duration::from_secs(5)).await
+}
+
+fn read(operation: &str) -> String {
+    fs::read_to_string(top().join(format!("events/{operation}.json"))).expect(operation)
+}
+
+fn route(collection: &Collection, verb: Verb) -> &Route {
+    collection.routes.iter().find(|route| route.verb == verb).expect("a collection has every verb")
+}
+
+#[tokio::test]
+async fn every_sample_event_is_carried_out_by_its_function() {
+    let server = TestServer::start().await;
+    let app = app_of(&server);
+    for collection in resources() {
+        let create = route(&collection, Verb::Create);
+        let created = feed(&app, create, &read(&create.operation)).await;
+        assert_eq!(created.status_code, 201, "{}", create.operation);
+        let Some(Body::Text(body)) = created.body else { panic!("{} answers without a body", create.operation) };
+        let record: Value = serde_json::from_str(&body).expect("a record is JSON");
+        for (verb, expected) in
+            [(Verb::List, 200), (Verb::Get, 200), (Verb::Update, 200), (Verb::Patch, 200), (Verb::Delete, 204)]
+        {
+            let route = route(&collection, verb);
+            let mut event: Value = serde_json::from_str(&read(&route.operation)).expect("an event is JSON");
+            if verb.has_id() {
+                event["pathParameters"]["id"] = record["id"].clone();
+            }
+            let answer = feed(&app, route, &event.to_string()).await;
+            assert_eq!(answer.status_code, expected, "{}", route.operation);
+        }
+    }
+    server.stop().await;
+}

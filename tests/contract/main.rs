@@ -1,0 +1,17 @@
+//! The contract: its files are what the code writes, break no client unannounced, and say what the service does.
+
+mod breaks;
+mod document;
+mod drift;
+mod events;
+#[path = "../support/mod.rs"]
+mod support;
+mod third_resource;
+mod verdicts;
+
+use std::path::Path;
+
+/// The top of the repository.
+pub fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}

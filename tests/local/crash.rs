@@ -1,0 +1,110 @@
+//! `kill -9` in the middle of a write load: every write that was answered is still there.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::{process::Process, user};
+
+const ROUNDS: usize = 3;
+const WRITERS: usize = 8;
+
+/// A user whose creation the server has answered.
+struct Written {
+    email: String,
+    key: String,
+    created: Value,
+    /// The record after a patch, when that was answered too.
+    patched: Option<Value>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answered_write_outlives_a_kill_and_uniqueness_and_idempotency_still_hold() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut written = Vec::new();
+    for round in 0..ROUNDS {
+        let server = Arc::new(Process::start(folder.path(), &[]));
+        let new = write_until_killed(server, round).await;
+        assert!(new.len() > WRITERS, "there was a load: {}", new.len());
+        written.extend(new);
+        let server = Process::start(folder.path(), &[]);
+        for write in &written {
+            assert_is_there(&server, write).await;
+        }
+    }
+}
+
+async fn write_until_killed(server: Arc<Process>, round: usize) -> Vec<Written> {
+    let (is_over, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let mut writers = JoinSet::new();
+    for writer in 0..WRITERS {
+        let (server, is_over, count) = (server.clone(), is_over.clone(), count.clone());
+        writers.spawn(async move {
+            let mut written = Vec::new();
+            for number in 0.. {
+                let name = format!("r{round}w{writer}n{number}");
+                match write(&server, &name).await {
+                    Some(new) => written.push(new),
+                    None => break,
+                }
+                count.fetch_add(1, Ordering::Relaxed);
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+            written
+        });
+    }
+    // In the middle of the load, at another point of it each time.
+    while count.load(Ordering::Relaxed) < WRITERS * (4 + round * 3) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    server.kill();
+    is_over.store(true, Ordering::Relaxed);
+    writers.join_all().await.into_iter().flatten().collect()
+}
+
+/// Creates a user and patches it, as far as the server answers.
+async fn write(server: &Process, name: &str) -> Option<Written> {
+    let (email, key) = (format!("{name}@example.com"), format!("key-{name}"));
+    let post = server.request(Method::POST, "/v1/users").header("idempotency-key", &key).json(&user(&email));
+    let created = read(post, 201).await?;
+    let patch = server.request(Method::PATCH, &path(&created)).json(&json!({ "name": name }));
+    let patched = read(patch, 200).await;
+    Some(Written { email, key, created, patched })
+}
+
+async fn assert_is_there(server: &Process, write: &Written) {
+    let found = read(server.request(Method::GET, &path(&write.created)), 200).await.expect("an answer");
+    match &write.patched {
+        Some(patched) => assert_eq!(&found, patched),
+        // The patch that was not answered is there as a whole, or not at all.
+        None => assert!(found == write.created || found["version"] == 2 && found["name"] != write.created["name"]),
+    }
+
+    let upper = user(&write.email.to_uppercase());
+    read(server.request(Method::POST, "/v1/users").json(&upper), 409).await.expect("an answer");
+
+    let again = server.request(Method::POST, "/v1/users").header("idempotency-key", &write.key);
+    let again = read(again.json(&user(&write.email)), 201).await.expect("an answer");
+    assert_eq!(again, write.created);
+}
+
+fn path(record: &Value) -> String {
+    format!("/v1/users/{}", record["id"].as_str().expect("an id"))
+}
+
+/// The answer's body; none when there is no answer.
+async fn read(request: RequestBuilder, status: u16) -> Option<Value> {
+    let answer = request.send().await.ok()?;
+    assert_eq!(answer.status(), status);
+    answer.json().await.ok()
+}

@@ -1,0 +1,52 @@
+//! The log: a JSON line for each request, with nothing in it of what the request was about.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::process::Process;
+
+/// Values that stand in bodies, keys and headers of the requests below, and so nowhere in the log.
+const PRIVATE: [&str; 5] = ["Lovelace", "secret.address", "442071838750", "private-idempotency-key", "local-basic-key"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_request_is_one_line_without_body_keys_or_personal_data() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Process::start(folder.path(), &[]);
+    let body = json!({ "name": "Ada Lovelace", "email": "secret.address@example.com", "phone": "+442071838750" });
+    let post = |body: Value| {
+        let request = server.request(Method::POST, "/v1/users").header("Idempotency-Key", "private-idempotency-key");
+        request.json(&body).send()
+    };
+    let created: Value = post(body.clone()).await.expect("an answer").json().await.expect("a record");
+    assert_eq!(
+        post(json!({ "name": "Lovelace", "email": "secret.address@x.com" })).await.expect("an answer").status(),
+        422
+    );
+    let taken = server.request(Method::POST, "/v1/users").json(&body).send().await.expect("an answer");
+    assert_eq!(taken.status(), 409);
+    let path = format!("/v1/users/{}", created["id"].as_str().expect("an id"));
+    let stale = server.request(Method::PATCH, &path).header("If-Match", "\"9\"").json(&json!({ "name": "Lovelace" }));
+    assert_eq!(stale.send().await.expect("an answer").status(), 412);
+    let found = server.request(Method::GET, "/v1/users?email=secret.address@example.com").send().await;
+    assert_eq!(found.expect("an answer").status(), 200);
+
+    let lines = server.into_lines();
+    let requests: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let seen: Vec<_> = requests.iter().map(|line| (line["route"].as_str(), line["status"].as_u64())).collect();
+    assert_eq!(
+        seen,
+        [
+            (Some("POST /v1/users"), Some(201)),
+            (Some("POST /v1/users"), Some(422)),
+            (Some("POST /v1/users"), Some(409)),
+            (Some("PATCH /v1/users/{id}"), Some(412)),
+            (Some("GET /v1/users"), Some(200)),
+        ]
+    );
+    for line in &requests {
+        assert!(line["requestId"].is_string() && line["durationMs"].is_number() && line["capacityUnits"].is_number());
+    }
+    for private in PRIVATE {
+        assert!(!requests.iter().any(|line| line.to_string().contains(private)), "{private} is in the log");
+    }
+}

@@ -1,0 +1,16 @@
+//! The service through its front door: the gateway, the functions' code and an embedded DynamoDB.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod bad_input;
+mod faults;
+mod http_table;
+mod items;
+mod lists;
+mod model;
+mod races;
+mod runtime;
+mod samples;
+#[path = "../support/mod.rs"]
+mod support;
+mod users;

@@ -1,0 +1,120 @@
+//! A body to create, and one to change, for each resource; and short ways to send them.
+
+use reqwest::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::TestServer;
+
+/// How the tests of what all resources share speak of one of them.
+pub struct Sample {
+    pub collection: &'static str,
+    /// A body of its own each time.
+    pub body: fn() -> Value,
+    /// A required field, with another valid value.
+    pub change: (&'static str, &'static str),
+    /// An optional field, with a value.
+    pub optional: (&'static str, &'static str),
+    /// A field with a default, with the default.
+    pub defaulted: (&'static str, &'static str),
+}
+
+pub fn samples() -> [Sample; 2] {
+    [
+        Sample {
+            collection: "items",
+            body: item,
+            change: ("name", "Another cup"),
+            optional: ("description", "For espresso."),
+            defaulted: ("status", "draft"),
+        },
+        Sample {
+            collection: "users",
+            body: user,
+            change: ("name", "Grace Hopper"),
+            optional: ("phone", "+442071838750"),
+            defaulted: ("role", "member"),
+        },
+    ]
+}
+
+pub fn item() -> Value {
+    json!({ "name": "Cup", "priceCents": 1250, "currency": "EUR" })
+}
+
+pub fn user() -> Value {
+    json!({ "name": "Ada", "email": email() })
+}
+
+/// An address no other test uses.
+pub fn email() -> String {
+    format!("{}@example.com", Uuid::new_v4().simple())
+}
+
+impl Sample {
+    pub fn path(&self) -> String {
+        format!("/v1/{}", self.collection)
+    }
+
+    pub fn path_of(&self, record: &Value) -> String {
+        format!("/v1/{}/{}", self.collection, record["id"].as_str().expect("records have ids"))
+    }
+
+    /// A record, fresh from a create.
+    pub async fn created(&self, server: &TestServer) -> Value {
+        create(server, self.collection, &(self.body)()).await
+    }
+}
+
+/// Creates a record that is known to be valid.
+pub async fn create(server: &TestServer, collection: &str, body: &Value) -> Value {
+    let response = send(server, Method::POST, &format!("/v1/{collection}"), body).await;
+    assert_eq!(response.status(), StatusCode::CREATED, "{body}");
+    response.json().await.unwrap()
+}
+
+/// Sends a JSON body.
+pub async fn send(server: &TestServer, method: Method, path: &str, body: &Value) -> Response {
+    server.request(method, path).json(body).send().await.unwrap()
+}
+
+/// Sends no body.
+pub async fn get(server: &TestServer, path: &str) -> Response {
+    server.request(Method::GET, path).send().await.unwrap()
+}
+
+/// The record at a path, or none.
+pub async fn read(server: &TestServer, path: &str) -> Option<Value> {
+    let response = get(server, path).await;
+    match response.status() {
+        StatusCode::OK => Some(response.json().await.unwrap()),
+        StatusCode::NOT_FOUND => None,
+        status => panic!("GET {path} answered {status}"),
+    }
+}
+
+/// The text of a header.
+pub fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response.headers().get(name).unwrap_or_else(|| panic!("there is no {name} header")).to_str().unwrap()
+}
+
+/// Asserts that an answer is a problem of this status and returns it.
+pub async fn problem(response: Response, status: u16) -> Value {
+    assert_eq!(response.status().as_u16(), status);
+    assert_eq!(header(&response, "content-type"), "application/problem+json");
+    let problem: Value = response.json().await.unwrap();
+    assert_eq!(problem["status"], status);
+    assert_eq!(problem["type"], "about:blank");
+    assert!(problem["title"].is_string() && problem["detail"].is_string() && problem["requestId"].is_string());
+    problem
+}
+
+/// Where the faults of a problem are: pointers, parameters and headers.
+pub fn places(problem: &Value) -> Vec<String> {
+    let errors = problem["errors"].as_array().cloned().unwrap_or_default();
+    let place = |error: &Value| {
+        let found = ["pointer", "parameter", "header"].iter().find_map(|kind| error[kind].as_str().map(str::to_owned));
+        found.expect("every error has a place")
+    };
+    errors.iter().map(place).collect()
+}

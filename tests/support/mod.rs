@@ -1,0 +1,54 @@
+//! What tests need to talk to a server of their own.
+
+#![allow(dead_code, reason = "each test program uses its part")]
+
+use std::fmt::Debug;
+
+use reqwest::{Client, Method, RequestBuilder};
+use serverless_crud::local::{self, Options, Server};
+
+/// A local server with an empty database in memory, on ports of its own.
+pub struct TestServer {
+    pub url: String,
+    pub key: String,
+    pub dynamodb_url: String,
+    pub client: Client,
+    server: Server,
+}
+
+impl TestServer {
+    /// Starts one.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// Starts one with other options.
+    pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = in_memory();
+        change(&mut options);
+        let server = local::start(options).await.expect("a server on free ports starts");
+        let (url, key, dynamodb_url) = (server.url().into(), server.key().into(), server.dynamodb_url().into());
+        Self { url, key, dynamodb_url, client: Client::new(), server }
+    }
+
+    /// A request with the API key.
+    pub fn request<M: TryInto<Method, Error: Debug>>(&self, method: M, path: &str) -> RequestBuilder {
+        self.anonymous(method, path).header("x-api-key", &self.key)
+    }
+
+    /// A request without a key.
+    pub fn anonymous<M: TryInto<Method, Error: Debug>>(&self, method: M, path: &str) -> RequestBuilder {
+        self.client.request(method.try_into().expect("a method"), format!("{}{path}", self.url))
+    }
+
+    /// Stops the server and waits for its end.
+    pub async fn stop(self) {
+        drop(self.client);
+        self.server.shutdown().await;
+    }
+}
+
+/// Options for a server in memory on any free ports.
+pub fn in_memory() -> Options {
+    Options { memory: true, quiet: true, port: 0, dynamodb_port: 0, ..Options::default() }
+}

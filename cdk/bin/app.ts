@@ -1,0 +1,30 @@
+// `cdk deploy -c stage=dev`: reads the context, the contract and the binaries.
+
+import { resolve } from 'node:path';
+import { App } from 'aws-cdk-lib';
+import { addService } from '../lib/app.ts';
+import { architectureNamed } from '../lib/binaries.ts';
+import { readContract } from '../lib/contract.ts';
+import { STAGES, stageNamed } from '../lib/stages.ts';
+
+try {
+  // cfn-lint checks the templates in the tests; CDK's own check of them takes a quarter of a minute.
+  const app = new App({ autoSynth: false, builtinCloudFormationValidation: false });
+  const stage = stageNamed(app.node.tryGetContext('stage'));
+  const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
+  addService(app, {
+    env: { ...(account && { account }), ...(region && { region }) },
+    stage,
+    options: STAGES[stage],
+    contract: readContract(),
+    binaries: {
+      directory: resolve(app.node.tryGetContext('functions')),
+      architecture: architectureNamed(app.node.tryGetContext('architecture')),
+    },
+  });
+  app.synth();
+} catch (error) {
+  // One line that says what to do, not where in the code it was noticed.
+  console.error(`cdk: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,146 @@
+// What the stack reads of the contract: openapi.json with its `x-` fields, and the models in schemas/.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** DynamoDB actions on a table, or on its indexes. */
+export interface Grant {
+  readonly table: string;
+  readonly actions: readonly string[];
+  readonly onIndexes: boolean;
+}
+
+/** A key of a table or index; all keys are strings. */
+export interface Index {
+  readonly name: string;
+  readonly partitionKey: string;
+  readonly sortKey: string;
+}
+
+export interface TableDefinition {
+  readonly name: string;
+  readonly partitionKey: string;
+  readonly indexes: readonly Index[];
+  readonly ttlAttribute?: string;
+  readonly stream: boolean;
+}
+
+/** A parameter as API Gateway names it, `method.request.path.id`, and whether it must be there. */
+export interface Parameter {
+  readonly name: string;
+  readonly required: boolean;
+}
+
+/** A method on a path, and the function that carries it out. */
+export interface Operation {
+  readonly name: string;
+  readonly method: string;
+  readonly path: string;
+  readonly function: string;
+  readonly parameters: readonly Parameter[];
+  /** The model of the body by content type; empty where there is no body. */
+  readonly models: Readonly<Record<string, string>>;
+}
+
+export interface FunctionDefinition {
+  readonly name: string;
+  readonly grants: readonly Grant[];
+}
+
+export interface Contract {
+  readonly operations: readonly Operation[];
+  /** Each function once, though several operations may share it. */
+  readonly functions: readonly FunctionDefinition[];
+  readonly tables: readonly TableDefinition[];
+  /** The draft 4 JSON Schema of each request model. */
+  readonly models: Readonly<Record<string, object>>;
+}
+
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
+const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
+const PLACES = { path: 'path', query: 'querystring', header: 'header' } as const;
+
+interface ParameterObject {
+  readonly name: string;
+  readonly in: keyof typeof PLACES;
+  readonly required?: boolean;
+}
+
+interface OperationObject {
+  readonly operationId: string;
+  readonly parameters?: readonly (ParameterObject | { readonly $ref: string })[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, unknown>> };
+  readonly 'x-function': FunctionDefinition;
+  readonly 'x-request-model'?: string;
+}
+
+interface Document {
+  readonly paths: Readonly<Record<string, Partial<Record<(typeof METHODS)[number], OperationObject>>>>;
+  readonly components?: { readonly parameters?: Readonly<Record<string, ParameterObject>> };
+  readonly 'x-tables': readonly TableDefinition[];
+}
+
+/** Reads the contract at the top of the repository. */
+export function readContract(root = REPOSITORY): Contract {
+  const document = readJson<Document>(`${root}/openapi.json`);
+  const found = Object.entries(document.paths).flatMap(([path, item]) =>
+    METHODS.flatMap((method) => (item[method] ? [{ path, method, definition: item[method] }] : [])),
+  );
+  const models = new Set(found.flatMap(({ definition }) => definition['x-request-model'] ?? []));
+  return {
+    operations: found.map(({ path, method, definition }) => ({
+      name: definition.operationId,
+      method: method.toUpperCase(),
+      path,
+      function: definition['x-function'].name,
+      parameters: (definition.parameters ?? []).map((parameter) => parameterOf(document, parameter)),
+      models: modelsOf(definition),
+    })),
+    functions: functionsOf(found.map(({ definition }) => definition['x-function'])),
+    tables: document['x-tables'],
+    models: Object.fromEntries([...models].map((name) => [name, readJson<object>(`${root}/schemas/${name}.json`)])),
+  };
+}
+
+/** The operations of each path. */
+export function byPath(operations: readonly Operation[]): ReadonlyMap<string, readonly Operation[]> {
+  const paths = new Set(operations.map(({ path }) => path));
+  return new Map([...paths].map((path) => [path, operations.filter((operation) => operation.path === path)]));
+}
+
+function parameterOf(document: Document, parameter: ParameterObject | { readonly $ref: string }): Parameter {
+  const found =
+    '$ref' in parameter ? document.components?.parameters?.[parameter.$ref.split('/').at(-1) ?? ''] : parameter;
+  if (!found) {
+    throw new Error(`openapi.json refers to a parameter it does not have: ${JSON.stringify(parameter)}`);
+  }
+  return { name: `method.request.${PLACES[found.in]}.${found.name}`, required: found.required ?? false };
+}
+
+function modelsOf(definition: OperationObject): Record<string, string> {
+  const model = definition['x-request-model'];
+  const contentTypes = Object.keys(definition.requestBody?.content ?? {});
+  return Object.fromEntries(model ? contentTypes.map((contentType) => [contentType, model]) : []);
+}
+
+/** Operations that share a function grant it what each of them needs. */
+function functionsOf(definitions: readonly FunctionDefinition[]): FunctionDefinition[] {
+  const functions = new Map<string, Map<string, Grant>>();
+  for (const { name, grants } of definitions) {
+    const merged = functions.get(name) ?? new Map<string, Grant>();
+    functions.set(name, merged);
+    for (const grant of grants) {
+      const key = `${grant.table} ${grant.onIndexes}`;
+      const actions = new Set([...(merged.get(key)?.actions ?? []), ...grant.actions]);
+      merged.set(key, { ...grant, actions: [...actions].sort() });
+    }
+  }
+  return [...functions].map(([name, grants]) => ({ name, grants: [...grants.values()] }));
+}
+
+function readJson<T>(path: string): T {
+  if (!existsSync(path)) {
+    throw new Error(`${path} is missing: run \`make contract\``);
+  }
+  return JSON.parse(readFileSync(path, 'utf8')) as T;
+}

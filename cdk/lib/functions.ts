@@ -1,0 +1,149 @@
+// One function for each the contract names, each with a role of its own that has its grants and no more.
+
+import { Duration } from 'aws-cdk-lib';
+import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type Alias, Code, Function as LambdaFunction, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Construct } from 'constructs';
+import { accept } from './accepted.ts';
+import { type Binaries, folderOf } from './binaries.ts';
+import type { Contract, FunctionDefinition, Grant } from './contract.ts';
+import type { StageOptions } from './stages.ts';
+import { removalPolicy, type Tables } from './tables.ts';
+
+const SECRET_LENGTH = 64;
+
+export interface FunctionsProps {
+  readonly contract: Contract;
+  readonly tables: Tables;
+  readonly binaries: Binaries;
+  /** What the names of the functions and tables start with. */
+  readonly prefix: string;
+  readonly options: StageOptions;
+}
+
+/** A function as it is called: its alias `live`. */
+export interface Live {
+  readonly name: string;
+  readonly function: LambdaFunction;
+  readonly alias: Alias;
+  readonly logs: LogGroup;
+}
+
+export class Functions extends Construct {
+  readonly byName: ReadonlyMap<string, Live>;
+
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly props: FunctionsProps,
+  ) {
+    super(scope, id);
+    const secret = cursorSecret(this);
+    const environment = {
+      TABLE_PREFIX: props.prefix,
+      CORS_ORIGINS: props.options.api.corsOrigins.join(','),
+      // A dynamic reference: CloudFormation puts the value in; the template never has it.
+      CURSOR_SECRET: secret.secretValue.unsafeUnwrap(),
+    };
+    this.byName = new Map(
+      props.contract.functions.map((definition) => [definition.name, this.live(definition, environment)]),
+    );
+  }
+
+  private live(definition: FunctionDefinition, environment: Record<string, string>): Live {
+    const { prefix, binaries, options } = this.props;
+    const scope = new Construct(this, definition.name);
+    const functionName = `${prefix}${definition.name}`;
+    const logs = new LogGroup(scope, 'Logs', {
+      logGroupName: `/aws/lambda/${functionName}`,
+      retention: options.logRetention,
+      removalPolicy: removalPolicy(options.data),
+    });
+    accept(logs, 'The lines hold no body, key or personal data.', 'CKV_AWS_158');
+    const { reservedConcurrency, provisionedConcurrency } = options.functions;
+    const lambda = new LambdaFunction(scope, 'Function', {
+      functionName,
+      code: Code.fromAsset(folderOf(definition.name, binaries)),
+      handler: 'bootstrap',
+      runtime: Runtime.PROVIDED_AL2023,
+      architecture: binaries.architecture,
+      role: this.role(scope, definition, logs),
+      environment,
+      memorySize: options.functions.memory,
+      timeout: Duration.seconds(options.functions.timeout),
+      tracing: Tracing.ACTIVE,
+      logGroup: logs,
+      loggingFormat: LoggingFormat.JSON,
+      ...(reservedConcurrency && { reservedConcurrentExecutions: reservedConcurrency }),
+    });
+    acceptForFunction(lambda, options);
+    const alias = lambda.addAlias('live', {
+      ...(provisionedConcurrency && { provisionedConcurrentExecutions: provisionedConcurrency }),
+    });
+    return { name: definition.name, function: lambda, alias, logs };
+  }
+
+  private role(scope: Construct, { grants }: FunctionDefinition, logs: LogGroup): Role {
+    const role = new Role(scope, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    logs.grantWrite(role);
+    for (const grant of grants) {
+      role.addToPolicy(this.statement(grant));
+    }
+    accept(role, 'X-Ray takes traces under no name: they have no resource.', 'AwsSolutions-IAM5[Resource::*]');
+    const { key } = this.props.tables;
+    if (key) {
+      // What DynamoDB needs to use the table's key for the caller, and only through DynamoDB.
+      role.addToPolicy(
+        new PolicyStatement({
+          actions: ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'],
+          resources: [key.keyArn],
+          conditions: { StringLike: { 'kms:ViaService': 'dynamodb.*.amazonaws.com' } },
+        }),
+      );
+      const forms = ['GenerateDataKey', 'ReEncrypt'].map((action) => `AwsSolutions-IAM5[Action::kms:${action}*]`);
+      accept(role, 'The forms of one action, which DynamoDB chooses among.', ...forms);
+    }
+    return role;
+  }
+
+  private statement({ table: name, actions, onIndexes }: Grant): PolicyStatement {
+    const { contract, tables } = this.props;
+    const table = tables.byName.get(name);
+    const definition = contract.tables.find((table) => table.name === name);
+    if (!table || !definition) {
+      throw new Error(`openapi.json grants actions on the table ${name}, which x-tables does not have`);
+    }
+    return new PolicyStatement({
+      actions: actions.map((action) => `dynamodb:${action}`),
+      resources: onIndexes ? indexArns(table, definition.indexes) : [table.tableArn],
+    });
+  }
+}
+
+function indexArns(table: TableV2, indexes: readonly { readonly name: string }[]): string[] {
+  return indexes.map(({ name }) => `${table.tableArn}/index/${name}`);
+}
+
+function cursorSecret(scope: Construct): Secret {
+  const secret = new Secret(scope, 'CursorSecret', {
+    description: 'Signs the cursors of lists.',
+    generateSecretString: { passwordLength: SECRET_LENGTH, excludePunctuation: true },
+  });
+  const reason = 'A new value makes every cursor in use stale: it is changed by hand, when it has leaked.';
+  accept(secret, reason, 'AwsSolutions-SMG4');
+  accept(secret, 'It signs positions in lists, which are no secrets: the key AWS manages is enough.', 'CKV_AWS_149');
+  return secret;
+}
+
+function acceptForFunction(lambda: LambdaFunction, { functions }: StageOptions): void {
+  accept(lambda, 'It is called by API Gateway and waited for: there is no event to keep.', 'CKV_AWS_116');
+  accept(lambda, 'It talks to DynamoDB alone, by IAM: a VPC would cost and slow the start.', 'CKV_AWS_117');
+  accept(lambda, 'Its variables hold one secret, which signs positions in lists.', 'CKV_AWS_173');
+  accept(lambda, 'Binaries come from this repository through the deployer alone.', 'CKV_AWS_272');
+  if (!functions.reservedConcurrency) {
+    accept(lambda, 'The stage option reservedConcurrency is off: the API is throttled instead.', 'CKV_AWS_115');
+  }
+}

@@ -1,0 +1,52 @@
+// The service in one stage: a table of contents.
+
+import { CfnOutput, type Environment, Stack } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { Api } from './api.ts';
+import type { Binaries } from './binaries.ts';
+import { Canary } from './canary.ts';
+import type { Contract } from './contract.ts';
+import { Firewall } from './firewall.ts';
+import { Functions } from './functions.ts';
+import { Monitoring } from './monitoring.ts';
+import type { StageName, StageOptions } from './stages.ts';
+import { Tables } from './tables.ts';
+import { UsagePlans } from './usage-plans.ts';
+
+export const PROJECT = 'serverless-crud';
+
+export interface ServiceProps {
+  readonly env: Environment;
+  readonly stage: StageName;
+  readonly options: StageOptions;
+  readonly contract: Contract;
+  readonly binaries: Binaries;
+}
+
+export class Service extends Stack {
+  constructor(scope: Construct, { env, stage, options, contract, binaries }: ServiceProps) {
+    const name = `${PROJECT}-${stage}`;
+    super(scope, name, { env, terminationProtection: options.data.keep });
+    const prefix = `${name}-`;
+
+    const tables = new Tables(this, 'Tables', { definitions: contract.tables, prefix, options: options.data });
+    const functions = new Functions(this, 'Functions', { contract, tables, binaries, prefix, options });
+    const { rest } = new Api(this, 'Api', { contract, functions, name, stage, options });
+    new UsagePlans(this, 'UsagePlans', { rest, name, plans: options.plans });
+    const monitoring = new Monitoring(this, 'Monitoring', {
+      name,
+      rest,
+      functions: [...functions.byName.values()],
+      tables: [...tables.byName.values()],
+      consumers: [],
+      options: options.alarms,
+    });
+    if (options.functions.canary) {
+      new Canary(this, 'Canary', { name, functions: [...functions.byName.values()], monitoring });
+    }
+    if (options.api.firewall) {
+      new Firewall(this, 'Firewall', { rest, name, options, ...options.api.firewall });
+    }
+    new CfnOutput(this, 'AlarmTopic', { value: monitoring.topic.topicArn });
+  }
+}

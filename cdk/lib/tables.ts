@@ -1,0 +1,69 @@
+// The tables the contract defines.
+
+import { RemovalPolicy } from 'aws-cdk-lib';
+import { AttributeType, Billing, StreamViewType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { Construct } from 'constructs';
+import { accept } from './accepted.ts';
+import type { TableDefinition } from './contract.ts';
+import type { DataOptions } from './stages.ts';
+
+/** How far back a table can be restored to any second: DynamoDB's maximum. */
+const RECOVERY_DAYS = 35;
+
+export interface TablesProps {
+  readonly definitions: readonly TableDefinition[];
+  /** What the tables' names start with. */
+  readonly prefix: string;
+  readonly options: DataOptions;
+}
+
+export class Tables extends Construct {
+  /** The key of this account they are encrypted with, if any. */
+  readonly key: Key | undefined;
+  readonly byName: ReadonlyMap<string, TableV2>;
+
+  constructor(scope: Construct, id: string, props: TablesProps) {
+    super(scope, id);
+    this.key = props.options.customerKey ? customerKey(this, props) : undefined;
+    this.byName = new Map(props.definitions.map((definition) => [definition.name, this.table(definition, props)]));
+  }
+
+  private table(definition: TableDefinition, { prefix, options }: TablesProps): TableV2 {
+    const key = (name: string) => ({ name, type: AttributeType.STRING });
+    const table = new TableV2(this, definition.name, {
+      tableName: `${prefix}${definition.name}`,
+      partitionKey: key(definition.partitionKey),
+      globalSecondaryIndexes: definition.indexes.map((index) => ({
+        indexName: index.name,
+        partitionKey: key(index.partitionKey),
+        sortKey: key(index.sortKey),
+      })),
+      billing: Billing.onDemand(),
+      ...(definition.ttlAttribute && { timeToLiveAttribute: definition.ttlAttribute }),
+      ...(definition.stream && { dynamoStream: StreamViewType.NEW_AND_OLD_IMAGES }),
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true, recoveryPeriodInDays: RECOVERY_DAYS },
+      encryption: this.key ? TableEncryptionV2.customerManagedKey(this.key) : TableEncryptionV2.dynamoOwnedKey(),
+      deletionProtection: options.keep,
+      removalPolicy: removalPolicy(options),
+    });
+    if (!this.key) {
+      accept(table, 'The stage option customerKey is off: tables are encrypted with a key AWS owns.', 'CKV_AWS_119');
+    }
+    return table;
+  }
+}
+
+/** What becomes of stored things when the stack is deleted. */
+export function removalPolicy(options: DataOptions): RemovalPolicy {
+  return options.keep ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+}
+
+function customerKey(scope: Construct, { prefix, options }: TablesProps): Key {
+  return new Key(scope, 'Key', {
+    alias: `${prefix}tables`,
+    description: 'Encrypts the tables.',
+    enableKeyRotation: true,
+    removalPolicy: removalPolicy(options),
+  });
+}

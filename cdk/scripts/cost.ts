@@ -1,0 +1,119 @@
+// Writes docs/cost.md: what a million requests a month cost in each stage, from the stage's own options.
+
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { readContract } from '../lib/contract.ts';
+import { STAGES, type StageName, type StageOptions } from '../lib/stages.ts';
+import { PRICES, TRAFFIC, VERBS } from './cost-inputs.ts';
+
+const DOCUMENT = fileURLToPath(new URL('../../docs/cost.md', import.meta.url));
+const REQUESTS = 1_000_000;
+const HOURS = 730;
+/** What one core has (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). */
+const MEGABYTES_A_CORE = 1_769;
+const FIREWALL_RULES = 4;
+
+type Lines = Record<string, number>;
+
+/** Dollars a month, by what they are for. */
+export function costOf(stage: StageName): Lines {
+  const options: StageOptions = STAGES[stage];
+  return {
+    'API Gateway': REQUESTS * PRICES.apiRequest + cache(options),
+    'Lambda: requests': REQUESTS * PRICES.lambdaRequest,
+    'Lambda: duration': functionSeconds(options) * gigabytes(options) * PRICES.lambdaGigabyteSecond,
+    'Lambda: provisioned': provisioned(options),
+    'DynamoDB: reads': REQUESTS * mean(({ readUnits }) => readUnits) * PRICES.readUnit,
+    'DynamoDB: writes': REQUESTS * mean(({ writeUnits }) => writeUnits) * PRICES.writeUnit,
+    'DynamoDB: storage and recovery':
+      TRAFFIC.storedGigabytes * (PRICES.storedGigabyteMonth + PRICES.recoveryGigabyteMonth),
+    Logs: ((REQUESTS * TRAFFIC.logKilobytes) / 1e6) * PRICES.logGigabyte,
+    Traces: REQUESTS * TRAFFIC.tracedShare * PRICES.trace,
+    'Alarms, dashboard, one metric': alarms() * PRICES.alarmMonth + PRICES.dashboardMonth + PRICES.metricMonth,
+    'Secret and key': PRICES.secretMonth + (options.data.customerKey ? PRICES.keyMonth : 0),
+    Firewall: firewall(options),
+  };
+}
+
+/** Billed seconds of all requests: DynamoDB's time, and the CPU's on the stage's share of a core. */
+function functionSeconds({ functions }: StageOptions): number {
+  const cpu = TRAFFIC.cpuMs * Math.max(1, MEGABYTES_A_CORE / functions.memory);
+  const warm = mean(({ databaseMs }) => Math.ceil(databaseMs + cpu));
+  return (REQUESTS * (warm + TRAFFIC.coldShare * TRAFFIC.coldMs)) / 1_000;
+}
+
+function mean(of: (verb: (typeof VERBS)[keyof typeof VERBS]) => number): number {
+  return Object.values(VERBS).reduce((sum, verb) => sum + verb.share * of(verb), 0);
+}
+
+function gigabytes({ functions }: StageOptions): number {
+  return functions.memory / 1_024;
+}
+
+function provisioned(options: StageOptions): number {
+  const environments = (options.functions.provisionedConcurrency ?? 0) * readContract().functions.length;
+  return environments * gigabytes(options) * HOURS * 3_600 * PRICES.provisionedGigabyteSecond;
+}
+
+function cache({ api }: StageOptions): number {
+  return api.cache ? PRICES.cacheHour[api.cache.gigabytes] * HOURS : 0;
+}
+
+/** As lib/monitoring.ts has them. */
+function alarms(): number {
+  const { functions, tables } = readContract();
+  return 3 + 2 * functions.length + 2 * tables.length;
+}
+
+function firewall({ api }: StageOptions): number {
+  const rules = PRICES.firewallMonth + FIREWALL_RULES * PRICES.firewallRuleMonth;
+  return api.firewall ? rules + REQUESTS * PRICES.firewallRequest : 0;
+}
+
+/** The document. */
+export function costDocument(): string {
+  const stages = Object.keys(STAGES) as StageName[];
+  const costs = stages.map(costOf);
+  const row = (name: string, values: readonly number[]) =>
+    `| ${name} | ${values.map((value) => value.toFixed(2)).join(' | ')} |`;
+  const lines = Object.keys(costs[0] ?? {}).map((name) =>
+    row(
+      name,
+      costs.map((cost) => cost[name] ?? 0),
+    ),
+  );
+  const totals = costs.map((cost) => Object.values(cost).reduce((sum, value) => sum + value, 0));
+  const inputs = Object.entries(VERBS).map(
+    ([verb, { share, readUnits, writeUnits, databaseMs }]) =>
+      `| ${verb} | ${Math.round(share * 100)} % | ${readUnits} | ${writeUnits} | ${databaseMs} |`,
+  );
+  return `# What a million requests a month cost
+
+Written by \`npm --prefix cdk run cost\` from the stages' own options (\`cdk/lib/stages.ts\`) and the inputs in
+\`cdk/scripts/cost-inputs.ts\`: change either and run it again. Dollars a month, us-east-1, without free tiers, which
+cover most of a small stage.
+
+| | ${stages.map((stage) => `${stage} (${STAGES[stage].functions.memory} MB)`).join(' | ')} |
+| --- |${stages.map(() => ' ---: |').join('')}
+${lines.join('\n')}
+${row('**sum**', totals)}
+
+API Gateway is the largest part of what grows with the traffic, and Lambda's duration nearly nothing: memory is chosen
+for latency, not for cost. What does not grow with it, alarms first, is the price of being told.
+
+## Inputs
+
+| verb | share | read units | write units | DynamoDB, ms |
+| --- | ---: | ---: | ---: | ---: |
+${inputs.join('\n')}
+
+A request has ${TRAFFIC.cpuMs} ms of CPU on a whole core, measured; a stage has its memory's share of one
+(${MEGABYTES_A_CORE.toLocaleString('en')} MB are a core). DynamoDB's times, ${TRAFFIC.coldShare * 100} % cold starts of ${TRAFFIC.coldMs} ms, and
+${TRAFFIC.tracedShare * 100} % traced requests are assumptions: replace them by those of your dashboard. A request logs ${TRAFFIC.logKilobytes} KB. ${TRAFFIC.storedGigabytes} GB is stored.
+Data that leaves AWS is not counted ($0.09 a GB).
+`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(DOCUMENT, costDocument());
+}

@@ -1,0 +1,107 @@
+// Who may do what: each function's role has what its operations declare, and nothing else.
+
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { readContract } from '../lib/contract.ts';
+import { STAGES, type StageName } from '../lib/stages.ts';
+import { templateOf } from './synthesized.ts';
+import { at, list, ofType, type Resource, rendered, resources } from './template.ts';
+
+const contract = readContract();
+const SNAPSHOT = new URL('access.json', import.meta.url);
+const LOGS = ['logs:CreateLogStream', 'logs:PutLogEvents'];
+const TRACES = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
+const KEY = ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'];
+
+/** `action resource` for everything a stage's functions may do, by function. */
+function access(stage: StageName): Record<string, string[]> {
+  const template = templateOf({ stage });
+  const all = resources(template);
+  const policies = ofType(template, 'AWS::IAM::Policy');
+  return Object.fromEntries(
+    ofType(template, 'AWS::Lambda::Function').map((lambda) => {
+      const role = String(list(at(lambda.properties.Role, 'Fn::GetAtt'))[0]);
+      const own = policies.filter((policy) =>
+        list(policy.properties.Roles ?? null).some((of) => at(of, 'Ref') === role),
+      );
+      assert.deepEqual(at(all.get(role)?.properties.ManagedPolicyArns), null);
+      assert.deepEqual(at(all.get(role)?.properties.Policies), null);
+      return [String(lambda.properties.FunctionName), own.flatMap((policy) => statements(policy, all)).sort()];
+    }),
+  );
+}
+
+function statements(policy: Resource, all: ReadonlyMap<string, Resource>): string[] {
+  return list(at(policy.properties.PolicyDocument, 'Statement')).flatMap((statement) => {
+    assert.equal(at(statement, 'Effect'), 'Allow');
+    return list(at(statement, 'Action')).flatMap((action) =>
+      list(at(statement, 'Resource')).map((resource) => `${action} ${rendered(resource, all)}`),
+    );
+  });
+}
+
+/** The same, as the contract has it. */
+function declared(stage: StageName): Record<string, string[]> {
+  const prefix = `serverless-crud-${stage}-`;
+  const hasKey = STAGES[stage].data.customerKey;
+  return Object.fromEntries(
+    contract.functions.map(({ name, grants }) => {
+      const tables = grants.flatMap(({ table, actions, onIndexes }) => {
+        const indexes = contract.tables.find((definition) => definition.name === table)?.indexes ?? [];
+        const targets = onIndexes ? indexes.map((index) => `/index/${index.name}`) : [''];
+        return actions.flatMap((action) => targets.map((target) => `dynamodb:${action} ${prefix}${table}${target}`));
+      });
+      const logs = LOGS.map((action) => `${action} /aws/lambda/${prefix}${name}`);
+      const traces = TRACES.map((action) => `${action} *`);
+      const key = hasKey ? KEY.map((action) => `${action} Encrypts the tables.`) : [];
+      return [`${prefix}${name}`, [...tables, ...logs, ...traces, ...key].sort()];
+    }),
+  );
+}
+
+describe('access', () => {
+  for (const stage of Object.keys(STAGES) as StageName[]) {
+    test(`in ${stage} each role has its function's grants and nothing else`, () => {
+      assert.deepEqual(access(stage), declared(stage));
+    });
+  }
+
+  test('no function has gained an action: test/access.json says what each may do (UPDATE=1 npm test accepts)', () => {
+    const actions = access('dev');
+    if (process.env.UPDATE) {
+      writeFileSync(SNAPSHOT, `${JSON.stringify(actions, null, 2)}\n`);
+    }
+    assert.deepEqual(actions, JSON.parse(readFileSync(SNAPSHOT, 'utf8')));
+  });
+
+  test('each function has a role of its own, which Lambda alone may take', () => {
+    const template = templateOf();
+    const roles = ofType(template, 'AWS::Lambda::Function').map((lambda) => JSON.stringify(lambda.properties.Role));
+    assert.equal(new Set(roles).size, contract.functions.length);
+    const taken = ofType(template, 'AWS::IAM::Role').map((role) =>
+      at(list(at(role.properties.AssumeRolePolicyDocument, 'Statement'))[0] ?? null, 'Principal', 'Service'),
+    );
+    assert.deepEqual(new Set(taken), new Set(['lambda.amazonaws.com']));
+  });
+
+  test("a table's key is used through DynamoDB alone", () => {
+    const policies = ofType(templateOf({ stage: 'prod' }), 'AWS::IAM::Policy');
+    const uses = policies.flatMap((policy) => list(at(policy.properties.PolicyDocument, 'Statement')));
+    const ofKey = uses.filter((statement) => list(at(statement, 'Action')).includes('kms:Decrypt'));
+    assert.equal(ofKey.length, contract.functions.length);
+    for (const statement of ofKey) {
+      assert.deepEqual(at(statement, 'Condition'), { StringLike: { 'kms:ViaService': 'dynamodb.*.amazonaws.com' } });
+    }
+  });
+
+  test("API Gateway may call each function's live alias, from its own methods", () => {
+    const permissions = ofType(templateOf(), 'AWS::Lambda::Permission').map(({ properties }) => properties);
+    assert.equal(permissions.length, contract.operations.length);
+    for (const permission of permissions) {
+      assert.equal(permission.Principal, 'apigateway.amazonaws.com');
+      assert.match(JSON.stringify(permission.FunctionName), /Alias/);
+      assert.doesNotMatch(JSON.stringify(permission.SourceArn), /test-invoke-stage/);
+    }
+  });
+});

@@ -1,0 +1,155 @@
+// Tables, functions and logs, stage by stage.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { readContract } from '../lib/contract.ts';
+import { STAGES, type StageName } from '../lib/stages.ts';
+import { appOf, EVERYTHING, templateOf } from './synthesized.ts';
+import { at, list, ofType } from './template.ts';
+
+const contract = readContract();
+
+for (const stage of Object.keys(STAGES) as StageName[]) {
+  const { data, functions, logRetention } = STAGES[stage];
+  const deletionPolicy = data.keep ? 'Retain' : 'Delete';
+  const template = templateOf({ stage });
+
+  describe(`in ${stage}`, () => {
+    test('each table of the contract is there, with its keys, indexes, stream and expiry', () => {
+      const tables = ofType(template, 'AWS::DynamoDB::GlobalTable').map(({ properties }) => ({
+        name: properties.TableName,
+        billing: properties.BillingMode,
+        key: keys(properties.KeySchema ?? null),
+        indexes: list(properties.GlobalSecondaryIndexes ?? null).map((index) => ({
+          name: at(index, 'IndexName'),
+          key: keys(at(index, 'KeySchema')),
+          projection: at(index, 'Projection', 'ProjectionType'),
+        })),
+        stream: at(properties.StreamSpecification, 'StreamViewType'),
+        expiry: at(properties.TimeToLiveSpecification, 'AttributeName'),
+      }));
+      const expected = contract.tables.map((table) => ({
+        name: `serverless-crud-${stage}-${table.name}`,
+        billing: 'PAY_PER_REQUEST',
+        key: [table.partitionKey],
+        indexes: table.indexes.map((index) => ({
+          name: index.name,
+          key: [index.partitionKey, index.sortKey],
+          projection: 'ALL',
+        })),
+        stream: table.stream ? 'NEW_AND_OLD_IMAGES' : null,
+        expiry: table.ttlAttribute ?? null,
+      }));
+      assert.deepEqual(tables, expected);
+    });
+
+    test('tables can be restored for 35 days, and are kept and protected as the stage says', () => {
+      for (const table of ofType(template, 'AWS::DynamoDB::GlobalTable')) {
+        const [replica] = list(table.properties.Replicas ?? null);
+        assert.deepEqual(at(replica, 'PointInTimeRecoverySpecification'), {
+          PointInTimeRecoveryEnabled: true,
+          RecoveryPeriodInDays: 35,
+        });
+        assert.equal(at(replica, 'DeletionProtectionEnabled') ?? false, data.keep);
+        assert.equal(table.deletionPolicy, deletionPolicy);
+        assert.equal(at(table.properties.SSESpecification, 'SSEEnabled'), data.customerKey);
+      }
+    });
+
+    test('a key of the account is rotated, and kept with the tables', () => {
+      const keys = ofType(template, 'AWS::KMS::Key');
+      assert.equal(keys.length, data.customerKey ? 1 : 0);
+      for (const key of keys) {
+        assert.equal(key.properties.EnableKeyRotation, true);
+        assert.equal(key.deletionPolicy, deletionPolicy);
+      }
+    });
+
+    test('functions have the size, the tracing and the logs of the stage', () => {
+      const lambdas = ofType(template, 'AWS::Lambda::Function');
+      assert.deepEqual(
+        lambdas.map(({ properties }) => properties.FunctionName),
+        contract.functions.map(({ name }) => `serverless-crud-${stage}-${name}`),
+      );
+      for (const { properties } of lambdas) {
+        assert.equal(properties.Runtime, 'provided.al2023');
+        assert.deepEqual(properties.Architectures, ['arm64']);
+        assert.equal(properties.MemorySize, functions.memory);
+        assert.equal(properties.Timeout, functions.timeout);
+        assert.deepEqual(properties.TracingConfig, { Mode: 'Active' });
+        assert.equal(at(properties.LoggingConfig, 'LogFormat'), 'JSON');
+        assert.ok(at(properties.LoggingConfig, 'LogGroup', 'Ref'));
+      }
+    });
+
+    test('every log group has the retention of the stage', () => {
+      const groups = ofType(template, 'AWS::Logs::LogGroup');
+      assert.ok(groups.length >= contract.functions.length + 2);
+      for (const group of groups) {
+        assert.equal(group.properties.RetentionInDays, logRetention);
+      }
+    });
+
+    test('every function is called by its alias', () => {
+      const aliases = ofType(template, 'AWS::Lambda::Alias');
+      assert.equal(aliases.length, contract.functions.length);
+      for (const { properties } of aliases) {
+        assert.equal(properties.Name, 'live');
+      }
+    });
+
+    test('everything that can have tags has them', () => {
+      for (const type of [
+        'AWS::Lambda::Function',
+        'AWS::ApiGateway::RestApi',
+        'AWS::IAM::Role',
+        'AWS::Logs::LogGroup',
+      ]) {
+        for (const { properties } of ofType(template, type)) {
+          const tags = list(properties.Tags ?? null).map((tag) => `${at(tag, 'Key')}=${at(tag, 'Value')}`);
+          assert.deepEqual(tags.sort(), ['project=serverless-crud', `stage=${stage}`]);
+        }
+      }
+    });
+  });
+}
+
+test('the secret that signs cursors is made by AWS, and only referred to', () => {
+  const template = templateOf();
+  const [secret, ...others] = ofType(template, 'AWS::SecretsManager::Secret');
+  assert.equal(others.length, 0);
+  assert.deepEqual(secret?.properties.GenerateSecretString, { ExcludePunctuation: true, PasswordLength: 64 });
+  for (const { properties } of ofType(template, 'AWS::Lambda::Function')) {
+    const reference = JSON.stringify(at(properties.Environment, 'Variables', 'CURSOR_SECRET'));
+    assert.match(
+      reference,
+      /^\{"Fn::Join":\["",\["\{\{resolve:secretsmanager:",\{"Ref":"[A-Za-z0-9]+"\},":SecretString:::\}\}"\]\]\}$/,
+    );
+  }
+});
+
+test('functions read what the service asks of its environment', () => {
+  const [lambda] = ofType(templateOf({ stage: 'prod' }), 'AWS::Lambda::Function');
+  const { TABLE_PREFIX, CORS_ORIGINS } = at(lambda?.properties.Environment, 'Variables') as Record<string, string>;
+  assert.equal(TABLE_PREFIX, 'serverless-crud-prod-');
+  assert.equal(CORS_ORIGINS, 'https://www.example.com,https://admin.example.com');
+});
+
+test('concurrency is reserved and provisioned as the stage says', () => {
+  const template = templateOf({ stage: 'prod', options: EVERYTHING });
+  for (const { properties } of ofType(template, 'AWS::Lambda::Function')) {
+    assert.equal(properties.ReservedConcurrentExecutions, 50);
+  }
+  for (const { properties } of ofType(template, 'AWS::Lambda::Alias')) {
+    assert.deepEqual(properties.ProvisionedConcurrencyConfig, { ProvisionedConcurrentExecutions: 2 });
+  }
+});
+
+test('the stack of production cannot be deleted by mistake', () => {
+  assert.equal(appOf({ stage: 'prod' }).service.terminationProtection, true);
+  assert.equal(appOf({ stage: 'dev' }).service.terminationProtection, false);
+});
+
+function keys(schema: Parameters<typeof list>[0]): unknown[] {
+  return list(schema).map((key) => at(key, 'AttributeName'));
+}

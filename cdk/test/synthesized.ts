@@ -1,0 +1,85 @@
+// Templates for the tests, made without a build: each function's binary is an ELF header.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { App } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { addService } from '../lib/app.ts';
+import { type Contract, readContract } from '../lib/contract.ts';
+import type { Service } from '../lib/stack.ts';
+import { STAGES, type StageName, type StageOptions } from '../lib/stages.ts';
+
+export const ENVIRONMENT = { account: '123456789012', region: 'eu-central-1' };
+
+/** A stage with every option on, those that no stage of ours uses too. */
+export const EVERYTHING: StageOptions = {
+  ...STAGES.prod,
+  functions: { ...STAGES.prod.functions, reservedConcurrency: 50, provisionedConcurrency: 2 },
+  api: {
+    ...STAGES.prod.api,
+    cache: { gigabytes: '0.5', seconds: 60 },
+    domain: {
+      name: 'api.example.com',
+      certificateArn: 'arn:aws:acm:eu-central-1:123456789012:certificate/00000000-0000-0000-0000-000000000000',
+    },
+  },
+  alarms: { ...STAGES.prod.alarms, email: 'operations@example.com' },
+  logRetention: RetentionDays.TEN_YEARS,
+};
+
+export interface Options {
+  readonly stage?: StageName;
+  readonly options?: StageOptions;
+  readonly contract?: Contract;
+  readonly outdir?: string;
+}
+
+/** The app of a stage, not yet synthesized. */
+export function appOf({ stage = 'dev', options = STAGES[stage], contract = readContract(), outdir }: Options = {}): {
+  readonly app: App;
+  readonly service: Service;
+} {
+  const app = new App({ outdir: outdir ?? temporary('templates-'), builtinCloudFormationValidation: false });
+  const binaries = { directory: placeholders(contract), architecture: Architecture.ARM_64 };
+  return { app, service: addService(app, { env: ENVIRONMENT, stage, options, contract, binaries }) };
+}
+
+const templates = new Map<string, Template>();
+
+/** The template of a stage. */
+export function templateOf(options: Options = {}): Template {
+  const key = JSON.stringify(options);
+  const template = templates.get(key) ?? Template.fromStack(appOf(options).service);
+  templates.set(key, template);
+  return template;
+}
+
+/** A folder with a binary for each function, of a header alone. */
+export function placeholders({ functions }: Contract, machine = 0xb7): string {
+  const folder = temporary('functions-');
+  const header = Buffer.alloc(20);
+  header.write('\x7fELF', 'latin1');
+  header.writeUInt16LE(machine, 18);
+  for (const { name } of functions) {
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, 'bootstrap'), header, { mode: 0o755 });
+  }
+  return folder;
+}
+
+const folders: string[] = [];
+
+function temporary(prefix: string): string {
+  const folder = mkdtempSync(join(tmpdir(), prefix));
+  folders.push(folder);
+  return folder;
+}
+
+process.on('exit', () => {
+  for (const folder of folders) {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

@@ -1,0 +1,10 @@
+// Writes each stage's templates, and those with every option on, for checkers that read files.
+
+import { STAGES, type StageName } from '../lib/stages.ts';
+import { appOf, EVERYTHING } from './synthesized.ts';
+
+const folder = process.argv[2] ?? 'cdk.out/checked';
+for (const stage of Object.keys(STAGES) as StageName[]) {
+  appOf({ stage, outdir: `${folder}/${stage}` }).app.synth();
+}
+appOf({ stage: 'prod', options: EVERYTHING, outdir: `${folder}/everything` }).app.synth();

@@ -1,0 +1,245 @@
+"""Deploys the stage `dev` to an emulator with the stock CDK CLI, tests it through its REST API, and takes it down.
+
+Without an endpoint it starts MiniStack on a free port, with IAM enforced, and stops it at the end whatever happens.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import ClientError
+
+from emulator import Emulator, Failure
+
+ROOT = Path(__file__).resolve().parent.parent
+CDK = ROOT / "cdk"
+WORK = ROOT / "target" / "e2e-run"
+FUNCTIONS = WORK / "functions"
+STACK = "serverless-crud-dev"
+ACCOUNT, REGION = "000000000000", "us-east-1"
+ARCHITECTURE = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+PUT_IN_FRONT = 40
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--endpoint", help="an emulator that runs already")
+    arguments.add_argument("--no-build", action="store_true", help="take the functions built last time")
+    options = arguments.parse_args()
+    # A termination, too, passes through the code that stops the emulator.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("e2e: stopped"))
+    WORK.mkdir(parents=True, exist_ok=True)
+    functions = build(options.no_build)
+    with Emulator.running_at(options.endpoint) if options.endpoint else Emulator.started(WORK) as emulator:
+        Run(emulator, functions).all()
+
+
+def build(reuse: bool) -> list[str]:
+    """Builds the functions for this machine and puts them where the stack looks."""
+    paths = json.loads((ROOT / "openapi.json").read_text())["paths"].values()
+    names = sorted({operation["x-function"]["name"] for path in paths for operation in path.values()})
+    if not reuse:
+        features = ["--no-default-features", "--features", "lambda"]
+        binaries = [argument for name in names for argument in ("--bin", name)]
+        with step("build the functions"):
+            run("build", ["cargo", "build", "--profile", "e2e", *features, *binaries], ROOT, dict(os.environ))
+    for name in names:
+        binary = ROOT / "target" / "e2e" / name
+        if not binary.exists():
+            raise Failure(f"{binary.relative_to(ROOT)} is missing: run without --no-build")
+        (FUNCTIONS / name).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(binary, FUNCTIONS / name / "bootstrap")
+        (FUNCTIONS / name / "bootstrap").chmod(0o755)
+    return names
+
+
+class Run:
+    """The steps, in order."""
+
+    def __init__(self, emulator: Emulator, functions: list[str]) -> None:
+        self.emulator, self.functions = emulator, functions
+        # Nothing of the caller's AWS settings is taken over: this must never reach a real account.
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
+        self.environment |= {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+            "AWS_ENDPOINT_URL": emulator.url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NODE_NO_WARNINGS": "1",
+        }
+
+    def all(self) -> None:
+        with step("bootstrap"):
+            # Outside the app, which has nothing to do with it.
+            self.cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}", in_app=False)
+            # It refuses what does not come by TLS, which the emulator does not speak.
+            self.client("s3").delete_bucket_policy(Bucket=f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}")
+        try:
+            self.steps()
+        except BaseException:
+            # An emulator of ours ends with all that is in it.
+            if not self.emulator.is_ours:
+                self.destroy()
+            raise
+        self.destroy()
+        with step("nothing is left"):
+            self.look_for_remains()
+
+    def steps(self) -> None:
+        with step("deploy"):
+            self.deploy()
+        outputs = json.loads((WORK / "outputs.json").read_text())[STACK]
+        with step("Postman collection"):
+            self.postman(outputs)
+        with step("end-to-end tests"):
+            self.suite(outputs)
+        with step("deploy again: nothing changes"):
+            self.second_deployment()
+        with step("deploy a new version"):
+            self.update(outputs)
+        if self.emulator.enforces_iam:
+            with step("a role without its grants is refused"):
+                self.revoke(outputs)
+
+    def destroy(self) -> None:
+        with step("destroy"):
+            self.cdk("destroy", "--all", "--force", *self.context())
+
+    def deploy(self) -> str:
+        outputs = ["--outputs-file", str(WORK / "outputs.json")]
+        return self.cdk("deploy", "--all", "--require-approval", "never", *outputs, *self.context())
+
+    def postman(self, outputs: dict[str, str]) -> None:
+        newman = ROOT / "tools" / "node_modules" / ".bin" / "newman"
+        if not newman.exists():
+            raise Failure("newman is missing: run `npm --prefix tools ci`")
+        variables = {"baseUrl": self.emulator.api(outputs["ApiId"]), "apiKey": self.key(outputs, "Premium")}
+        settings = [part for name, value in variables.items() for part in ("--env-var", f"{name}={value}")]
+        files = ["postman/serverless-crud.postman_collection.json", "-e", "postman/aws.postman_environment.json"]
+        run("newman", [str(newman), "run", *files, *settings], ROOT, self.environment)
+
+    def suite(self, outputs: dict[str, str]) -> None:
+        variables = {
+            "E2E_URL": self.emulator.api_by_host(outputs["ApiId"]),
+            "E2E_KEY": self.key(outputs, "Premium"),
+            "E2E_BASIC_KEY": self.key(outputs, "Basic"),
+        }
+        if not self.emulator.throttles:
+            variables["E2E_UNTHROTTLED"] = "1"
+        run("tests", ["cargo", "test", "--test", "e2e", "--", "--ignored"], ROOT, os.environ | variables)
+
+    def second_deployment(self) -> None:
+        if f"{STACK} (no changes)" not in self.deploy():
+            raise Failure("a second deployment changed something: see target/e2e-run/deploy.log")
+
+    def update(self, outputs: dict[str, str]) -> None:
+        """Bytes after the end of a binary make it another one, which does the same."""
+        name = "items_get"
+        before = self.live_version(name)
+        with (FUNCTIONS / name / "bootstrap").open("ab") as file:
+            file.write(b"\0")
+        self.deploy()
+        if self.live_version(name) == before:
+            raise Failure(f"the new version of {name} is not live")
+        if self.status(outputs, "GET", "/v1/items/01890000-0000-7000-8000-000000000000") != 404:
+            raise Failure(f"the new version of {name} does not answer")
+
+    def revoke(self, outputs: dict[str, str]) -> None:
+        """Shows that the emulator refuses what a role does not grant, so that the tests prove the grants enough."""
+        role = self.client("lambda").get_function(FunctionName=f"{STACK}-items_get")["Configuration"]["Role"]
+        role, iam = role.rsplit("/", 1)[-1], self.client("iam")
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            iam.delete_role_policy(RoleName=role, PolicyName=policy)
+        status = self.status(outputs, "GET", "/v1/items/01890000-0000-7000-8000-000000000000")
+        if status != 500:
+            raise Failure(f"items_get answers {status} without a grant: the emulator enforces none")
+
+    def look_for_remains(self) -> None:
+        remains = [
+            *(stack["StackName"] for stack in self.client("cloudformation").describe_stacks()["Stacks"]),
+            *self.client("dynamodb").list_tables()["TableNames"],
+            *(function["FunctionName"] for function in self.client("lambda").list_functions()["Functions"]),
+            *(group["logGroupName"] for group in self.client("logs").describe_log_groups()["logGroups"]),
+            *(api["name"] for api in self.client("apigateway").get_rest_apis()["items"]),
+            *(key["name"] for key in self.client("apigateway").get_api_keys()["items"]),
+            *(plan["name"] for plan in self.client("apigateway").get_usage_plans()["items"]),
+            *(role["RoleName"] for role in self.client("iam").list_roles()["Roles"]),
+            *(alarm["AlarmName"] for alarm in self.client("cloudwatch").describe_alarms()["MetricAlarms"]),
+            *(secret["Name"] for secret in self.client("secretsmanager").list_secrets()["SecretList"]),
+        ]
+        ours = [name for name in remains if STACK in name]
+        if ours:
+            raise Failure(f"destroy left {', '.join(ours)}")
+
+    def status(self, outputs: dict[str, str], method: str, path: str) -> int:
+        return self.emulator.status(method, outputs["ApiId"], path, self.key(outputs, "Premium"))
+
+    def live_version(self, name: str) -> str:
+        return self.client("lambda").get_alias(FunctionName=f"{STACK}-{name}", Name="live")["FunctionVersion"]
+
+    def key(self, outputs: dict[str, str], tier: str) -> str:
+        return self.client("apigateway").get_api_key(apiKey=outputs[f"ApiKeyId{tier}"], includeValue=True)["value"]
+
+    def client(self, service: str):
+        return boto3.client(
+            service,
+            endpoint_url=self.emulator.url,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def cdk(self, command: str, *arguments: str, in_app: bool = True) -> str:
+        program = [str(CDK / "node_modules" / ".bin" / "cdk"), command, *arguments]
+        return run(command, program, CDK if in_app else WORK, self.environment)
+
+    def context(self) -> list[str]:
+        values = {"stage": "dev", "functions": str(FUNCTIONS), "architecture": ARCHITECTURE[platform.machine().lower()]}
+        return [part for name, value in values.items() for part in ("-c", f"{name}={value}")]
+
+
+@contextmanager
+def step(name: str):
+    """Says what is done and how long it took."""
+    print(f"e2e: {name} ", end="", flush=True)
+    start = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print("FAILED", flush=True)
+        raise
+    print(f"{'.' * (PUT_IN_FRONT - len(name))} {time.monotonic() - start:5.1f} s", flush=True)
+
+
+def run(name: str, command: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """Runs a command to its end, its output in a file; a failure shows the end of that."""
+    log = WORK / f"{name}.log"
+    if shutil.which(command[0]) is None:
+        raise Failure(f"{command[0]} is missing: install it")
+    with log.open("w+") as output:
+        code = subprocess.run(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT).returncode
+        output.seek(0)
+        text = output.read()
+    if code != 0:
+        print("\n" + "\n".join(text.splitlines()[-30:]), file=sys.stderr)
+        raise Failure(f"{name} failed: see {log.relative_to(ROOT)}")
+    return text
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (Failure, ClientError) as error:
+        sys.exit(f"e2e: {error}")
+    except KeyboardInterrupt:
+        sys.exit("e2e: stopped")

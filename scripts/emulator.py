@@ -1,0 +1,124 @@
+"""An emulator of AWS: MiniStack started here, or one that runs already."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+HOST = "127.0.0.1"
+START_SECONDS = 60
+STAGE = "dev"
+
+
+class Failure(Exception):
+    """What went wrong, in one line for people."""
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """Where it is, and what it enforces."""
+
+    url: str
+    is_ours: bool
+    throttles: bool
+    enforces_iam: bool
+    host_suffix: str
+
+    @classmethod
+    @contextmanager
+    def running_at(cls, endpoint: str):
+        """The emulator at an endpoint: LocalStack, or a MiniStack."""
+        parts = urlsplit(endpoint)
+        # A bucket's name goes before a host's name, where it is not found, but after an address.
+        host = HOST if parts.hostname == "localhost" else parts.hostname
+        url = f"{parts.scheme}://{host}:{parts.port or 4566}"
+        if _health(f"{url}/_localstack/health") is None:
+            raise Failure(f"no emulator answers at {endpoint}: start one (`docker compose up -d`), or leave ENDPOINT out")
+        is_ministack = _health(f"{url}/_ministack/health")
+        if is_ministack is None:
+            yield cls(url, False, throttles=False, enforces_iam=False, host_suffix="localhost.localstack.cloud")
+        else:
+            enforces_iam = is_ministack.get("auth") == "enabled"
+            yield cls(url, False, throttles=True, enforces_iam=enforces_iam, host_suffix="localhost")
+
+    @classmethod
+    @contextmanager
+    def started(cls, folder: Path):
+        """MiniStack, on the port E2E_PORT or a free one, until the block ends."""
+        port = _port()
+        url = f"http://{HOST}:{port}"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
+            "GATEWAY_PORT": str(port),
+            "BIND_HOST": HOST,
+            # The functions call back where their environment says, which they have from MiniStack.
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AUTH": "true",
+        }
+        program = [str(Path(sys.executable).parent / "ministack")]
+        log = folder / "ministack.log"
+        with log.open("w") as output:
+            process = subprocess.Popen(program, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            _wait(process, f"{url}/_ministack/health", log)
+            yield cls(url, True, throttles=True, enforces_iam=True, host_suffix="localhost")
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def api(self, api_id: str) -> str:
+        """The address of a REST API's stage, by path."""
+        return f"{self.url}/restapis/{api_id}/{STAGE}/_user_request_"
+
+    def api_by_host(self, api_id: str) -> str:
+        """The same, by host, as on AWS: links with an absolute path then lead where they should."""
+        return f"http://{api_id}.execute-api.{self.host_suffix}:{urlsplit(self.url).port}/{STAGE}"
+
+    def status(self, method: str, api_id: str, path: str, key: str) -> int:
+        """The status of the answer to a request."""
+        request = urllib.request.Request(f"{self.api(api_id)}{path}", method=method, headers={"x-api-key": key})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+
+def _port() -> int:
+    wanted = int(os.environ.get("E2E_PORT", "0"))
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted))
+        except OSError:
+            raise Failure(f"the port {wanted} is in use: choose another with E2E_PORT, or leave it out") from None
+        return probe.getsockname()[1]
+
+
+def _wait(process: subprocess.Popen, health: str, log: Path) -> None:
+    end = time.monotonic() + START_SECONDS
+    while _health(health) is None:
+        if process.poll() is not None or time.monotonic() > end:
+            raise Failure(f"MiniStack did not start: see {log}")
+        time.sleep(0.2)
+
+
+def _health(url: str) -> dict | None:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return json.load(response)
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,84 @@
+# Everything the project can do: `make` alone lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+CARGO ?= cargo
+STAGE ?= dev
+TIER ?= basic
+TARGET ?= arm64
+ENDPOINT ?=
+# What run, seed and fuzz pass on: make run ARGS="--memory --port 4000"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run seed test setup lint test-rust test-contract test-stack e2e contract client fuzz build deploy diff \
+	destroy api-key audit
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Serve the API on 127.0.0.1:3000 with an embedded DynamoDB
+	$(CARGO) run --bin local -- $(ARGS)
+
+seed: ## Fill a running server with sample data
+	$(CARGO) run --bin seed -- $(ARGS)
+
+test: setup lint test-rust test-contract test-stack e2e ## Run every test
+
+setup: ## Install what the tests and the stack need, inside the project
+	scripts/setup
+
+lint: ## Check format and lints of all code
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --features lambda -- -D warnings
+	cd cdk && npm run --silent lint
+
+test-rust: ## Test the service, the local server and the contract's code
+	$(CARGO) test
+
+test-contract: setup ## Test the contract: lint, client, Postman, docs page, a short fuzz
+	cd tools && npm run --silent test
+	cd client && npm run --silent generate:check
+	scripts/with-server npm --prefix client run --silent test
+	scripts/with-server scripts/postman
+	scripts/with-server npm --prefix tools run --silent docs
+	scripts/with-server scripts/fuzz 10
+
+test-stack: setup ## Test the stack's templates for every stage
+	cd cdk && npm test && scripts/check-templates
+
+e2e: setup ## Deploy to an emulator and test there; ENDPOINT=http://localhost:4566 for one that runs
+	scripts/e2e $(if $(ENDPOINT),--endpoint $(ENDPOINT))
+
+contract: ## Write openapi.json and all that is made from it
+	$(CARGO) run --bin contract
+	scripts/setup client
+	cd client && npm run --silent generate
+
+client: contract ## Write and build the typed client
+	cd client && npm run --silent build
+
+fuzz: setup ## Try the running API with generated requests, long: ARGS="EXAMPLES SEED"
+	scripts/with-server scripts/fuzz $(ARGS)
+
+build: ## Build the Lambdas for arm64, or with TARGET=host for this machine
+	scripts/build $(TARGET)
+
+deploy: build ## Deploy a stage: STAGE=dev, staging or prod
+	scripts/stack deploy $(STAGE)
+
+diff: ## Show what a deployment would change
+	scripts/stack diff $(STAGE)
+
+destroy: ## Delete a stage; production wants CONFIRM=destroy-prod
+	scripts/stack destroy $(STAGE)
+
+api-key: ## Print an API key of a stage: TIER=basic or premium
+	scripts/stack api-key $(STAGE) $(TIER)
+
+audit: ## Check licences, sources and known vulnerabilities of what is linked
+	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny --all-features check bans licenses sources
+	$(CARGO) deny --all-features check advisories || echo "The advisories could not all be checked: see above."
+	for folder in cdk tools client; do npm --prefix $$folder audit; done

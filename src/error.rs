@@ -60,11 +60,6 @@ impl Error {
         Self::Invalid(vec![Violation { at: Location::Header(name), detail: detail.into() }])
     }
 
-    /// One field that conflicts.
-    pub fn conflict(field: &str, detail: impl Into<String>) -> Self {
-        Self::Conflict(vec![Violation::field(field, detail)])
-    }
-
     /// The cause to log, where there is one.
     pub fn cause(&self) -> Option<String> {
         match self {

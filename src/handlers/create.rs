@@ -11,7 +11,7 @@ use crate::{
 
 /// Adds a record: 201 with `Location` and `ETag`. With an `Idempotency-Key`, once.
 pub async fn create<R: Resource>(app: Arc<App>, request: Request) -> Result<Answer, Error> {
-    let (key, resource) = Error::join(http::idempotency_key(&request), http::resource::<R>(&request))?;
+    let (resource, key) = http::creation::<R>(&request)?;
     let record = app.store.table().insert(Record::new(resource), key.as_ref()).await?;
     Ok(http::created(&request, &record))
 }

@@ -13,7 +13,7 @@ pub use conditions::{not_modified_versions, precondition};
 pub use lambda_http::{Request, Response};
 pub use problem::{Problem, for_error as problem};
 pub use query::{DEFAULT_LIMIT, MAX_LIMIT, list_query};
-pub use request::{MAX_BODY_BYTES, RequestFacts, edit, event, id, idempotency_key, resource};
+pub use request::{MAX_BODY_BYTES, RequestFacts, creation, edit, event, id};
 pub use response::{created, list, no_content, not_modified, ok};
 
 /// An answer on its way to API Gateway.

@@ -1,8 +1,7 @@
 //! Reads what a request says, with every fault in the promised format.
 
-use std::fmt::Write;
-
 use aws_lambda_events::apigw::ApiGatewayProxyRequest;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Method;
 use lambda_http::{
     Body, Request, RequestExt,
@@ -72,11 +71,11 @@ pub fn id(request: &Request) -> Result<Uuid, Error> {
     parse_id(&decoded).ok_or_else(|| Error::Invalid(vec![Violation::parameter("id", "must be a UUID")]))
 }
 
-/// The resource in the body of a `POST` or `PUT`.
+/// The resource in the body of a `PUT`.
 ///
 /// # Errors
 /// [`Error::Invalid`] with every violation, [`Error::TooLarge`], [`Error::UnsupportedMediaType`].
-pub fn resource<R: Resource>(request: &Request) -> Result<R, Error> {
+fn resource<R: Resource>(request: &Request) -> Result<R, Error> {
     body::decode(json_body(request, &["application/json"])?).map_err(Error::Invalid)
 }
 
@@ -137,14 +136,23 @@ pub fn header(request: &Request, name: &str) -> Option<String> {
     (!values.is_empty()).then(|| values.join(", "))
 }
 
-/// The idempotency key of a `POST`, with the fingerprint of its body.
-///
-/// The key may be quoted, as the IETF draft writes it, or bare. It is the caller's own: two API keys
-/// can use the same one.
+/// What a `POST` adds, and the idempotency key it comes with.
 ///
 /// # Errors
-/// [`Error::Invalid`] when it is empty, too long or not printable ASCII.
-pub fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, Error> {
+/// As [`resource`]; a key that is empty, too long or not printable ASCII is a violation.
+pub fn creation<R: Resource>(request: &Request) -> Result<(R, Option<IdempotencyKey>), Error> {
+    let key = idempotency_key(request);
+    let body = json_body(request, &["application/json"]).and_then(|value| {
+        let fingerprint = matches!(key, Ok(Some(_))).then(|| URL_SAFE_NO_PAD.encode(Sha256::digest(value.to_string())));
+        Ok((body::decode(value).map_err(Error::Invalid)?, fingerprint))
+    });
+    let (key, (resource, fingerprint)) = Error::join(key, body)?;
+    Ok((resource, key.zip(fingerprint).map(|(key, fingerprint)| IdempotencyKey { key, fingerprint })))
+}
+
+/// The idempotency key, bare or quoted as the IETF draft writes it. It is the caller's own: two API keys can
+/// use the same one.
+fn idempotency_key(request: &Request) -> Result<Option<String>, Error> {
     let Some(value) = header(request, "idempotency-key") else { return Ok(None) };
     let quoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let key = quoted.unwrap_or(&value);
@@ -153,9 +161,7 @@ pub fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, Erro
         let detail = format!("must be 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} printable ASCII characters without spaces");
         return Err(Error::header("Idempotency-Key", detail));
     }
-    let fingerprint = digest(json_body(request, &["application/json"])?.to_string().as_bytes());
-    let key = format!("{}/{key}", caller(request).unwrap_or_default());
-    Ok(Some(IdempotencyKey { key, fingerprint }))
+    Ok(Some(format!("{}/{key}", caller(request).unwrap_or_default())))
 }
 
 fn caller(request: &Request) -> Option<String> {
@@ -163,13 +169,6 @@ fn caller(request: &Request) -> Option<String> {
         RequestContext::ApiGatewayV1(context) => context.identity.api_key_id.clone(),
         _ => None,
     }
-}
-
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-        text
-    })
 }
 
 /// What the log and every answer need to know of a request.

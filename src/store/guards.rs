@@ -1,6 +1,7 @@
 //! What a write must keep true besides its own record: unique values, references, idempotency keys.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -193,13 +194,5 @@ fn unique_key<R: Resource>(unique: &Unique, value: &str) -> String {
 
 /// The key of a bookkeeping row, with the value hashed: it may be long, and it may be personal.
 fn hashed(kind: &str, collection: &str, field: &str, value: &str) -> String {
-    format!("{kind}#{collection}#{field}#{:x}", HexDigest(value))
-}
-
-struct HexDigest<'a>(&'a str);
-
-impl std::fmt::LowerHex for HexDigest<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
-        Sha256::digest(self.0.as_bytes()).iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
-    }
+    format!("{kind}#{collection}#{field}#{}", URL_SAFE_NO_PAD.encode(Sha256::digest(value)))
 }

@@ -23,7 +23,7 @@ fn faults<R: Resource>(route: &Route, body: &Value) -> Vec<Violation> {
     });
     let request = http::event(&event.to_string()).expect("it is an event");
     let outcome = match route.verb {
-        Verb::Create => http::resource::<R>(&request).map(drop),
+        Verb::Create => http::creation::<R>(&request).map(drop),
         _ => http::edit::<R>(&request).map(drop),
     };
     match outcome {

@@ -373,3 +373,13 @@ async fn if_none_match_on_a_write_is_400_and_changes_nothing() {
         assert_eq!(read(&server, &path).await, Some(record));
     }
 }
+
+#[tokio::test]
+async fn a_fault_of_a_body_with_an_idempotency_key_is_named_once() {
+    let server = TestServer::start().await;
+    for sample in samples() {
+        let request = server.request(Method::POST, &sample.path()).header("Idempotency-Key", "key");
+        let request = request.header("Content-Type", "application/json").body("{");
+        assert_eq!(places(&problem(request.send().await.unwrap(), 400).await), [""]);
+    }
+}

@@ -33,7 +33,8 @@ export interface Live {
 }
 
 export class Functions extends Construct {
-  readonly byName: ReadonlyMap<string, Live>;
+  private readonly created = new Map<string, Live>();
+  private readonly environment: Readonly<Record<string, string>>;
 
   constructor(
     scope: Construct,
@@ -42,18 +43,24 @@ export class Functions extends Construct {
   ) {
     super(scope, id);
     const secret = cursorSecret(this);
-    const environment = {
+    this.environment = {
       TABLE_PREFIX: props.prefix,
       CORS_ORIGINS: props.options.api.corsOrigins.join(','),
       // A dynamic reference: CloudFormation puts the value in; the template never has it.
       CURSOR_SECRET: secret.secretValue.unsafeUnwrap(),
     };
-    this.byName = new Map(
-      props.contract.functions.map((definition) => [definition.name, this.live(definition, environment)]),
-    );
+    for (const definition of props.contract.functions) {
+      this.create(definition);
+    }
   }
 
-  private live(definition: FunctionDefinition, environment: Record<string, string>): Live {
+  /** Each function created so far, by its name in the contract. */
+  get byName(): ReadonlyMap<string, Live> {
+    return this.created;
+  }
+
+  /** Creates a function with the grants of its definition, and variables beside the common ones. */
+  create(definition: FunctionDefinition, variables: Readonly<Record<string, string>> = {}): Live {
     const { prefix, binaries, options } = this.props;
     const scope = new Construct(this, definition.name);
     const functionName = `${prefix}${definition.name}`;
@@ -71,7 +78,7 @@ export class Functions extends Construct {
       runtime: Runtime.PROVIDED_AL2023,
       architecture: binaries.architecture,
       role: this.role(scope, definition, logs),
-      environment,
+      environment: { ...this.environment, ...variables },
       memorySize: options.functions.memory,
       timeout: Duration.seconds(options.functions.timeout),
       tracing: Tracing.ACTIVE,
@@ -83,7 +90,9 @@ export class Functions extends Construct {
     const alias = lambda.addAlias('live', {
       ...(provisionedConcurrency && { provisionedConcurrentExecutions: provisionedConcurrency }),
     });
-    return { name: definition.name, function: lambda, alias, logs };
+    const live = { name: definition.name, function: lambda, alias, logs };
+    this.created.set(definition.name, live);
+    return live;
   }
 
   private role(scope: Construct, { grants }: FunctionDefinition, logs: LogGroup): Role {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 const MIN_SECRET_LENGTH: usize = 32;
+const HISTORY_DAYS: u32 = 365;
 
 /// The settings, read once from the environment.
 #[derive(Clone)]
@@ -19,6 +20,12 @@ pub struct Config {
     pub region: String,
     /// `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`: another DynamoDB than AWS's. Default: none.
     pub endpoint_url: Option<String>,
+    /// `AWS_ENDPOINT_URL_EVENTBRIDGE` or `AWS_ENDPOINT_URL`: another EventBridge than AWS's. Default: none.
+    pub events_endpoint_url: Option<String>,
+    /// `EVENT_BUS`: the bus changes are published on. Default: `default`.
+    pub event_bus: String,
+    /// `HISTORY_DAYS`: how long the history keeps a change. Default: 365.
+    pub history_days: u32,
 }
 
 impl Config {
@@ -33,7 +40,10 @@ impl Config {
             let value = required(name)?;
             if is_valid(&value) { Ok(value) } else { Err(ConfigError { name, problem }) }
         };
-        let endpoint = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"].into_iter().find(|name| given(name).is_some());
+        let endpoint = |own| {
+            let name = [own, "AWS_ENDPOINT_URL"].into_iter().find(|name| given(name).is_some());
+            name.map(|name| checked(name, "must be an http or https URL", is_http_url)).transpose()
+        };
         let origins = given("CORS_ORIGINS").map(|_| checked("CORS_ORIGINS", ORIGINS, are_origins)).transpose()?;
         Ok(Self {
             table_prefix: checked("TABLE_PREFIX", "must be letters, digits, '-', '_' and '.' alone", is_table_prefix)?,
@@ -47,9 +57,14 @@ impl Config {
                 Some(_) => return Err(ConfigError { name: "LOG_LEVEL", problem: "must be INFO or ERROR" }),
             },
             region: required("AWS_REGION")?,
-            endpoint_url: endpoint
-                .map(|name| checked(name, "must be an http or https URL", is_http_url))
-                .transpose()?,
+            endpoint_url: endpoint("AWS_ENDPOINT_URL_DYNAMODB")?,
+            events_endpoint_url: endpoint("AWS_ENDPOINT_URL_EVENTBRIDGE")?,
+            event_bus: given("EVENT_BUS").unwrap_or_else(|| "default".into()),
+            history_days: match given("HISTORY_DAYS").map(|days| days.parse()) {
+                None => HISTORY_DAYS,
+                Some(Ok(days)) if days > 0 => days,
+                Some(_) => return Err(ConfigError { name: "HISTORY_DAYS", problem: "must be a number of days" }),
+            },
         })
     }
 

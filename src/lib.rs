@@ -8,13 +8,14 @@
 //! | [`record`] | the words all rooms share: `Resource`, `Record`, `Edit`, `ListQuery` |
 //! | [`error`] | what can go wrong, by what the caller can do about it |
 //! | [`http`] | reads requests, writes answers and problems |
-//! | [`handlers`] | the five verbs, generic over the resource |
+//! | [`handlers`] | the verbs, generic over the resource |
 //! | [`store`] | typed tables over DynamoDB |
 //! | [`config`] | the settings, from the environment |
 //! | [`app`] | what a cold start builds |
 //! | [`routes`] | the list of operations |
 //! | [`openapi`] | the contract, derived from the list |
 //! | [`runtime`] | events in, answers out |
+//! | [`streams`] | changes out of the tables' streams, and what is done with them |
 //! | `local` | the local server: gateway and embedded DynamoDB |
 //!
 //! # The walk of a request
@@ -23,6 +24,12 @@
 //! it into a request and calls [`handlers::update`], which asks [`http`] for the id, the precondition and
 //! the edit, and hands them to [`store::Table::update`]: one conditional write. The record comes back
 //! through [`http`] as the answer; an [`error::Error`] comes back through [`runtime`] as a problem.
+//!
+//! # The walk of a change
+//!
+//! DynamoDB writes the change into the table's stream, and Lambda hands batches of it to each consumer.
+//! [`streams::respond`] decodes each record into a [`streams::Change`], gives it to the consumer in the order of
+//! its record, and answers with the first that failed, from which Lambda goes on.
 #![forbid(unsafe_code)]
 
 pub mod app;
@@ -39,3 +46,4 @@ pub mod resources;
 pub mod routes;
 pub mod runtime;
 pub mod store;
+pub mod streams;

@@ -1,9 +1,13 @@
 //! The list of what the API serves. Everything else that names a route is derived from it.
 
+mod consumers;
+
 use std::{pin::Pin, sync::Arc};
 
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
+
+pub use consumers::{StreamConsumer, consumers, decoders};
 
 use crate::{
     app::App,
@@ -12,12 +16,31 @@ use crate::{
     http::{Answer, Request},
     record::{Filter, Reference, Resource, Unique, to_object},
     resources::{Item, User},
-    store::{BOOKKEEPING, TableDefinition, bookkeeping_table, resource_table},
+    store::{BOOKKEEPING, HISTORY, TableDefinition, bookkeeping_table, history_table, resource_table},
 };
+
+/// The list: a line for each resource.
+fn each(reader: &mut impl ReadResource) {
+    reader.read::<Item>();
+    reader.read::<User>();
+}
+
+/// Makes something of each resource's type.
+trait ReadResource {
+    fn read<R: Resource>(&mut self);
+}
 
 /// Every resource, with its routes.
 pub fn resources() -> Vec<Collection> {
-    vec![Collection::of::<Item>(), Collection::of::<User>()]
+    let mut collections = Vec::new();
+    each(&mut collections);
+    collections
+}
+
+impl ReadResource for Vec<Collection> {
+    fn read<R: Resource>(&mut self) {
+        self.push(Collection::of::<R>());
+    }
 }
 
 /// Every route.
@@ -27,7 +50,7 @@ pub fn routes() -> Vec<Route> {
 
 /// Every table.
 pub fn tables() -> Vec<TableDefinition> {
-    resources().into_iter().map(|collection| collection.table).chain([bookkeeping_table()]).collect()
+    resources().into_iter().map(|collection| collection.table).chain([bookkeeping_table(), history_table()]).collect()
 }
 
 /// A resource, its table and its routes.
@@ -62,6 +85,7 @@ pub enum Verb {
     Update,
     Patch,
     Delete,
+    History,
 }
 
 impl Verb {
@@ -69,7 +93,7 @@ impl Verb {
     pub fn method(self) -> &'static str {
         match self {
             Self::Create => "POST",
-            Self::List | Self::Get => "GET",
+            Self::List | Self::Get | Self::History => "GET",
             Self::Update => "PUT",
             Self::Patch => "PATCH",
             Self::Delete => "DELETE",
@@ -85,6 +109,16 @@ impl Verb {
             Self::Update => "update",
             Self::Patch => "patch",
             Self::Delete => "delete",
+            Self::History => "history",
+        }
+    }
+
+    /// The end of its path, after the collection.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Create | Self::List => "",
+            Self::History => "/{id}/history",
+            Self::Get | Self::Update | Self::Patch | Self::Delete => "/{id}",
         }
     }
 
@@ -140,7 +174,7 @@ impl Collection {
         let route = |verb: Verb, grants, handler| Route {
             verb,
             method: verb.method(),
-            path: format!("/v1/{}{}", R::COLLECTION, if verb.has_id() { "/{id}" } else { "" }),
+            path: format!("/v1/{}{}", R::COLLECTION, verb.path()),
             operation: format!("{}_{}", R::COLLECTION, verb.name()),
             function: format!("{}_{}", R::COLLECTION, if verb == Verb::Patch { Verb::Update } else { verb }.name()),
             grants,
@@ -162,7 +196,10 @@ impl Collection {
                 .chain(references()),
         );
         let read_uniques = uniques(&[]).map(|_| own(&["GetItem"]));
-        let delete = merged(read_uniques.into_iter().chain([own(&["DeleteItem"])]).chain(uniques(&["DeleteItem"])));
+        let signed = on(BOOKKEEPING, &["PutItem"]);
+        let delete =
+            merged(read_uniques.into_iter().chain([own(&["DeleteItem"]), signed]).chain(uniques(&["DeleteItem"])));
+        let history = vec![on(HISTORY, &["Query"]), own(&["GetItem"])];
 
         Self {
             name: R::COLLECTION,
@@ -180,6 +217,7 @@ impl Collection {
                 route(Verb::Update, update.clone(), boxed(handlers::update::<R>)),
                 route(Verb::Patch, update, boxed(handlers::update::<R>)),
                 route(Verb::Delete, delete, boxed(handlers::delete::<R>)),
+                route(Verb::History, history, boxed(handlers::history::<R>)),
             ],
         }
     }

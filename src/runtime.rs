@@ -17,6 +17,7 @@ use lambda_http::{
     Body,
     lambda_runtime::{self, LambdaEvent, service_fn},
 };
+use serde::Serialize;
 use serde_json::{Value, json, value::RawValue};
 
 use crate::{
@@ -32,11 +33,22 @@ static IS_WARM: AtomicBool = AtomicBool::new(false);
 /// What is kept of a Lambda's time to answer that there was not enough of it.
 pub const ANSWER_MARGIN: Duration = Duration::from_millis(200);
 
-/// Runs a handler as a Lambda function until its environment is shut down.
+/// Runs a handler of requests as a Lambda function.
 pub fn serve<H, F>(handler: H) -> ExitCode
 where
     H: Fn(Arc<App>, Request) -> F,
     F: Future<Output = Result<Answer, Error>>,
+{
+    let handler = &handler;
+    run(|app, event, limit| async move { respond(&app, handler, event.get(), limit).await })
+}
+
+/// Runs what answers an event within a limit as a Lambda function, until its environment is shut down.
+pub fn run<H, F, T>(respond: H) -> ExitCode
+where
+    H: Fn(Arc<App>, Box<RawValue>, Duration) -> F,
+    F: Future<Output = T>,
+    T: Serialize,
 {
     report_panics();
     let config = match Config::from_env() {
@@ -51,11 +63,8 @@ where
     let app = App::in_lambda(config);
     let served = runtime.block_on(lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| {
         let remaining = event.context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default();
-        let (app, handler) = (app.clone(), &handler);
-        async move {
-            let limit = remaining.saturating_sub(ANSWER_MARGIN);
-            Ok::<_, lambda_runtime::Error>(respond(&app, handler, event.payload.get(), limit).await)
-        }
+        let answer = respond(app.clone(), event.payload, remaining.saturating_sub(ANSWER_MARGIN));
+        async { Ok::<_, lambda_runtime::Error>(answer.await) }
     })));
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -109,7 +118,7 @@ where
 }
 
 /// Writes a line to the log; one that nobody reads any more is no reason to stop.
-fn write_line(line: &Value) {
+pub fn write_line(line: &Value) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 

@@ -12,6 +12,7 @@ use crate::{
 /// Adds a record: 201 with `Location` and `ETag`. With an `Idempotency-Key`, once.
 pub async fn create<R: Resource>(app: Arc<App>, request: Request) -> Result<Answer, Error> {
     let (resource, key) = http::creation::<R>(&request)?;
-    let record = app.store.table().insert(Record::new(resource), key.as_ref()).await?;
+    let record =
+        app.store.table().written_by(http::caller(&request)).insert(Record::new(resource), key.as_ref()).await?;
     Ok(http::created(&request, &record))
 }

@@ -1,13 +1,15 @@
-//! The five verbs, each written once for every resource.
+//! The verbs, each written once for every resource.
 
 mod create;
 mod delete;
 mod get;
+mod history;
 mod list;
 mod update;
 
 pub use create::create;
 pub use delete::delete;
 pub use get::get;
+pub use history::history;
 pub use list::list;
 pub use update::update;

@@ -12,8 +12,8 @@ mod response;
 pub use conditions::{not_modified_versions, precondition};
 pub use lambda_http::{Request, Response};
 pub use problem::{Problem, for_error as problem};
-pub use query::{DEFAULT_LIMIT, MAX_LIMIT, list_query};
-pub use request::{MAX_BODY_BYTES, RequestFacts, creation, edit, event, id};
+pub use query::{DEFAULT_LIMIT, MAX_LIMIT, history_query, list_query};
+pub use request::{MAX_BODY_BYTES, RequestFacts, caller, creation, edit, event, id};
 pub use response::{created, list, no_content, not_modified, ok};
 
 /// An answer on its way to API Gateway.

@@ -1,4 +1,4 @@
-//! Reads the query string of a list.
+//! Reads the query string of a list or a history.
 
 use lambda_http::{Request, RequestExt};
 use serde_json::{Map, Value};
@@ -19,6 +19,21 @@ pub const MAX_LIMIT: u8 = 100;
 /// # Errors
 /// [`Error::Invalid`] with every parameter that is unknown, repeated or malformed.
 pub fn list_query<R: Resource>(request: &Request) -> Result<ListQuery, Error> {
+    read_query(request, read_filter::<R>)
+}
+
+/// What a history request asks for: `limit`, `order` and `cursor`.
+///
+/// # Errors
+/// As [`list_query`].
+pub fn history_query(request: &Request) -> Result<ListQuery, Error> {
+    read_query(request, |_, _, _| Err(unknown(&[])))
+}
+
+/// Reads a parameter that not every list has.
+type ReadOther = fn(&mut ListQuery, &str, &str) -> Result<(), String>;
+
+fn read_query(request: &Request, read_other: ReadOther) -> Result<ListQuery, Error> {
     let mut query = ListQuery { limit: DEFAULT_LIMIT, order: Order::default(), filter: None, cursor: None };
     let mut faults = Vec::new();
     let parameters: Vec<(&str, &str)> =
@@ -27,7 +42,7 @@ pub fn list_query<R: Resource>(request: &Request) -> Result<ListQuery, Error> {
         let outcome = if parameters[..index].iter().any(|(earlier, _)| earlier == name) {
             Err("must come once".to_owned())
         } else {
-            read_parameter::<R>(&mut query, name, value)
+            read_parameter(&mut query, name, value, read_other)
         };
         if let Err(detail) = outcome {
             faults.push(Violation::parameter(*name, detail));
@@ -36,7 +51,7 @@ pub fn list_query<R: Resource>(request: &Request) -> Result<ListQuery, Error> {
     if faults.is_empty() { Ok(query) } else { Err(Error::Invalid(faults)) }
 }
 
-fn read_parameter<R: Resource>(query: &mut ListQuery, name: &str, value: &str) -> Result<(), String> {
+fn read_parameter(query: &mut ListQuery, name: &str, value: &str, read_other: ReadOther) -> Result<(), String> {
     match name {
         "limit" => {
             let limit = value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
@@ -50,22 +65,24 @@ fn read_parameter<R: Resource>(query: &mut ListQuery, name: &str, value: &str) -
             };
         }
         "cursor" => query.cursor = Some(value.to_owned()),
-        _ => {
-            let Some(filter) = R::FILTERS.iter().find(|filter| filter.field == name) else {
-                return Err(format!("is not a parameter of this list: it takes {}", parameter_names::<R>()));
-            };
-            if query.filter.is_some() {
-                return Err("cannot be combined with another filter: each is served by an index of its own".into());
-            }
-            query.filter = Some((filter, filter_value::<R>(filter, value)?));
-        }
+        _ => read_other(query, name, value)?,
     }
     Ok(())
 }
 
-fn parameter_names<R: Resource>() -> String {
-    let filters = R::FILTERS.iter().map(|filter| filter.field);
-    ["limit", "order", "cursor"].into_iter().chain(filters).collect::<Vec<_>>().join(", ")
+fn read_filter<R: Resource>(query: &mut ListQuery, name: &str, value: &str) -> Result<(), String> {
+    let filter = R::FILTERS.iter().find(|filter| filter.field == name).ok_or_else(|| unknown(R::FILTERS))?;
+    if query.filter.is_some() {
+        return Err("cannot be combined with another filter: each is served by an index of its own".into());
+    }
+    query.filter = Some((filter, filter_value::<R>(filter, value)?));
+    Ok(())
+}
+
+fn unknown(filters: &[Filter]) -> String {
+    let filters = filters.iter().map(|filter| filter.field);
+    let names = ["limit", "order", "cursor"].into_iter().chain(filters).collect::<Vec<_>>().join(", ");
+    format!("is not a parameter of this list: it takes {names}")
 }
 
 /// Checks a filter's value as the field itself would be, and brings it to the field's stored form.

@@ -164,11 +164,11 @@ fn idempotency_key(request: &Request) -> Result<Option<String>, Error> {
     Ok(Some(format!("{}/{key}", caller(request).unwrap_or_default())))
 }
 
-fn caller(request: &Request) -> Option<String> {
-    match request.request_context_ref()? {
-        RequestContext::ApiGatewayV1(context) => context.identity.api_key_id.clone(),
-        _ => None,
-    }
+/// Who sends the request, as far as API Gateway knows: an authorizer's principal, or the id of the API key.
+pub fn caller(request: &Request) -> Option<String> {
+    let RequestContext::ApiGatewayV1(context) = request.request_context_ref()? else { return None };
+    let principal = context.authorizer.fields.get("principalId").and_then(Value::as_str);
+    principal.map(str::to_owned).or_else(|| context.identity.api_key_id.clone())
 }
 
 /// What the log and every answer need to know of a request.

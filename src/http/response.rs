@@ -37,8 +37,8 @@ pub fn no_content() -> Answer {
 /// 200 with a page, and a `Link` to the next one (RFC 8288) where there is one.
 ///
 /// The link is relative to the request's own URL, so that it holds behind any stage or domain.
-pub fn list<R: Resource>(request: &Request, page: &Page<R>) -> Answer {
-    let body = PageBody { data: &page.records, next_cursor: page.next.as_deref() };
+pub fn list<T: Serialize>(request: &Request, page: &Page<T>) -> Answer {
+    let body = PageBody { data: &page.data, next_cursor: page.next.as_deref() };
     let mut builder = answer(StatusCode::OK).header(header::CONTENT_TYPE, "application/json");
     if let Some(next) = &page.next {
         builder = builder.header(header::LINK, format!("<?{}>; rel=\"next\"", next_query(request, next)));
@@ -47,9 +47,9 @@ pub fn list<R: Resource>(request: &Request, page: &Page<R>) -> Answer {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase", bound = "")]
-struct PageBody<'a, R: Resource> {
-    data: &'a [Record<R>],
+#[serde(rename_all = "camelCase")]
+struct PageBody<'a, T> {
+    data: &'a [T],
     next_cursor: Option<&'a str>,
 }
 

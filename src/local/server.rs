@@ -128,6 +128,9 @@ fn config(options: &Options, cursor_secret: String, dynamodb_url: &str) -> Confi
         log_level: if options.quiet { LogLevel::Error } else { LogLevel::Info },
         region: "local".into(),
         endpoint_url: Some(dynamodb_url.to_owned()),
+        events_endpoint_url: None,
+        event_bus: "local".into(),
+        history_days: 365,
     }
 }
 

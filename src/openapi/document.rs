@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{dialect, model_name, operation::operation, record_name, request_schema, responses, schema};
+use super::{dialect, history, model_name, operation::operation, record_name, request_schema, responses, schema};
 use crate::{
     http::{DEFAULT_LIMIT, MAX_LIMIT},
-    routes::{Collection, resources, tables},
+    routes::{Collection, consumers, resources, tables},
 };
 
 const ABOUT: &str = "A serverless CRUD backend on AWS Lambda and DynamoDB.\n\n\
@@ -15,7 +15,8 @@ const ABOUT: &str = "A serverless CRUD backend on AWS Lambda and DynamoDB.\n\n\
 /// The whole document (OpenAPI 3.0.3, which API Gateway can import).
 ///
 /// The extension `x-function` names an operation's Lambda and the DynamoDB actions it needs,
-/// `x-request-model` the file in `schemas/` its body is checked against, and `x-tables` the tables.
+/// `x-request-model` the file in `schemas/` its body is checked against, `x-tables` the tables, and `x-consumers`
+/// the functions behind their streams.
 pub fn document() -> Value {
     let resources = resources();
     json!({
@@ -38,6 +39,7 @@ pub fn document() -> Value {
             "schemas": schemas(&resources),
         },
         "x-tables": tables(),
+        "x-consumers": consumers(),
     })
 }
 
@@ -68,7 +70,11 @@ fn paths(resources: &[Collection]) -> Value {
 }
 
 fn schemas(resources: &[Collection]) -> Value {
-    let mut schemas = Map::from_iter([("Problem".to_owned(), responses::problem_schema())]);
+    let mut schemas = Map::from_iter([
+        ("Problem".to_owned(), responses::problem_schema()),
+        (history::ENTRY.to_owned(), dialect::openapi(history::entry())),
+        (history::PAGE.to_owned(), page("A page of a history.", history::ENTRY)),
+    ]);
     for collection in resources {
         for route in &collection.routes {
             if let Some(schema) = request_schema(collection, route.verb) {
@@ -76,20 +82,20 @@ fn schemas(resources: &[Collection]) -> Value {
             }
         }
         let name = record_name(collection);
-        schemas.insert(format!("{name}Page"), page(&name));
+        schemas.insert(format!("{name}Page"), page("A page of a list.", &name));
         schemas.insert(name, dialect::openapi(schema::record(collection)));
     }
     schemas.into()
 }
 
-fn page(record: &str) -> Value {
+fn page(description: &str, content: &str) -> Value {
     json!({
         "type": "object",
-        "description": "A page of a list.",
+        "description": description,
         "required": ["data", "nextCursor"],
         "additionalProperties": false,
         "properties": {
-            "data": { "type": "array", "maxItems": MAX_LIMIT, "items": { "$ref": format!("#/components/schemas/{record}") } },
+            "data": { "type": "array", "maxItems": MAX_LIMIT, "items": { "$ref": format!("#/components/schemas/{content}") } },
             "nextCursor": { "type": "string", "nullable": true, "description": "Where the next page starts; null on the last one." },
         },
     })
@@ -107,7 +113,7 @@ fn shared_parameters() -> Value {
     let all = [
         parameter("path", "id", "The record's id.", json!({ "type": "string", "format": "uuid" })),
         parameter("query", "limit", "The most records a page holds.", limit),
-        parameter("query", "order", "By time of creation: oldest or newest first.", order),
+        parameter("query", "order", "By time: oldest or newest first.", order),
         parameter(
             "query",
             "cursor",

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, io, path::Path};
 
 use serde_json::Value;
 
-use super::{dialect, document, events::sample_event, model_name, postman, request_schema};
+use super::{catalogue, dialect, document, events::sample_event, model_name, postman, request_schema};
 use crate::routes::{Route, resources};
 
 /// The document.
@@ -27,11 +27,12 @@ pub struct File {
 pub fn files() -> Vec<File> {
     let document = File::pretty(DOCUMENT, &document());
     let postman = postman::files().into_iter().map(|(name, content)| File::pretty(format!("postman/{name}"), &content));
-    std::iter::once(document).chain(models()).chain(events()).chain(postman).collect()
+    std::iter::once(document).chain(models()).chain(events()).chain(catalogue::files()).chain(postman).collect()
 }
 
 impl File {
-    fn pretty(path: impl Into<String>, content: &Value) -> Self {
+    /// A JSON file as people read it.
+    pub fn pretty(path: impl Into<String>, content: &Value) -> Self {
         let content = serde_json::to_string_pretty(content).expect("a JSON value") + "\n";
         Self { path: path.into(), content }
     }

@@ -3,11 +3,13 @@
 //! [`document`] is `openapi.json`. [`files`] is everything that is generated from it and
 //! the routes.
 
+mod catalogue;
 pub mod compatibility;
 mod dialect;
 mod document;
 mod events;
 mod files;
+mod history;
 mod operation;
 mod postman;
 mod responses;
@@ -33,7 +35,7 @@ fn request_schema(collection: &Collection, verb: Verb) -> Option<Value> {
     match verb {
         Verb::Create | Verb::Update => Some(schema::whole(collection)),
         Verb::Patch => Some(schema::patch(collection)),
-        Verb::List | Verb::Get | Verb::Delete => None,
+        Verb::List | Verb::Get | Verb::Delete | Verb::History => None,
     }
 }
 

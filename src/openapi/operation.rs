@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::{dialect, model_name, record_name, responses, schema};
+use super::{dialect, history, model_name, record_name, responses, schema};
 use crate::routes::{Collection, Route, Verb};
 
 /// The operation object of a route.
@@ -51,6 +51,11 @@ fn words(collection: &Collection, verb: Verb) -> (String, &'static str) {
             "Changes the fields the body names and leaves the others (JSON Merge Patch, RFC 7396).",
         ),
         Verb::Delete => (format!("Delete {one}"), "Deletes a record. A second time there is none."),
+        Verb::History => (
+            format!("History of {one}"),
+            "Lists what happened to a record, also to one that is deleted: newest first, page by page. An entry is \
+             there a moment after the change, and for as long as the stage keeps it.",
+        ),
     }
 }
 
@@ -60,6 +65,7 @@ fn parameters(collection: &Collection, verb: Verb) -> Value {
         Verb::List => &["limit", "order", "cursor"],
         Verb::Get => &["id", "If-None-Match"],
         Verb::Update | Verb::Patch | Verb::Delete => &["id", "If-Match"],
+        Verb::History => &["id", "limit", "order", "cursor"],
     };
     let shared = names.iter().map(|name| json!({ "$ref": format!("#/components/parameters/{name}") }));
     let filters = collection.filters.iter().filter(|_| verb == Verb::List).map(|filter| {
@@ -86,7 +92,7 @@ pub fn media_types(verb: Verb) -> &'static [&'static str] {
     match verb {
         Verb::Create | Verb::Update => &["application/json"],
         Verb::Patch => &["application/merge-patch+json", "application/json"],
-        Verb::List | Verb::Get | Verb::Delete => &[],
+        Verb::List | Verb::Get | Verb::Delete | Verb::History => &[],
     }
 }
 
@@ -118,6 +124,7 @@ fn success(collection: &Collection, verb: Verb, status: StatusCode) -> Value {
         StatusCode::NOT_MODIFIED => "The client holds the current version already.",
         StatusCode::NO_CONTENT => "The record is gone.",
         _ if verb == Verb::List => "A page of records.",
+        _ if verb == Verb::History => "A page of changes.",
         _ => "The record as it is now.",
     };
     let mut response = json!({ "description": description, "headers": headers(verb, status) });
@@ -126,6 +133,7 @@ fn success(collection: &Collection, verb: Verb, status: StatusCode) -> Value {
             format!("{}Page", record_name(collection)),
             json!({ "data": [schema::record_example(collection)], "nextCursor": null }),
         ),
+        Verb::History => (history::PAGE.into(), history::page_example(collection)),
         _ => (record_name(collection), schema::record_example(collection)),
     };
     if !matches!(status, StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT) {
@@ -141,7 +149,7 @@ fn success(collection: &Collection, verb: Verb, status: StatusCode) -> Value {
 fn headers(verb: Verb, status: StatusCode) -> Value {
     let names: &[&str] = match (verb, status) {
         (Verb::Create, _) => &["ETag", "Location"],
-        (Verb::List, _) => &["Link"],
+        (Verb::List | Verb::History, _) => &["Link"],
         (Verb::Delete, _) => &[],
         _ => &["ETag"],
     };
@@ -152,7 +160,7 @@ fn headers(verb: Verb, status: StatusCode) -> Value {
 fn links(collection: &Collection) -> Value {
     let link = |route: &Route| {
         let mut parameters = json!({ "id": "$response.body#/id" });
-        if route.verb != Verb::Get {
+        if !matches!(route.verb, Verb::Get | Verb::History) {
             parameters["If-Match"] = "$response.header.ETag".into();
         }
         (route.operation.clone(), json!({ "operationId": route.operation, "parameters": parameters }))

@@ -16,7 +16,7 @@ const REQUEST_ID: &str = "0f1e2d3c-4b5a-4968-8776-655443322110";
 pub fn successes(verb: Verb) -> &'static [StatusCode] {
     match verb {
         Verb::Create => &[StatusCode::CREATED],
-        Verb::List | Verb::Update | Verb::Patch => &[StatusCode::OK],
+        Verb::List | Verb::Update | Verb::Patch | Verb::History => &[StatusCode::OK],
         Verb::Get => &[StatusCode::OK, StatusCode::NOT_MODIFIED],
         Verb::Delete => &[StatusCode::NO_CONTENT],
     }

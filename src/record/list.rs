@@ -1,13 +1,13 @@
 //! Lists: what is asked for, and a page of it.
 
-use super::{Filter, Record};
+use super::Filter;
 
 /// What a list request asks for.
 #[derive(Clone, Debug)]
 pub struct ListQuery {
     /// The most records a page holds, 1 to 100.
     pub limit: u8,
-    /// The order of ids.
+    /// By time: of creation in a list of records, of the change in a history.
     pub order: Order,
     /// The filter's field and value.
     pub filter: Option<(&'static Filter, String)>,
@@ -27,9 +27,9 @@ pub enum Order {
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Page<R> {
-    /// The records, in the order asked for.
-    pub records: Vec<Record<R>>,
+pub struct Page<T> {
+    /// What is on it, in the order asked for.
+    pub data: Vec<T>,
     /// The cursor of the next page, where there is one.
     pub next: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! The words every room shares: what a resource is, the record around it, and what a request asks of it.
 
 mod edit;
+mod history;
 mod list;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
@@ -10,6 +11,7 @@ use uuid::Uuid;
 use validator::Validate;
 
 pub use edit::{Edit, Precondition, fields, merge_patch, to_object};
+pub use history::{Action, Cause, Entry};
 pub use list::{ListQuery, Order, Page};
 
 /// A kind of thing the API stores.

@@ -23,7 +23,12 @@ pub async fn create_missing_tables(store: &Store, tables: &[TableDefinition]) ->
     for table in tables {
         match create(store, table).await {
             Err(SdkError::ServiceError(error))
-                if matches!(error.err(), CreateTableError::ResourceInUseException(_)) => {}
+                if matches!(error.err(), CreateTableError::ResourceInUseException(_)) =>
+            {
+                if table.stream {
+                    start_stream(store, table).await?;
+                }
+            }
             Err(error) => return Err(failure(error)),
             Ok(()) => {
                 wait_until_active(store, table).await?;
@@ -35,7 +40,7 @@ pub async fn create_missing_tables(store: &Store, tables: &[TableDefinition]) ->
 }
 
 async fn create(store: &Store, table: &TableDefinition) -> Result<(), SdkError<CreateTableError>> {
-    let mut attributes = BTreeSet::from([table.partition_key]);
+    let mut attributes: BTreeSet<&str> = [table.partition_key].into_iter().chain(table.sort_key).collect();
     for index in &table.indexes {
         attributes.extend([index.partition_key.as_str(), index.sort_key]);
     }
@@ -45,6 +50,9 @@ async fn create(store: &Store, table: &TableDefinition) -> Result<(), SdkError<C
         .table_name(store.table_name(table.name))
         .billing_mode(BillingMode::PayPerRequest)
         .key_schema(key(table.partition_key, KeyType::Hash));
+    if let Some(sort_key) = table.sort_key {
+        request = request.key_schema(key(sort_key, KeyType::Range));
+    }
     for name in attributes {
         let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
         request = request.attribute_definitions(definition.build().expect(COMPLETE));
@@ -58,11 +66,27 @@ async fn create(store: &Store, table: &TableDefinition) -> Result<(), SdkError<C
         request = request.global_secondary_indexes(definition.build().expect(COMPLETE));
     }
     if table.stream {
-        let stream =
-            StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages);
-        request = request.stream_specification(stream.build().expect(COMPLETE));
+        request = request.stream_specification(stream());
     }
     request.send().await.map(drop)
+}
+
+/// Gives a table its stream where it was created without one.
+async fn start_stream(store: &Store, table: &TableDefinition) -> Result<(), Error> {
+    let name = store.table_name(table.name);
+    let output = store.client.describe_table().table_name(&name).send().await.map_err(failure)?;
+    let has_stream =
+        output.table.and_then(|table| table.stream_specification).is_some_and(|stream| stream.stream_enabled);
+    if !has_stream {
+        store.client.update_table().table_name(name).stream_specification(stream()).send().await.map_err(failure)?;
+        wait_until_active(store, table).await?;
+    }
+    Ok(())
+}
+
+fn stream() -> StreamSpecification {
+    let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages);
+    stream.build().expect(COMPLETE)
 }
 
 fn key(name: &str, kind: KeyType) -> KeySchemaElement {

@@ -3,11 +3,22 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::row::{ID, UPDATED_AT, VERSION, WRITE_ID, filter_attribute, index_key, number, string};
-use crate::record::{Precondition, Record, Resource};
+use super::row::{ID, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, filter_attribute, index_key, number, string};
+use crate::record::{Precondition, Record, Resource, format_time};
+
+/// A write: which, when and whose.
+pub struct Write<'a> {
+    /// An id no other write has.
+    pub id: &'a str,
+    /// The record's new `updatedAt`.
+    pub time: DateTime<Utc>,
+    /// Who writes, where that is known.
+    pub writer: Option<&'a str>,
+}
 
 /// An update expression with its condition, names and values.
 #[derive(Default)]
@@ -23,13 +34,14 @@ pub struct Expression {
 
 impl Expression {
     /// Sets and removes fields, and what is derived from them, as one write of a record.
-    pub fn write<R: Resource>(id: Uuid, fields: &Map<String, Value>, updated_at: &str, write_id: &str) -> Self {
+    pub fn write<R: Resource>(id: Uuid, fields: &Map<String, Value>, write: &Write) -> Self {
         let mut expression = Self::default();
         let version = expression.name(VERSION);
         let one = expression.value(number(1));
         expression.set.push(format!("{version} = {version} + {one}"));
-        expression.assign(UPDATED_AT, Some(string(updated_at)));
-        expression.assign(WRITE_ID, Some(string(write_id)));
+        expression.assign(UPDATED_AT, Some(string(format_time(&write.time))));
+        expression.assign(WRITE_ID, Some(string(write.id)));
+        expression.assign(WRITTEN_BY, write.writer.map(string));
         for (field, value) in fields {
             let attribute = (!value.is_null()).then(|| serde_dynamo::to_attribute_value(value).expect("it is JSON"));
             expression.assign(field, attribute);

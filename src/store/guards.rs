@@ -9,17 +9,20 @@ use uuid::Uuid;
 
 use super::{
     Store,
-    row::{ID, Row, field_text, folded, number, string},
+    row::{ID, Row, WRITTEN_BY, field_text, folded, number, string},
     schema::{BOOKKEEPING, BOOKKEEPING_KEY, EXPIRES_AT},
     transaction,
 };
 use crate::{
     error::{Error, Violation},
-    record::{IdempotencyKey, Record, Resource, Unique, format_time},
+    record::{IdempotencyKey, Record, Resource, Unique, format_time, now},
 };
 
 /// How long an idempotency key is remembered, in seconds.
 pub const IDEMPOTENCY_LIFETIME: i64 = 24 * 60 * 60;
+
+/// How long it is remembered who deleted a record, in seconds: longer than a stream keeps the deletion.
+const SIGNATURE_LIFETIME: i64 = 7 * 24 * 60 * 60;
 
 const FINGERPRINT: &str = "fingerprint";
 const CREATED_AT: &str = "createdAt";
@@ -167,6 +170,21 @@ pub fn remember<R: Resource>(store: &Store, key: &IdempotencyKey, record: &Recor
         .expression_attribute_names("#expiresAt", EXPIRES_AT)
         .expression_attribute_values(":now", number(now));
     Step { action: transaction::put(put), guards: Guard::IdempotencyKey }
+}
+
+/// The step that remembers who deletes a record: the stream shows the row as its last writer left it.
+pub fn sign_deletion<R: Resource>(store: &Store, id: Uuid, writer: &str) -> Step {
+    let put = Put::builder()
+        .table_name(store.table_name(BOOKKEEPING))
+        .item(BOOKKEEPING_KEY, string(deletion_key(R::COLLECTION, id)))
+        .item(WRITTEN_BY, string(writer))
+        .item(EXPIRES_AT, number(now().timestamp() + SIGNATURE_LIFETIME));
+    Step { action: transaction::put(put), guards: Guard::Nothing }
+}
+
+/// The key of the row that says who deleted a record.
+pub fn deletion_key(collection: &str, id: Uuid) -> String {
+    format!("deletion#{collection}#{id}")
 }
 
 /// The record the first request under the key made, as it answered then.

@@ -23,15 +23,18 @@ impl<R: Resource> Table<'_, R> {
     /// # Errors
     /// [`Error::Invalid`] for a cursor that is not of this list; [`Error::Corrupt`] for a record that
     /// cannot be decoded.
-    pub async fn list(&self, query: &ListQuery) -> Result<Page<R>, Error> {
-        let open = |cursor| self.store.cursor_key.open(R::COLLECTION, query, cursor);
-        let after = query.cursor.as_deref().map(open).transpose()?;
+    pub async fn list(&self, query: &ListQuery) -> Result<Page<Record<R>>, Error> {
+        let filter = query.filter.as_ref().map(|(filter, value)| (filter.field, value));
+        let list = format!("{} {:?} {filter:?}", R::COLLECTION, query.order);
+        let open = |cursor| self.store.cursor_key.open(&list, cursor);
+        let position = query.cursor.as_deref().map(open).transpose()?;
+        let after = position.map(|position| Uuid::from_slice(&position).expect("it was sealed as an id"));
         let shards = query.filter.as_ref().map_or(LIST_SHARDS, |(filter, _)| filter.shards);
         let pages = try_join_all((0..shards).map(|shard| self.query_shard(query, shard, after))).await?;
         let (rows, end) = merge(pages, query);
         let records = rows.into_iter().map(decode).collect::<Result<Vec<Record<R>>, _>>()?;
-        let next = end.map(|end| self.store.cursor_key.seal(R::COLLECTION, query, end));
-        Ok(Page { records, next })
+        let next = end.map(|end| self.store.cursor_key.seal(&list, end.as_bytes()));
+        Ok(Page { data: records, next })
     }
 
     async fn query_shard(&self, query: &ListQuery, shard: u8, after: Option<Uuid>) -> Result<ShardPage, Error> {

@@ -7,6 +7,7 @@ mod admin;
 mod cursor;
 mod expression;
 mod guards;
+mod history;
 mod list;
 mod request;
 mod row;
@@ -22,7 +23,10 @@ use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 pub use admin::create_missing_tables;
 pub use cursor::CursorKey;
 pub use request::metered;
-pub use schema::{BOOKKEEPING, IndexDefinition, TableDefinition, bookkeeping_table, resource_table};
+pub use row::{Row, WRITE_ID, WRITTEN_BY, decode};
+pub use schema::{
+    BOOKKEEPING, HISTORY, IndexDefinition, TableDefinition, bookkeeping_table, history_table, resource_table,
+};
 
 use crate::record::Resource;
 
@@ -46,7 +50,7 @@ impl Store {
 
     /// The table of a resource.
     pub fn table<R: Resource>(&self) -> Table<'_, R> {
-        Table { store: self, resource: PhantomData }
+        Table { store: self, resource: PhantomData, writer: None }
     }
 
     fn table_name(&self, name: &str) -> String {
@@ -58,4 +62,13 @@ impl Store {
 pub struct Table<'a, R> {
     store: &'a Store,
     resource: PhantomData<R>,
+    /// Who writes, where that is known: rows keep it for the history.
+    writer: Option<String>,
+}
+
+impl<R> Table<'_, R> {
+    /// The same, its writes signed with who does them.
+    pub fn written_by(self, writer: Option<String>) -> Self {
+        Self { writer, ..self }
+    }
 }

@@ -22,6 +22,8 @@ pub const VERSION: &str = "version";
 pub const UPDATED_AT: &str = "updatedAt";
 /// Which write made the row what it is: a retry that finds its own id has already been carried out.
 pub const WRITE_ID: &str = "writeId";
+/// Who wrote it last.
+pub const WRITTEN_BY: &str = "writtenBy";
 /// The index behind a list without a filter.
 pub const LIST_INDEX: &str = "list";
 /// Its partition key.
@@ -30,9 +32,10 @@ pub const LIST_SHARD: &str = "listShard";
 pub const LIST_SHARDS: u8 = 4;
 
 /// The row of a record.
-pub fn encode<R: Resource>(record: &Record<R>, write_id: &str) -> Row {
+pub fn encode<R: Resource>(record: &Record<R>, write_id: &str, writer: Option<&str>) -> Row {
     let mut row: Row = serde_dynamo::to_item(record).expect("a record is a struct of JSON values");
     row.insert(WRITE_ID.into(), string(write_id));
+    row.extend(writer.map(|writer| (WRITTEN_BY.to_owned(), string(writer))));
     row.insert(LIST_SHARD.into(), string(list_key(shard(record.id, LIST_SHARDS))));
     let object = to_object(&record.resource);
     for filter in R::FILTERS {

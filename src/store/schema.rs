@@ -9,7 +9,13 @@ use crate::record::Resource;
 pub const BOOKKEEPING: &str = "bookkeeping";
 /// Its partition key.
 pub const BOOKKEEPING_KEY: &str = "pk";
-/// The attribute its TTL reads, in epoch seconds.
+/// The table of what happened to all records.
+pub const HISTORY: &str = "history";
+/// Its partition key: the collection and the record's id.
+pub const HISTORY_RECORD: &str = "record";
+/// Its sort key: the change's sequence number in the stream.
+pub const HISTORY_SEQUENCE: &str = "sequence";
+/// The attribute the TTL of bookkeeping and history reads, in epoch seconds.
 pub const EXPIRES_AT: &str = "expiresAt";
 
 /// A DynamoDB table. Keys are strings, indexes project all attributes.
@@ -18,8 +24,11 @@ pub const EXPIRES_AT: &str = "expiresAt";
 pub struct TableDefinition {
     /// The name without the deployment's prefix.
     pub name: &'static str,
-    /// The partition key; there is no sort key.
+    /// The partition key.
     pub partition_key: &'static str,
+    /// The sort key, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sort_key: Option<&'static str>,
     /// The global secondary indexes.
     pub indexes: Vec<IndexDefinition>,
     /// The attribute that holds a row's expiry, where rows expire.
@@ -52,6 +61,7 @@ pub fn resource_table<R: Resource>() -> TableDefinition {
     TableDefinition {
         name: R::COLLECTION,
         partition_key: ID,
+        sort_key: None,
         indexes: std::iter::once(list).chain(filters).collect(),
         ttl_attribute: None,
         stream: true,
@@ -63,6 +73,19 @@ pub fn bookkeeping_table() -> TableDefinition {
     TableDefinition {
         name: BOOKKEEPING,
         partition_key: BOOKKEEPING_KEY,
+        sort_key: None,
+        indexes: Vec::new(),
+        ttl_attribute: Some(EXPIRES_AT),
+        stream: false,
+    }
+}
+
+/// The table of what happened to all records.
+pub fn history_table() -> TableDefinition {
+    TableDefinition {
+        name: HISTORY,
+        partition_key: HISTORY_RECORD,
+        sort_key: Some(HISTORY_SEQUENCE),
         indexes: Vec::new(),
         ttl_attribute: Some(EXPIRES_AT),
         stream: false,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     Table,
     expression::{Expression, still},
-    guards::{Guard, Step, commit, field_steps, remember, replay},
+    guards::{Guard, Step, commit, field_steps, remember, replay, sign_deletion},
     request::{count, failure, is_conflict, while_refused},
     row::{ID, Row, decode, encode, string},
     transaction,
@@ -38,7 +38,7 @@ impl<R: Resource> Table<'_, R> {
     /// [`Error::Conflict`] naming the fields that are taken or refer to nothing;
     /// [`Error::IdempotencyKeyReused`] when the key came with another request.
     pub async fn insert(&self, record: Record<R>, key: Option<&IdempotencyKey>) -> Result<Record<R>, Error> {
-        let row = encode(&record, &new_write_id());
+        let row = encode(&record, &new_write_id(), self.writer.as_deref());
         let mut steps = field_steps::<R>(self.store, record.id, &Map::new(), &to_object(&record.resource));
         steps.extend(key.map(|key| remember(self.store, key, &record)));
         if steps.is_empty() {
@@ -79,6 +79,7 @@ impl<R: Resource> Table<'_, R> {
             };
             // Only a unique value concerns a delete: a reference to another record needs no check.
             let mut steps = field_steps::<R>(self.store, id, &freed, &Map::new());
+            steps.extend(self.writer.as_deref().map(|writer| sign_deletion::<R>(self.store, id, writer)));
             steps.push(Step { action: self.delete_step(id, &expected), guards: Guard::Record });
             let Err(mut refusal) = commit(self.store, steps).await? else { return Ok(()) };
             match refusal.record() {

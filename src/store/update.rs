@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Table,
-    expression::{Expression, still},
+    expression::{Expression, Write, still},
     guards::{Guard, Step, commit, field_steps},
     request::{count, failure, is_refused_for_now, while_refused},
     row::{ID, Row, VERSION, WRITE_ID, decode, string},
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Cause, Error, Violation},
-    record::{Edit, Precondition, Record, Resource, format_time, now, to_object},
+    record::{Edit, Precondition, Record, Resource, now, to_object},
 };
 
 impl<R: Resource> Table<'_, R> {
@@ -85,7 +85,8 @@ impl<R: Resource> Table<'_, R> {
         write_id: &str,
     ) -> Result<Result<Record<R>, Option<Row>>, Error> {
         let fields = edit.fields_of(edit.values());
-        let mut expression = Expression::write::<R>(id, &fields, &format_time(&now()), write_id).require(precondition);
+        let write = Write { id: write_id, time: now(), writer: self.writer.as_deref() };
+        let mut expression = Expression::write::<R>(id, &fields, &write).require(precondition);
         for unique in R::UNIQUE {
             if let Some(value) = fields.get(unique.field) {
                 expression.require_unchanged(unique.field, value);
@@ -131,8 +132,8 @@ impl<R: Resource> Table<'_, R> {
         let resource = edit.apply(&current.resource).ok_or_else(invalid)?;
         let next = Record { version: current.version + 1, updated_at: now(), resource, ..current.clone() };
         let fields = edit.fields_of(&next.resource);
-        let expression =
-            Expression::write::<R>(next.id, &fields, &format_time(&next.updated_at), write_id).require(&still(current));
+        let write = Write { id: write_id, time: next.updated_at, writer: self.writer.as_deref() };
+        let expression = Expression::write::<R>(next.id, &fields, &write).require(&still(current));
         let update = Update::builder()
             .table_name(self.name())
             .key(ID, string(next.id))

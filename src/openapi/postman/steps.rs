@@ -28,6 +28,7 @@ pub fn steps(resources: &[Collection], collection: &Collection) -> Steps {
         .chain(under("list", walk.list()))
         .chain(under("update", walk.update()))
         .chain(under("patch", walk.patch()))
+        .chain(under("history", walk.history()))
         .chain(under("delete", walk.delete()))
         .chain(under("clear up", after.into_iter().rev().collect()))
         .collect()
@@ -185,6 +186,16 @@ impl Walk<'_> {
             names_field(step.body(media_type, json!({ field: null }).to_string()), field)
         }));
         steps
+    }
+
+    fn history(&self) -> Vec<Step> {
+        let Self { all, one, .. } = self;
+        let path = format!("{one}/history");
+        vec![
+            Step::new("History", "GET", &path, 200).check("is a page", "Array.isArray(body.data)"),
+            Step::new("History of an unknown id", "GET", format!("{all}/{{{{$guid}}}}/history"), 404),
+            Step::new("Forged cursor", "GET", &path, 400).query("cursor", "forged"),
+        ]
     }
 
     fn delete(&self) -> Vec<Step> {

@@ -1,0 +1,90 @@
+//! The shapes of a history: an entry, and what an event says of it.
+
+use serde_json::{Value, json};
+
+use super::schema::{self, EXAMPLE_TIME};
+use crate::{record::Action, routes::Collection};
+
+/// The name of an entry's schema.
+pub const ENTRY: &str = "HistoryEntry";
+/// The name of the schema of a page of them.
+pub const PAGE: &str = "HistoryPage";
+
+/// The id an example's event has.
+pub const EXAMPLE_EVENT: &str = "7de3041dd709b024af6f29e4fa13d34c";
+const EXAMPLE_CALLER: &str = "basic";
+
+/// An entry of a history, whatever the resource: its records are as they were then, not as they would be now.
+pub fn entry() -> Value {
+    let action: Vec<_> = Action::ALL.iter().map(|action| action.name()).collect();
+    let mut schema = data(json!({ "type": "object" }), json!({ "type": "object" }));
+    schema["description"] = "One change of a record.".into();
+    let fields = [
+        ("eventId", json!({ "type": "string", "description": "The change's id, the same in its event." })),
+        ("action", json!({ "type": "string", "enum": action, "description": "What happened." })),
+        ("time", json!({ "type": "string", "format": "date-time", "description": "When, in UTC." })),
+    ];
+    let required = schema["required"].as_array_mut().expect("it was put there");
+    required.splice(0..0, fields.iter().map(|(name, _)| json!(name)));
+    for (name, field) in fields {
+        schema["properties"][name] = field;
+    }
+    schema
+}
+
+/// What an event says of a change, with the schemas of the records before and after.
+pub fn data(old: Value, new: Value) -> Value {
+    let described = |mut schema: Value, text: &str| {
+        schema["description"] = text.into();
+        schema
+    };
+    json!({
+        "type": "object",
+        "required": ["id", "version", "cause", "changed"],
+        "properties": {
+            "id": { "type": "string", "format": "uuid", "description": "The record's id." },
+            "version": { "type": "integer", "format": "int64", "minimum": 1, "description": "The version the change made; of a deletion, the last one." },
+            "cause": { "type": "string", "enum": ["write", "expiry"], "description": "Whether something wrote it, or its time to live ran out." },
+            "changedBy": { "type": "string", "description": "Who did it: the id of the API key, an authorizer's principal, or a part of the service." },
+            "changed": { "type": "array", "items": { "type": "string" }, "description": "The names of the fields whose values differ." },
+            "old": described(old, "The record before."),
+            "new": described(new, "The record after."),
+        },
+    })
+}
+
+/// What an event of this kind says, as an example.
+pub fn data_example(collection: &Collection, action: Action) -> Value {
+    let names: Vec<String> =
+        collection.example.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+    let before = schema::record_example(collection);
+    let mut after = before.clone();
+    let is_update = action == Action::Updated;
+    if is_update {
+        after["version"] = 2.into();
+        after["name"] = "Another name".into();
+    }
+    let mut data = json!({
+        "id": schema::EXAMPLE_ID,
+        "version": if is_update { 2 } else { 1 },
+        "cause": "write",
+        "changedBy": EXAMPLE_CALLER,
+        "changed": if is_update { vec!["name".to_owned()] } else { names },
+    });
+    if action != Action::Created {
+        data["old"] = before;
+    }
+    if action != Action::Deleted {
+        data["new"] = after;
+    }
+    data
+}
+
+/// A history of one entry.
+pub fn page_example(collection: &Collection) -> Value {
+    let mut entry = data_example(collection, Action::Created);
+    entry["eventId"] = EXAMPLE_EVENT.into();
+    entry["action"] = Action::Created.name().into();
+    entry["time"] = EXAMPLE_TIME.into();
+    json!({ "data": [entry], "nextCursor": null })
+}

@@ -1,0 +1,117 @@
+//! The history: an entry for each change of each record, written once and never changed.
+
+use aws_sdk_dynamodb::{operation::put_item::PutItemError, types::ReturnConsumedCapacity};
+use uuid::Uuid;
+
+use super::{
+    Store,
+    guards::deletion_key,
+    request::{count, failure},
+    row::{Row, WRITTEN_BY, number, string},
+    schema::{BOOKKEEPING, BOOKKEEPING_KEY, EXPIRES_AT, HISTORY, HISTORY_RECORD, HISTORY_SEQUENCE},
+};
+use crate::{
+    error::Error,
+    record::{Entry, ListQuery, Order, Page},
+};
+
+/// Sequence numbers have 21 to 40 digits (API reference, `StreamRecord`): filled up they sort as numbers do.
+const SEQUENCE_DIGITS: usize = 40;
+/// What an entry may take of the 400 KB of an item, so that its keys have room.
+const MAX_ENTRY_BYTES: usize = 390 * 1024;
+const EVENT_ID: &str = "eventId";
+
+impl Store {
+    /// Adds an entry, or finds that it has been added before.
+    ///
+    /// The key is the change's place in the stream, so that a repeat meets its own entry. Where an entry is too
+    /// large, the record before is left out of it: the entry before has it.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when another change holds the place.
+    pub async fn append_history(
+        &self,
+        collection: &str,
+        sequence: &str,
+        entry: &Entry,
+        expires_at: i64,
+    ) -> Result<(), Error> {
+        let is_large = serde_json::to_vec(entry).map_or(0, |text| text.len()) > MAX_ENTRY_BYTES;
+        let entry = if is_large && entry.new.is_some() { &Entry { old: None, ..entry.clone() } } else { entry };
+        let mut row: Row = serde_dynamo::to_item(entry).expect("an entry is a struct of JSON values");
+        row.insert(HISTORY_RECORD.into(), string(record_key(collection, entry.id)));
+        row.insert(HISTORY_SEQUENCE.into(), string(format!("{sequence:0>SEQUENCE_DIGITS$}")));
+        row.insert(EXPIRES_AT.into(), number(expires_at));
+        let request = self.client.put_item().table_name(self.table_name(HISTORY)).set_item(Some(row));
+        let request = request
+            .condition_expression("attribute_not_exists(#record) OR #event = :event")
+            .expression_attribute_names("#record", HISTORY_RECORD)
+            .expression_attribute_names("#event", EVENT_ID)
+            .expression_attribute_values(":event", string(&entry.event_id))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match request.send().await {
+            Ok(output) => {
+                count(output.consumed_capacity());
+                Ok(())
+            }
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => {
+                    Err(Error::Internal("another change holds the entry's place in the history".into()))
+                }
+                _ => Err(failure(error)),
+            },
+        }
+    }
+
+    /// One page of a record's history, by the order of its changes.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a cursor that is not of this history.
+    pub async fn history(&self, collection: &'static str, id: Uuid, query: &ListQuery) -> Result<Page<Entry>, Error> {
+        let key = record_key(collection, id);
+        let list = format!("{HISTORY} {key} {:?}", query.order);
+        let after = query.cursor.as_deref().map(|cursor| self.cursor_key.open(&list, cursor)).transpose()?;
+        let mut request = self
+            .client
+            .query()
+            .table_name(self.table_name(HISTORY))
+            .scan_index_forward(query.order == Order::Ascending)
+            .limit(query.limit.into())
+            .key_condition_expression("#record = :record")
+            .expression_attribute_names("#record", HISTORY_RECORD)
+            .expression_attribute_values(":record", string(&key))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        if let Some(after) = after {
+            let sequence = String::from_utf8(after).expect("it was sealed as text");
+            request = request
+                .exclusive_start_key(HISTORY_RECORD, string(&key))
+                .exclusive_start_key(HISTORY_SEQUENCE, string(sequence));
+        }
+        let output = request.send().await.map_err(failure)?;
+        count(output.consumed_capacity());
+        let end = output.last_evaluated_key().and_then(|key| key.get(HISTORY_SEQUENCE)?.as_s().ok());
+        let next = end.map(|end| self.cursor_key.seal(&list, end.as_bytes()));
+        let entries = output.items.unwrap_or_default().into_iter().map(|row| {
+            // What serde says could hold a value of the record, which has no place in a log.
+            let unreadable = |_| Error::Corrupt { collection, id: id.to_string(), cause: "its history".into() };
+            serde_dynamo::from_item(row).map_err(unreadable)
+        });
+        Ok(Page { data: entries.collect::<Result<_, _>>()?, next })
+    }
+
+    /// Who deleted a record, where the deletion was signed.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Internal`].
+    pub async fn deleted_by(&self, collection: &str, id: Uuid) -> Result<Option<String>, Error> {
+        let request = self.client.get_item().table_name(self.table_name(BOOKKEEPING));
+        let request = request.key(BOOKKEEPING_KEY, string(deletion_key(collection, id))).consistent_read(true);
+        let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(failure)?;
+        count(output.consumed_capacity());
+        Ok(output.item.and_then(|mut row| row.remove(WRITTEN_BY)?.as_s().ok().cloned()))
+    }
+}
+
+fn record_key(collection: &str, id: Uuid) -> String {
+    format!("{collection}#{id}")
+}

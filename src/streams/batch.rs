@@ -1,0 +1,190 @@
+//! A batch: every record in the order of its key, up to the first failure, from which Lambda goes on.
+
+use std::{
+    collections::HashSet,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::FutureExt;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json, value::RawValue};
+use tokio::time::timeout_at;
+
+use super::{Consumer, EventRecord, WAVE};
+use crate::{
+    app::{App, LogLevel, metered},
+    error::Error,
+    record::{format_time, now},
+    runtime::write_line,
+};
+
+/// What Lambda is answered (Lambda developer guide, "Reporting batch item failures with DynamoDB").
+///
+/// It goes on with the lowest sequence number named, and takes an empty one for the failure of the whole batch.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchResponse {
+    /// The first failure of each shard, or none.
+    pub batch_item_failures: Vec<BatchItemFailure>,
+}
+
+/// A record that failed.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchItemFailure {
+    /// Its sequence number.
+    pub item_identifier: String,
+}
+
+/// Gives the changes of a batch to a consumer, within `limit`.
+///
+/// What comes before the first failure of a shard is done; it and all that follows in the shard is reported as not
+/// done, though changes of other records beside it may have been. It logs one line, without what changed.
+pub async fn respond(app: &Arc<App>, consumer: &dyn Consumer, event: &str, limit: Duration) -> BatchResponse {
+    let start = Instant::now();
+    let deadline = start + limit;
+    let Ok(Event { records }) = serde_json::from_str::<Event>(event) else {
+        log(app, start, 0, 0.0, &[(String::new(), Error::Internal("the event is not a batch of a stream".into()))]);
+        return failed_at([String::new()]);
+    };
+    let records: Vec<Record> = records.iter().map(|text| Record::read(text)).collect();
+    let mut shards: Vec<(&str, Vec<&Record>)> = Vec::new();
+    for record in &records {
+        match shards.iter_mut().find(|(source, _)| *source == record.source) {
+            Some((_, shard)) => shard.push(record),
+            None => shards.push((&record.source, vec![record])),
+        }
+    }
+    let work = async {
+        let mut failures = Vec::new();
+        for (_, shard) in &shards {
+            failures.extend(first_failure(app, consumer, shard, deadline).await.err());
+        }
+        failures
+    };
+    let (failures, capacity_units) = metered(work).await;
+    log(app, start, records.len(), capacity_units, &failures);
+    failed_at(failures.into_iter().map(|(sequence, _)| sequence))
+}
+
+fn failed_at(sequences: impl IntoIterator<Item = String>) -> BatchResponse {
+    let failure = |item_identifier| BatchItemFailure { item_identifier };
+    BatchResponse { batch_item_failures: sequences.into_iter().map(failure).collect() }
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(rename = "Records", borrow)]
+    records: Vec<&'a RawValue>,
+}
+
+/// A record of the batch, read as far as it can be.
+struct Record {
+    /// Its stream.
+    source: String,
+    /// Its sequence number; empty where it has none.
+    sequence: String,
+    /// The key of the item that changed.
+    key: String,
+    content: Option<EventRecord>,
+}
+
+impl Record {
+    fn read(text: &RawValue) -> Self {
+        let json: Value = serde_json::from_str(text.get()).unwrap_or_default();
+        let name = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let sequence = name(&json["dynamodb"]["SequenceNumber"]);
+        let content = serde_json::from_str(text.get()).ok().filter(|_| !sequence.is_empty());
+        Self { source: name(&json["eventSourceARN"]), sequence, key: json["dynamodb"]["Keys"].to_string(), content }
+    }
+}
+
+/// A sequence number, and what went wrong there.
+type Failure = (String, Error);
+
+async fn first_failure(
+    app: &Arc<App>,
+    consumer: &dyn Consumer,
+    shard: &[&Record],
+    deadline: Instant,
+) -> Result<(), Failure> {
+    let mut done = 0;
+    while let Some(rest) = shard.get(done..).filter(|rest| !rest.is_empty()) {
+        let wave = wave(rest);
+        if wave.is_empty() {
+            return Err((rest[0].sequence.clone(), Error::Internal("a stream record cannot be read".into())));
+        }
+        let outcomes = match consume(app, consumer, &wave, deadline).await {
+            // Which of them it was shows when each is alone.
+            None if wave.len() > 1 => one_by_one(app, consumer, &wave, deadline).await,
+            None => vec![Err(Error::Internal("the consumer panicked".into()))],
+            Some(outcomes) => outcomes,
+        };
+        for (record, outcome) in rest.iter().zip(outcomes) {
+            outcome.map_err(|error| (record.sequence.clone(), error))?;
+        }
+        done += wave.len();
+    }
+    Ok(())
+}
+
+/// The next records that can be done side by side: of different keys, up to one that cannot be read.
+fn wave<'a>(rest: &[&'a Record]) -> Vec<&'a EventRecord> {
+    let mut keys = HashSet::new();
+    let readable = rest.iter().map_while(|record| Some((&record.key, record.content.as_ref()?)));
+    readable.take(WAVE).take_while(|(key, _)| keys.insert(*key)).map(|(_, content)| content).collect()
+}
+
+/// What became of a wave: none when the consumer panicked, or answered for another number of records.
+async fn consume(
+    app: &Arc<App>,
+    consumer: &dyn Consumer,
+    wave: &[&EventRecord],
+    deadline: Instant,
+) -> Option<Vec<Result<(), Error>>> {
+    let work = AssertUnwindSafe(async { consumer.consume(app, wave).await }).catch_unwind();
+    match timeout_at(deadline.into(), work).await {
+        Ok(outcomes) => outcomes.ok().filter(|outcomes| outcomes.len() == wave.len()),
+        Err(_elapsed) => Some(vec![Err(Error::Unavailable("the function's time ran out".into()))]),
+    }
+}
+
+async fn one_by_one(
+    app: &Arc<App>,
+    consumer: &dyn Consumer,
+    wave: &[&EventRecord],
+    deadline: Instant,
+) -> Vec<Result<(), Error>> {
+    let mut outcomes = Vec::new();
+    for record in wave {
+        let outcome = consume(app, consumer, &[record], deadline).await.and_then(|mut outcomes| outcomes.pop());
+        let outcome = outcome.unwrap_or_else(|| Err(Error::Internal("the consumer panicked".into())));
+        let failed = outcome.is_err();
+        outcomes.push(outcome);
+        if failed {
+            break;
+        }
+    }
+    outcomes
+}
+
+fn log(app: &Arc<App>, start: Instant, records: usize, capacity_units: f64, failures: &[Failure]) {
+    let level = if failures.is_empty() { LogLevel::Info } else { LogLevel::Error };
+    if level < app.config.log_level {
+        return;
+    }
+    let failures: Vec<Value> = failures
+        .iter()
+        .map(|(sequence, error)| json!({ "sequenceNumber": sequence, "cause": error.cause() }))
+        .collect();
+    write_line(&json!({
+        "level": level.name(),
+        "time": format_time(&now()),
+        "records": records,
+        "failures": failures,
+        "durationMs": (start.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+        "capacityUnits": capacity_units,
+    }));
+}

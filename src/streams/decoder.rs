@@ -1,0 +1,50 @@
+//! Decoding for consumers of every resource, who take each change as an entry.
+
+use std::sync::Arc;
+
+use aws_lambda_events::dynamodb::EventRecord;
+
+use super::Change;
+use crate::{
+    app::App,
+    error::Error,
+    record::{Action, Cause, Entry, Resource},
+};
+
+/// Decodes the changes of one resource.
+#[derive(Clone, Copy)]
+pub struct Decoder {
+    /// The collection, which is its table's name.
+    pub collection: &'static str,
+    /// The singular name.
+    pub singular: &'static str,
+    decode: fn(&EventRecord) -> Result<Entry, Error>,
+}
+
+impl Decoder {
+    /// The decoder of a resource.
+    pub fn of<R: Resource>() -> Self {
+        let decode = |record: &EventRecord| Change::<R>::decode(record).map(Change::into_entry);
+        Self { collection: R::COLLECTION, singular: R::NAME, decode }
+    }
+}
+
+/// The entry of a change of any of the resources, with who deleted the record where it was deleted.
+///
+/// # Errors
+/// [`Error::Internal`] for a table that is none of theirs; as [`Change::decode`] and [`crate::store::Store::deleted_by`].
+pub async fn entry(app: &Arc<App>, decoders: &[Decoder], record: &EventRecord) -> Result<(Decoder, Entry), Error> {
+    let table = table(record).and_then(|name| name.strip_prefix(app.config.table_prefix.as_str()));
+    let decoder = decoders.iter().find(|decoder| Some(decoder.collection) == table);
+    let decoder = *decoder.ok_or_else(|| Error::Internal("a change of a table that holds no resource".into()))?;
+    let mut entry = (decoder.decode)(record)?;
+    if entry.action == Action::Deleted && entry.cause == Cause::Write {
+        entry.changed_by = app.store.deleted_by(decoder.collection, entry.id).await?;
+    }
+    Ok((decoder, entry))
+}
+
+/// The table in a stream's ARN: `arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/stream/TIME`.
+fn table(record: &EventRecord) -> Option<&str> {
+    record.event_source_arn.as_deref()?.split('/').nth(1)
+}

@@ -1,0 +1,66 @@
+//! `events_publish`: every change becomes an event on the bus.
+
+use std::sync::{Arc, OnceLock};
+
+use futures_util::{FutureExt, future::join_all};
+
+use super::{
+    CloudEvent, Consumer, Decoder, EventRecord, Wave,
+    bus::{Bus, MAX_CALL_BYTES},
+    decoder,
+};
+use crate::{app::App, error::Error};
+
+/// The consumer that publishes changes to EventBridge.
+pub fn events_publish(decoders: Vec<Decoder>) -> impl Consumer {
+    EventsPublish { decoders, bus: OnceLock::new() }
+}
+
+struct EventsPublish {
+    decoders: Vec<Decoder>,
+    bus: OnceLock<Bus>,
+}
+
+impl Consumer for EventsPublish {
+    fn consume<'a>(&'a self, app: &'a Arc<App>, wave: &'a [&'a EventRecord]) -> Wave<'a> {
+        self.publish(app, wave).boxed()
+    }
+}
+
+impl EventsPublish {
+    async fn publish(&self, app: &Arc<App>, wave: &[&EventRecord]) -> Vec<Result<(), Error>> {
+        let bus = self.bus.get_or_init(|| Bus::new(&app.config));
+        let decoded = join_all(wave.iter().map(|record| decoder::entry(app, &self.decoders, record))).await;
+        let (mut outcomes, mut call, mut call_bytes) = (Vec::new(), Vec::new(), 0);
+        for decoded in decoded {
+            // What follows one that cannot be published is not done either.
+            let (decoder, entry) = match decoded {
+                Ok(decoded) => decoded,
+                Err(error) => {
+                    outcomes.extend(bus.put(call).await);
+                    outcomes.push(Err(error));
+                    return filled(outcomes, wave.len());
+                }
+            };
+            let event = CloudEvent::new(decoder, &format!("{}{}", app.config.table_prefix, decoder.collection), &entry);
+            let (mut entry, mut bytes) = bus.entry(&event);
+            if bytes > MAX_CALL_BYTES {
+                (entry, bytes) = bus.entry(&event.without_records(decoder));
+            }
+            if call_bytes + bytes > MAX_CALL_BYTES {
+                outcomes.extend(bus.put(std::mem::take(&mut call)).await);
+                call_bytes = 0;
+            }
+            call_bytes += bytes;
+            call.push(entry);
+        }
+        outcomes.extend(bus.put(call).await);
+        outcomes
+    }
+}
+
+/// As many outcomes as there are changes: what was not begun is not done.
+fn filled(mut outcomes: Vec<Result<(), Error>>, count: usize) -> Vec<Result<(), Error>> {
+    outcomes.resize_with(count, || Err(Error::Unavailable("a change before it failed".into())));
+    outcomes
+}

@@ -1,0 +1,35 @@
+//! Streams: each change of a table, typed, in order, and never lost.
+//!
+//! A consumer is a function of a [`Change`], or a [`Consumer`] where it takes several at once. [`serve`] runs it as
+//! a Lambda behind the streams; [`respond`] is what happens to one batch.
+
+mod audit_append;
+mod batch;
+mod bus;
+mod change;
+mod cloud_event;
+mod consumer;
+mod decoder;
+mod events_publish;
+mod users_cascade;
+
+use std::process::ExitCode;
+
+pub use aws_lambda_events::dynamodb::EventRecord;
+
+pub use audit_append::audit_append;
+pub use batch::{BatchResponse, respond};
+pub use change::{Change, What};
+pub use cloud_event::{CloudEvent, SCHEMA_VERSION, schema_id};
+pub use consumer::{Consumer, WAVE, Wave, each};
+pub use decoder::Decoder;
+pub use events_publish::events_publish;
+pub use users_cascade::users_cascade;
+
+use crate::runtime;
+
+/// Runs a consumer as a Lambda function behind the streams of its tables.
+pub fn serve(consumer: impl Consumer) -> ExitCode {
+    let consumer = &consumer;
+    runtime::run(|app, event, limit| async move { respond(&app, consumer, event.get(), limit).await })
+}

@@ -27,6 +27,8 @@ const SECRET_FILE: &str = "cursor-secret";
 
 /// How often rows past their time to live are deleted. DynamoDB takes up to days.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// How long another writer of the file is waited for.
+const BUSY_LIMIT: Duration = Duration::from_secs(5);
 /// How long the embedded server may take to end, once nothing asks it anything any more.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 /// What the embedded DynamoDB calls its region.
@@ -55,6 +57,11 @@ impl Folder {
         }
     }
 
+    /// The path of a file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
     /// The secret that signs cursors, created once: cursors outlive a restart.
     ///
     /// # Errors
@@ -77,9 +84,41 @@ impl Folder {
         let writable = File::options().append(true).create(true).open(&path);
         writable.map_err(|cause| StartError::Folder { path: path.clone(), cause })?;
         let opened = path.to_str().ok_or_else(|| "its path is not UTF-8".to_owned());
-        let opened = opened.and_then(|text| Database::new(text).map_err(|error| error.to_string()));
+        let opened = opened.and_then(|text| {
+            let database = Database::new(text).map_err(|error| error.to_string())?;
+            index_streams(&path).map(|()| database).map_err(|error| error.to_string())
+        });
         opened.map_err(|cause| StartError::Database { path, cause })
     }
+}
+
+/// A database in memory, with the index of [`index_streams`]: only a file can be given one.
+fn in_memory() -> Result<Database, StartError> {
+    let path = env::temp_dir().join(format!("{}.sqlite", Uuid::now_v7()));
+    let made = || {
+        let text = path.to_str().ok_or("the folder for temporary files is not UTF-8")?;
+        drop(Database::new(text)?);
+        index_streams(&path)?;
+        let database = Database::memory()?;
+        database.restore_from(text)?;
+        Ok::<_, Box<dyn std::error::Error>>(database)
+    };
+    let made = made().map_err(|error| StartError::Tables(format!("no database in memory: {error}")));
+    for end in ["", "-wal", "-shm"] {
+        // What is not there need not be removed.
+        let _ = fs::remove_file(format!("{}{end}", path.display()));
+    }
+    made
+}
+
+/// Gives the streams an index: without one, each write looks at all changes there ever were.
+fn index_streams(path: &Path) -> rusqlite::Result<()> {
+    let connection = rusqlite::Connection::open(path)?;
+    connection.busy_timeout(BUSY_LIMIT)?;
+    connection.execute_batch(
+        "CREATE INDEX IF NOT EXISTS stream_records_by_sequence
+         ON _stream_records (table_name, CAST(sequence_number AS INTEGER))",
+    )
 }
 
 /// A secret no one can guess.
@@ -90,6 +129,8 @@ pub fn new_secret() -> String {
 
 /// An embedded DynamoDB, listening.
 pub struct Embedded {
+    /// The database itself.
+    pub database: Database,
     stop: oneshot::Sender<()>,
     server: JoinHandle<Result<(), String>>,
     sweeper: JoinHandle<()>,
@@ -101,14 +142,13 @@ impl Embedded {
     /// # Errors
     /// [`StartError::Database`], [`StartError::Folder`].
     pub fn start(folder: Option<&Folder>, listener: TcpListener) -> Result<Self, StartError> {
-        let in_memory =
-            || Database::memory().map_err(|error| StartError::Tables(format!("no database in memory: {error}")));
         let database = folder.map_or_else(in_memory, Folder::database)?;
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move { stopped.await.unwrap_or_default() };
         Ok(Self {
             stop,
             sweeper: tokio::spawn(sweep(database.clone())),
+            database: database.clone(),
             server: tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database, shutdown)),
         })
     }

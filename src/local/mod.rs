@@ -1,5 +1,6 @@
 //! The local server: an embedded DynamoDB behind a gateway that behaves as API Gateway does.
 
+mod bus;
 mod database;
 mod docs;
 mod error;
@@ -8,6 +9,7 @@ mod gateway;
 mod options;
 mod payload;
 mod plan;
+mod pump;
 mod router;
 mod server;
 mod validation;

@@ -56,6 +56,12 @@ pub struct Options {
     /// Log only the requests that fail on our side.
     #[arg(long)]
     pub quiet: bool,
+    /// The file published events are appended to, one a line; `events.jsonl` in the data folder unless it is given.
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Leave the streams unread: no history, no events, no cascade.
+    #[arg(long)]
+    pub no_consumers: bool,
     /// Leave the checking of bodies to the functions.
     #[arg(long)]
     pub no_validation: bool,

@@ -11,8 +11,10 @@ use tokio::{
 
 use super::{
     Options, StartError,
+    bus::Bus,
     database::{Embedded, Folder, embedded_client, endpoint_client, new_secret},
     gateway::{self, Gateway},
+    pump::Pump,
 };
 use crate::{
     app::{App, Config, LogLevel},
@@ -24,6 +26,10 @@ use crate::{
 /// How long requests in flight may take to finish once the server is to stop.
 const FINISH_LIMIT: Duration = Duration::from_secs(10);
 
+const HISTORY_DAYS: u32 = 365;
+const EVENTS_FILE: &str = "events.jsonl";
+const DEAD_LETTERS_FILE: &str = "dead-letters.jsonl";
+
 /// A running local server.
 pub struct Server {
     url: String,
@@ -33,6 +39,8 @@ pub struct Server {
     gateway: JoinHandle<io::Result<()>>,
     /// Ends when the last function does.
     functions: mpsc::Receiver<()>,
+    pump: Option<Pump>,
+    bus: Option<Bus>,
     embedded: Option<Embedded>,
     _folder: Option<Folder>,
 }
@@ -53,8 +61,17 @@ pub async fn start(options: Options) -> Result<Server, StartError> {
             (embedded_client(&url), url, Some(Embedded::start(folder.as_ref(), listener)?))
         }
     };
-    let app = App::new(config(&options, cursor_secret, &dynamodb_url), client);
-    create_missing_tables(&app.store, &unstreamed_tables()).await.map_err(refused)?;
+    let in_folder = |name| folder.as_ref().map(|folder| folder.file(name));
+    let streamed = embedded.as_ref().filter(|_| !options.no_consumers);
+    let bus = match options.events.clone().or_else(|| in_folder(EVENTS_FILE)).filter(|_| streamed.is_some()) {
+        Some(path) => Some(Bus::start(&path).await.map_err(|cause| StartError::Folder { path, cause })?),
+        None => None,
+    };
+    let events_url = bus.as_ref().map(|bus| bus.url.clone());
+    let app = App::new(config(&options, cursor_secret, &dynamodb_url, events_url), client.clone());
+    let tables = if streamed.is_some() { tables() } else { unstreamed_tables() };
+    create_missing_tables(&app.store, &tables).await.map_err(refused)?;
+    let pump = streamed.map(|embedded| Pump::start(&app, &client, &embedded.database, in_folder(DEAD_LETTERS_FILE)));
 
     let (running, functions) = mpsc::channel(1);
     let (stop, stopped) = oneshot::channel();
@@ -66,6 +83,8 @@ pub async fn start(options: Options) -> Result<Server, StartError> {
         stop,
         gateway: tokio::spawn(gateway::serve(gateway, listener, stopped)),
         functions,
+        pump,
+        bus,
         embedded,
         _folder: folder,
     })
@@ -103,6 +122,13 @@ impl Server {
         if time::timeout(FINISH_LIMIT, finished).await.is_err() {
             self.gateway.abort();
         }
+        if let Some(pump) = self.pump {
+            // A change a consumer is at for too long comes again at the next start.
+            let _ = time::timeout(FINISH_LIMIT, pump.stop()).await;
+        }
+        if let Some(bus) = self.bus {
+            bus.stop();
+        }
         if let Some(embedded) = self.embedded {
             embedded.stop().await;
         }
@@ -120,7 +146,7 @@ async fn listen(host: &str, port: u16, option: &'static str) -> Result<(TcpListe
     })
 }
 
-fn config(options: &Options, cursor_secret: String, dynamodb_url: &str) -> Config {
+fn config(options: &Options, cursor_secret: String, dynamodb_url: &str, events_endpoint_url: Option<String>) -> Config {
     Config {
         table_prefix: options.table_prefix.clone(),
         cursor_secret,
@@ -128,9 +154,9 @@ fn config(options: &Options, cursor_secret: String, dynamodb_url: &str) -> Confi
         log_level: if options.quiet { LogLevel::Error } else { LogLevel::Info },
         region: "local".into(),
         endpoint_url: Some(dynamodb_url.to_owned()),
-        events_endpoint_url: None,
+        events_endpoint_url,
         event_bus: "local".into(),
-        history_days: 365,
+        history_days: HISTORY_DAYS,
     }
 }
 

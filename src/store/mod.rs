@@ -25,7 +25,8 @@ pub use cursor::CursorKey;
 pub use request::metered;
 pub use row::{Row, WRITE_ID, WRITTEN_BY, decode};
 pub use schema::{
-    BOOKKEEPING, HISTORY, IndexDefinition, TableDefinition, bookkeeping_table, history_table, resource_table,
+    BOOKKEEPING, BOOKKEEPING_KEY, HISTORY, IndexDefinition, TableDefinition, bookkeeping_table, history_table,
+    resource_table,
 };
 
 use crate::record::Resource;

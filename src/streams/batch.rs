@@ -41,14 +41,42 @@ pub struct BatchItemFailure {
 /// Gives the changes of a batch to a consumer, within `limit`.
 ///
 /// What comes before the first failure of a shard is done; it and all that follows in the shard is reported as not
-/// done, though changes of other records beside it may have been. It logs one line, without what changed.
-pub async fn respond(app: &Arc<App>, consumer: &dyn Consumer, event: &str, limit: Duration) -> BatchResponse {
+/// done, though changes of other records beside it may have been. It logs one line under the function's name, without
+/// what changed.
+pub async fn respond(
+    app: &Arc<App>,
+    function: &str,
+    consumer: &dyn Consumer,
+    event: &str,
+    limit: Duration,
+) -> BatchResponse {
     let start = Instant::now();
     let deadline = start + limit;
-    let Ok(Event { records }) = serde_json::from_str::<Event>(event) else {
-        log(app, start, 0, 0.0, &[(String::new(), Error::Internal("the event is not a batch of a stream".into()))]);
-        return failed_at([String::new()]);
+    let read = serde_json::from_str::<Event>(event);
+    let (records, (failures, capacity_units)) = match &read {
+        Ok(Event { records }) => (records.len(), metered(failures(app, consumer, records, deadline)).await),
+        Err(_) => (0, (vec![(String::new(), Error::Internal("the event is no batch of a stream".into()))], 0.0)),
     };
+    let level = if failures.is_empty() { LogLevel::Info } else { LogLevel::Error };
+    if level >= app.config.log_level {
+        let failures =
+            failures.iter().map(|(sequence, error)| json!({ "sequenceNumber": sequence, "cause": error.cause() }));
+        write_line(&json!({
+            "level": level.name(),
+            "time": format_time(&now()),
+            "function": function,
+            "records": records,
+            "failures": failures.collect::<Value>(),
+            "durationMs": (start.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+            "capacityUnits": capacity_units,
+        }));
+    }
+    let failure = |(item_identifier, _)| BatchItemFailure { item_identifier };
+    BatchResponse { batch_item_failures: failures.into_iter().map(failure).collect() }
+}
+
+/// The first failure of each shard.
+async fn failures(app: &Arc<App>, consumer: &dyn Consumer, records: &[&RawValue], deadline: Instant) -> Vec<Failure> {
     let records: Vec<Record> = records.iter().map(|text| Record::read(text)).collect();
     let mut shards: Vec<(&str, Vec<&Record>)> = Vec::new();
     for record in &records {
@@ -57,21 +85,11 @@ pub async fn respond(app: &Arc<App>, consumer: &dyn Consumer, event: &str, limit
             None => shards.push((&record.source, vec![record])),
         }
     }
-    let work = async {
-        let mut failures = Vec::new();
-        for (_, shard) in &shards {
-            failures.extend(first_failure(app, consumer, shard, deadline).await.err());
-        }
-        failures
-    };
-    let (failures, capacity_units) = metered(work).await;
-    log(app, start, records.len(), capacity_units, &failures);
-    failed_at(failures.into_iter().map(|(sequence, _)| sequence))
-}
-
-fn failed_at(sequences: impl IntoIterator<Item = String>) -> BatchResponse {
-    let failure = |item_identifier| BatchItemFailure { item_identifier };
-    BatchResponse { batch_item_failures: sequences.into_iter().map(failure).collect() }
+    let mut failures = Vec::new();
+    for (_, shard) in &shards {
+        failures.extend(first_failure(app, consumer, shard, deadline).await.err());
+    }
+    failures
 }
 
 #[derive(Deserialize)]
@@ -93,12 +111,33 @@ struct Record {
 
 impl Record {
     fn read(text: &RawValue) -> Self {
-        let json: Value = serde_json::from_str(text.get()).unwrap_or_default();
-        let name = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let sequence = name(&json["dynamodb"]["SequenceNumber"]);
-        let content = serde_json::from_str(text.get()).ok().filter(|_| !sequence.is_empty());
-        Self { source: name(&json["eventSourceARN"]), sequence, key: json["dynamodb"]["Keys"].to_string(), content }
+        let outline: Outline = serde_json::from_str(text.get()).unwrap_or_default();
+        let sequence = outline.dynamodb.sequence_number.unwrap_or_default();
+        Self {
+            source: outline.source.unwrap_or_default(),
+            key: outline.dynamodb.keys.map(|keys| keys.get().to_owned()).unwrap_or_default(),
+            content: serde_json::from_str(text.get()).ok().filter(|_| !sequence.is_empty()),
+            sequence,
+        }
     }
+}
+
+/// The place of a record, which is read even where the record as a whole cannot be.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Outline<'a> {
+    #[serde(rename = "eventSourceARN")]
+    source: Option<String>,
+    #[serde(borrow)]
+    dynamodb: OutlineOfChange<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct OutlineOfChange<'a> {
+    sequence_number: Option<String>,
+    #[serde(borrow)]
+    keys: Option<&'a RawValue>,
 }
 
 /// A sequence number, and what went wrong there.
@@ -144,6 +183,9 @@ async fn consume(
     wave: &[&EventRecord],
     deadline: Instant,
 ) -> Option<Vec<Result<(), Error>>> {
+    if Instant::now() >= deadline {
+        return Some(vec![Err(Error::Unavailable("the function's time ran out".into()))]);
+    }
     let work = AssertUnwindSafe(async { consumer.consume(app, wave).await }).catch_unwind();
     match timeout_at(deadline.into(), work).await {
         Ok(outcomes) => outcomes.ok().filter(|outcomes| outcomes.len() == wave.len()),
@@ -168,23 +210,4 @@ async fn one_by_one(
         }
     }
     outcomes
-}
-
-fn log(app: &Arc<App>, start: Instant, records: usize, capacity_units: f64, failures: &[Failure]) {
-    let level = if failures.is_empty() { LogLevel::Info } else { LogLevel::Error };
-    if level < app.config.log_level {
-        return;
-    }
-    let failures: Vec<Value> = failures
-        .iter()
-        .map(|(sequence, error)| json!({ "sequenceNumber": sequence, "cause": error.cause() }))
-        .collect();
-    write_line(&json!({
-        "level": level.name(),
-        "time": format_time(&now()),
-        "records": records,
-        "failures": failures,
-        "durationMs": (start.elapsed().as_secs_f64() * 1e6).round() / 1e3,
-        "capacityUnits": capacity_units,
-    }));
 }

@@ -28,8 +28,13 @@ pub use users_cascade::users_cascade;
 
 use crate::runtime;
 
+/// What Lambda calls this function (Lambda developer guide, "Defined runtime environment variables").
+fn function_name() -> String {
+    std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default()
+}
+
 /// Runs a consumer as a Lambda function behind the streams of its tables.
 pub fn serve(consumer: impl Consumer) -> ExitCode {
-    let consumer = &consumer;
-    runtime::run(|app, event, limit| async move { respond(&app, consumer, event.get(), limit).await })
+    let (function, consumer) = (&function_name(), &consumer);
+    runtime::run(|app, event, limit| async move { respond(&app, function, consumer, event.get(), limit).await })
 }

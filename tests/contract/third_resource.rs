@@ -67,7 +67,7 @@ impl Copy {
     fn add_orders(&mut self) {
         let resource = fs::read_to_string(top().join("tests/contract/orders/order.rs")).expect("the fixture");
         self.write(Path::new("src/resources/order.rs"), &resource);
-        self.lines = count(&resource) + "mod order;\npub use\nCollection::of".lines().count();
+        self.lines = count(&resource) + "mod order;\npub use\nreader.read".lines().count();
         for verb in VERBS {
             let bin = fs::read_to_string(top().join(format!("src/bin/items_{verb}.rs"))).expect("a neighbour");
             let bin = bin.replace("items", "orders").replace("Item", "Order");
@@ -154,7 +154,7 @@ fn edits(path: &Path) -> Vec<(String, String)> {
             edit("pub use user::", "pub use order::{Line, Order, OrderStatus};\npub use user::"),
         ],
         "src/routes.rs" => vec![
-            edit("Collection::of::<Item>(), ", "Collection::of::<Item>(), Collection::of::<Order>(), "),
+            edit("    reader.read::<Item>();\n", "    reader.read::<Item>();\n    reader.read::<Order>();\n"),
             edit("resources::{Item, ", "resources::{Item, Order, "),
         ],
         _ => Vec::new(),
@@ -169,7 +169,8 @@ async fn orders_are_served_and_documented_by_one_file_and_one_line() {
     assert!(copy.program("orders_contract").arg("--check").status().expect("it runs").success());
 
     let document = copy.json("openapi.json");
-    let operations = ["create", "list", "get", "update", "patch", "delete"].map(|verb| format!("orders_{verb}"));
+    let operations =
+        ["create", "list", "get", "update", "patch", "delete", "history"].map(|verb| format!("orders_{verb}"));
     let paths = document["paths"]
         .as_object()
         .expect("paths")

@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use reqwest::{Method, RequestBuilder};
@@ -27,7 +27,7 @@ struct Written {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answered_write_outlives_a_kill_and_uniqueness_and_idempotency_still_hold() {
+async fn every_answered_write_outlives_a_kill_with_its_history_and_uniqueness_and_idempotency_still_hold() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut written = Vec::new();
     for round in 0..ROUNDS {
@@ -38,6 +38,7 @@ async fn every_answered_write_outlives_a_kill_and_uniqueness_and_idempotency_sti
         let server = Process::start(folder.path(), &[]);
         for write in &written {
             assert_is_there(&server, write).await;
+            assert_has_history(&server, write).await;
         }
     }
 }
@@ -80,6 +81,25 @@ async fn write(server: &Process, name: &str) -> Option<Written> {
     let patch = server.request(Method::PATCH, &path(&created)).json(&json!({ "name": name }));
     let patched = read(patch, 200).await;
     Some(Written { email, key, created, patched })
+}
+
+/// The history has each version of the record once, whether its write was answered or not.
+async fn assert_has_history(server: &Process, write: &Written) {
+    let record = read(server.request(Method::GET, &path(&write.created)), 200).await.expect("an answer");
+    let versions: Vec<u64> = (1..=record["version"].as_u64().expect("a number")).collect();
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let history = server.request(Method::GET, &format!("{}/history?order=asc", path(&write.created)));
+        let history = read(history, 200).await.expect("an answer");
+        let entries = history["data"].as_array().expect("a page");
+        let found: Vec<u64> = entries.iter().map(|entry| entry["version"].as_u64().expect("a number")).collect();
+        if found == versions {
+            assert_eq!(entries.last().expect("it is not empty")["new"], record);
+            return;
+        }
+        assert!(Instant::now() < end && found.len() < versions.len(), "{found:?} of {versions:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 async fn assert_is_there(server: &Process, write: &Written) {

@@ -50,5 +50,5 @@ impl TestServer {
 
 /// Options for a server in memory on any free ports.
 pub fn in_memory() -> Options {
-    Options { memory: true, quiet: true, port: 0, dynamodb_port: 0, ..Options::default() }
+    Options { memory: true, quiet: true, no_consumers: true, port: 0, dynamodb_port: 0, ..Options::default() }
 }

@@ -1,0 +1,229 @@
+//! The pump: does for each consumer what Lambda's event source mapping does, over the embedded streams.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, Write},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use dynoxide::{
+    Database,
+    actions::{
+        get_records::{GetRecordsRequest, Record},
+        get_shard_iterator::GetShardIteratorRequest,
+        list_streams::ListStreamsRequest,
+    },
+    streams::shard_id,
+};
+use serde_json::{Value, json};
+use tokio::{sync::watch, task::JoinHandle, time};
+
+use crate::{
+    app::App,
+    routes::{StreamConsumer, consumers},
+    store::{BOOKKEEPING, BOOKKEEPING_KEY},
+    streams::{self, Consumer},
+};
+
+/// The most records a consumer is given at once.
+const BATCH: usize = 100;
+/// How long a stream without changes is left alone.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long a consumer may take over a batch.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// How often the same change may fail before it goes to the dead letters.
+const ATTEMPTS: u32 = 5;
+const FIRST_BACKOFF: Duration = Duration::from_millis(200);
+const POSITION: &str = "sequence";
+
+/// The running consumers.
+pub struct Pump {
+    stop: watch::Sender<bool>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+/// What the readers share.
+struct Source {
+    app: Arc<App>,
+    client: Client,
+    database: Database,
+    dead_letters: Option<PathBuf>,
+}
+
+impl Pump {
+    /// Starts every consumer where it was; without a bus, the ones that need none.
+    pub fn start(app: &Arc<App>, client: &Client, database: &Database, dead_letters: Option<PathBuf>) -> Self {
+        let has_bus = app.config.events_endpoint_url.is_some();
+        let source =
+            Arc::new(Source { app: app.clone(), client: client.clone(), database: database.clone(), dead_letters });
+        let (stop, stopped) = watch::channel(false);
+        let mut readers = Vec::new();
+        for consumer in consumers().into_iter().filter(|consumer| has_bus || !consumer.publishes) {
+            let StreamConsumer { name, tables, events, consumer, .. } = consumer;
+            for table in tables {
+                let (consumer, events) = (consumer.clone(), events.clone());
+                let reader = Reader { source: source.clone(), name, table, events, consumer };
+                readers.push(tokio::spawn(reader.run(stopped.clone())));
+            }
+        }
+        Self { stop, readers }
+    }
+
+    /// Stops after the batches that run.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        for reader in self.readers {
+            // One that panicked has stopped already.
+            let _ = reader.await;
+        }
+    }
+}
+
+/// One consumer on one table's stream.
+struct Reader {
+    source: Arc<Source>,
+    name: &'static str,
+    table: &'static str,
+    events: Vec<&'static str>,
+    consumer: Arc<dyn Consumer>,
+}
+
+impl Reader {
+    async fn run(self, mut stopped: watch::Receiver<bool>) {
+        let mut failures = 0;
+        let mut position = None;
+        while !*stopped.borrow() {
+            let pause = match self.step(&mut position, &mut failures).await {
+                Ok(Step::Went) => continue,
+                Ok(Step::Waits) => PAUSE,
+                Ok(Step::Failed) => FIRST_BACKOFF * 2_u32.pow(failures),
+                Err(error) => {
+                    eprintln!("the stream of {} cannot be read for {}: {error}", self.table, self.name);
+                    PAUSE * 10
+                }
+            };
+            tokio::select! {
+                () = time::sleep(pause) => {}
+                _ = stopped.changed() => {}
+            }
+        }
+    }
+
+    /// Gives the next batch to the consumer, and remembers how far it came.
+    async fn step(&self, position: &mut Option<String>, failures: &mut u32) -> Result<Step, Failure> {
+        if position.is_none() {
+            *position = self.remembered().await?;
+        }
+        let (arn, records) = self.read(position.clone()).await?;
+        let Some(last) = records.last().map(sequence) else { return Ok(Step::Waits) };
+        let first_failure = self.consume(&arn, &records).await;
+        let failed = first_failure.and_then(|failed| records.iter().position(|record| sequence(record) == failed));
+        let Some(failed) = failed else {
+            *failures = 0;
+            self.remember(position, last).await?;
+            return Ok(Step::Went);
+        };
+        *failures = if failed == 0 { *failures + 1 } else { 1 };
+        if *failures >= ATTEMPTS {
+            self.give_up(&arn, &records[failed])?;
+            *failures = 0;
+            self.remember(position, sequence(&records[failed])).await?;
+            return Ok(Step::Went);
+        }
+        if let Some(before) = failed.checked_sub(1) {
+            self.remember(position, sequence(&records[before])).await?;
+        }
+        Ok(Step::Failed)
+    }
+
+    /// The sequence number of the first change that failed.
+    async fn consume(&self, arn: &str, records: &[Record]) -> Option<String> {
+        let wanted = records.iter().filter(|record| self.events.contains(&record.event_name.as_str()));
+        let wanted: Vec<Value> = wanted.map(|record| event_record(arn, record)).collect();
+        if wanted.is_empty() {
+            return None;
+        }
+        let event = json!({ "Records": wanted }).to_string();
+        let response = streams::respond(&self.source.app, self.name, self.consumer.as_ref(), &event, TIME_LIMIT).await;
+        response.batch_item_failures.into_iter().next().map(|failure| failure.item_identifier)
+    }
+
+    /// The stream's name, and what comes after the position.
+    async fn read(&self, position: Option<String>) -> Result<(String, Vec<Record>), Failure> {
+        let (database, table) = (self.source.database.clone(), self.table_name(self.table));
+        let read = move || {
+            let streams = database
+                .list_streams(ListStreamsRequest { table_name: Some(table.clone()), ..Default::default() })?
+                .streams;
+            let Some(stream) = streams.into_iter().next() else { return Ok((String::new(), Vec::new())) };
+            let iterator = database.get_shard_iterator(GetShardIteratorRequest {
+                stream_arn: stream.stream_arn.clone(),
+                shard_id: shard_id(&table),
+                shard_iterator_type: if position.is_some() { "AFTER_SEQUENCE_NUMBER" } else { "TRIM_HORIZON" }.into(),
+                sequence_number: position,
+            })?;
+            let shard_iterator = iterator.shard_iterator.unwrap_or_default();
+            let records = database.get_records(GetRecordsRequest { shard_iterator, limit: Some(BATCH) })?.records;
+            Ok::<_, dynoxide::DynoxideError>((stream.stream_arn, records))
+        };
+        Ok(tokio::task::spawn_blocking(read).await??)
+    }
+
+    async fn remembered(&self) -> Result<Option<String>, Failure> {
+        let request = self.source.client.get_item().table_name(self.table_name(BOOKKEEPING));
+        let output = request.key(BOOKKEEPING_KEY, self.key()).consistent_read(true).send().await?;
+        Ok(output.item.and_then(|mut row| row.remove(POSITION)?.as_s().ok().cloned()))
+    }
+
+    async fn remember(&self, position: &mut Option<String>, sequence: String) -> Result<(), Failure> {
+        let request = self.source.client.put_item().table_name(self.table_name(BOOKKEEPING));
+        let request = request.item(BOOKKEEPING_KEY, self.key()).item(POSITION, AttributeValue::S(sequence.clone()));
+        request.send().await?;
+        *position = Some(sequence);
+        Ok(())
+    }
+
+    fn key(&self) -> AttributeValue {
+        AttributeValue::S(format!("position#{}#{}", self.name, self.table))
+    }
+
+    fn table_name(&self, table: &str) -> String {
+        format!("{}{table}", self.source.app.config.table_prefix)
+    }
+
+    /// Keeps a change that fails again and again, so that the ones after it come through.
+    fn give_up(&self, arn: &str, record: &Record) -> io::Result<()> {
+        let place = sequence(record);
+        eprintln!("{} failed {ATTEMPTS} times over the change {place} of {}: it is left out", self.name, self.table);
+        let Some(path) = &self.source.dead_letters else { return Ok(()) };
+        let letter = json!({ "consumer": self.name, "record": event_record(arn, record) });
+        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        file.write_all(format!("{letter}\n").as_bytes())
+    }
+}
+
+/// What became of a batch.
+enum Step {
+    /// It is done.
+    Went,
+    /// There is none.
+    Waits,
+    /// Some of it is not done.
+    Failed,
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn sequence(record: &Record) -> String {
+    record.dynamodb.sequence_number.clone()
+}
+
+/// The record as Lambda hands it on.
+fn event_record(arn: &str, record: &Record) -> Value {
+    let mut event = serde_json::to_value(record).expect("a stream record is JSON");
+    event["eventSourceARN"] = arn.into();
+    event
+}

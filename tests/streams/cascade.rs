@@ -1,0 +1,72 @@
+//! When a user is deleted, the items of that user are archived, and no others.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{mapping::Rig, send, server, support::TestServer, until};
+
+const ITEMS: usize = 60;
+
+async fn user(server: &TestServer, email: &str) -> Value {
+    send(server, Method::POST, "/v1/users", &json!({ "name": "Ada", "email": email })).await
+}
+
+async fn item_of(server: &TestServer, owner: &Value) -> Value {
+    let item = json!({ "name": "Cup", "priceCents": 1, "currency": "EUR", "status": "active", "ownerId": owner["id"] });
+    send(server, Method::POST, "/v1/items", &item).await
+}
+
+async fn read(server: &TestServer, item: &Value) -> Value {
+    let path = format!("/v1/items/{}", item["id"].as_str().unwrap());
+    server.request(Method::GET, &path).send().await.unwrap().json().await.unwrap()
+}
+
+fn is_archived(item: &Value) -> bool {
+    item["status"] == "archived" && item["ownerId"].is_null()
+}
+
+#[tokio::test]
+async fn the_items_of_a_deleted_user_are_archived_and_others_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(folder.path()).await;
+    let (leaving, staying) = (user(&server, "a@example.com").await, user(&server, "b@example.com").await);
+    let mut items = Vec::new();
+    for _ in 0..ITEMS {
+        items.push(item_of(&server, &leaving).await);
+    }
+    let other = item_of(&server, &staying).await;
+    let path = format!("/v1/users/{}", leaving["id"].as_str().unwrap());
+    send(&server, Method::DELETE, &path, &json!(null)).await;
+    for item in &items {
+        let archived = || async { Some(read(&server, item).await).filter(is_archived) };
+        let archived = until("the archived item", archived).await;
+        assert_eq!(archived["version"], 2, "written once");
+    }
+    assert_eq!(read(&server, &other).await, other);
+}
+
+#[tokio::test]
+async fn a_cascade_goes_on_where_it_failed_and_a_second_time_changes_nothing() {
+    let mut rig = Rig::start(5).await;
+    let (leaving, staying) = (user(&rig.server, "a@example.com").await, user(&rig.server, "b@example.com").await);
+    let mut items = Vec::new();
+    for _ in 0..ITEMS {
+        items.push(item_of(&rig.server, &leaving).await);
+    }
+    // Handed on before the user was deleted.
+    let moved = format!("/v1/items/{}", items[0]["id"].as_str().unwrap());
+    let moved = send(&rig.server, Method::PATCH, &moved, &json!({ "ownerId": staying["id"] })).await;
+    let path = format!("/v1/users/{}", leaving["id"].as_str().unwrap());
+    send(&rig.server, Method::DELETE, &path, &json!(null)).await;
+
+    rig.dynamodb.set_faults(10);
+    rig.drain("users_cascade").await;
+    rig.dynamodb.set_faults(0);
+    rig.drain("users_cascade").await;
+    assert_eq!(read(&rig.server, &moved).await, moved);
+    for item in &items[1..] {
+        let item = read(&rig.server, item).await;
+        assert!(is_archived(&item), "{item}");
+        assert_eq!(item["version"], 2, "written once");
+    }
+}

@@ -1,0 +1,73 @@
+//! The streams: batches with faults anywhere in them, the consumers, and what must be the same after all of it.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod batches;
+mod cascade;
+mod events;
+mod faults;
+mod history;
+mod mapping;
+mod records;
+#[path = "../support/mod.rs"]
+mod support;
+mod wire;
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use support::TestServer;
+
+/// A server whose streams are read, with its events in a file.
+pub async fn server(events: &std::path::Path) -> TestServer {
+    let events = events.join("events.jsonl");
+    TestServer::start_with(|options| {
+        options.no_consumers = false;
+        options.events = Some(events);
+    })
+    .await
+}
+
+/// Sends a body and returns the answer's.
+pub async fn send(server: &TestServer, method: Method, path: &str, body: &Value) -> Value {
+    let answer = server.request(method, path).json(body).send().await.unwrap();
+    assert!(answer.status().is_success(), "{} {path}", answer.status());
+    answer.json().await.unwrap_or_default()
+}
+
+/// A new item.
+pub async fn create_item(server: &TestServer, name: &str) -> Value {
+    let item = json!({ "name": name, "priceCents": 1250, "currency": "EUR" });
+    send(server, Method::POST, "/v1/items", &item).await
+}
+
+/// Waits until `look` finds something.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < end, "{what} did not come");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The whole history of a record, newest first.
+pub async fn history(server: &TestServer, path: &str) -> Vec<Value> {
+    let answer = server.request(Method::GET, &format!("{path}/history?limit=100")).send().await.unwrap();
+    let page: Value = answer.json().await.unwrap();
+    page["data"].as_array().cloned().unwrap_or_default()
+}
+
+/// The history once it has this many entries.
+pub async fn history_of(server: &TestServer, path: &str, entries: usize) -> Vec<Value> {
+    let whole = || async { Some(history(server, path).await).filter(|history| history.len() >= entries) };
+    until("the history", whole).await
+}
+
+/// The path of a record.
+pub fn path(collection: &str, record: &Value) -> String {
+    format!("/v1/{collection}/{}", record["id"].as_str().unwrap())
+}

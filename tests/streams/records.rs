@@ -1,0 +1,75 @@
+//! Stream records, as DynamoDB writes them.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// The stream they come from.
+pub const STREAM: &str = "arn:aws:dynamodb:eu-central-1:000000000000:table/test-items/stream/2026-01-01T00:00:00.000";
+
+/// The sequence number of the change at a place.
+pub fn sequence(place: usize) -> String {
+    (100_000_000_000_000_000_000_u128 + place as u128).to_string()
+}
+
+/// The id of the item with this number.
+pub fn id(item: usize) -> Uuid {
+    Uuid::from_u128(0x019a_7d3e_0c00_7000_8000_0000_0000_0000 + item as u128)
+}
+
+/// A record of an item's change.
+pub fn modified(place: usize, item: usize) -> Value {
+    record("MODIFY", place, item, Some(image(item, 1, "Cup")), Some(image(item, 2, "Mug")))
+}
+
+/// A record without images.
+pub fn bare(place: usize, item: usize) -> Value {
+    record("MODIFY", place, item, None, None)
+}
+
+/// A record of any kind.
+pub fn record(kind: &str, place: usize, item: usize, old: Option<Value>, new: Option<Value>) -> Value {
+    let mut record = json!({
+        "eventID": format!("event-{place}"),
+        "eventName": kind,
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": "eu-central-1",
+        "eventSourceARN": STREAM,
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1_763_000_000,
+            "Keys": { "id": { "S": id(item) } },
+            "SequenceNumber": sequence(place),
+            "SizeBytes": 100,
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+        },
+    });
+    for (name, image) in [("OldImage", old), ("NewImage", new)] {
+        if let Some(image) = image {
+            record["dynamodb"][name] = image;
+        }
+    }
+    record
+}
+
+/// The row of an item.
+pub fn image(item: usize, version: u64, name: &str) -> Value {
+    json!({
+        "id": { "S": id(item) },
+        "version": { "N": version.to_string() },
+        "createdAt": { "S": "2026-01-01T00:00:00.000Z" },
+        "updatedAt": { "S": "2026-01-02T00:00:00.000Z" },
+        "name": { "S": name },
+        "priceCents": { "N": "1250" },
+        "currency": { "S": "EUR" },
+        "status": { "S": "draft" },
+        "tags": { "L": [] },
+        "listShard": { "S": "0" },
+        "writeId": { "S": format!("write-{version}") },
+        "writtenBy": { "S": "basic" },
+    })
+}
+
+/// The event of a batch.
+pub fn batch(records: &[Value]) -> String {
+    json!({ "Records": records }).to_string()
+}

@@ -12,7 +12,7 @@ ENDPOINT ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run seed test setup lint test-rust test-contract test-stack e2e contract client fuzz build deploy diff \
+.PHONY: help run seed test setup lint test-rust test-contract test-stack e2e contract client fuzz bench-streams build deploy diff \
 	destroy api-key audit
 
 help: ## List the targets
@@ -61,6 +61,9 @@ client: contract ## Write and build the typed client
 
 fuzz: setup ## Try the running API with generated requests, long: ARGS="EXAMPLES SEED"
 	scripts/with-server scripts/fuzz $(ARGS)
+
+bench-streams: ## Measure how fast the local server follows 100,000 changes
+	$(CARGO) bench --bench pump
 
 build: ## Build the Lambdas for arm64, or with TARGET=host for this machine
 	scripts/build $(TARGET)

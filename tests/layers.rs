@@ -23,8 +23,8 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     // `store` for the rows in stream records, `runtime` to be run, `config` for the bus; `resources` for a consumer
     // that is about some of them.
     ("streams", &["app", "store", "record", "error", "runtime", "resources", "config"]),
-    // `http` and `error` for the problems as they are really written, `local` for the shape of an event.
-    ("openapi", &["routes", "record", "http", "error", "local"]),
+    // `http` and `error` for the problems as they are really written, `local` and `streams` for the shape of an event.
+    ("openapi", &["routes", "record", "http", "error", "local", "streams"]),
     // `record` for the format of times.
     ("runtime", &["app", "http", "error", "record"]),
 ];

@@ -23,7 +23,7 @@ use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 pub use admin::create_missing_tables;
 pub use cursor::CursorKey;
 pub use request::metered;
-pub use row::{Row, WRITE_ID, WRITTEN_BY, decode};
+pub use row::{Row, WRITE_ID, WRITTEN_BY, decode, encode};
 pub use schema::{
     BOOKKEEPING, BOOKKEEPING_KEY, HISTORY, IndexDefinition, TableDefinition, bookkeeping_table, history_table,
     resource_table,

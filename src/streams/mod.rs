@@ -2,6 +2,30 @@
 //!
 //! A consumer is a function of a [`Change`], or a [`Consumer`] where it takes several at once. [`serve`] runs it as
 //! a Lambda behind the streams; [`respond`] is what happens to one batch.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use serverless_crud::{
+//!     app::App,
+//!     error::Error,
+//!     resources::User,
+//!     streams::{self, Change, What},
+//! };
+//!
+//! fn main() -> std::process::ExitCode {
+//!     streams::serve(streams::each(greet))
+//! }
+//!
+//! async fn greet(_app: Arc<App>, change: Change<User>) -> Result<(), Error> {
+//!     if let What::Created { new } = change.what {
+//!         // Deduplicate by the id, or do what does no harm the second time.
+//!         send_mail(&new.resource.email, &change.event_id).await?;
+//!     }
+//!     Ok(())
+//! }
+//! # async fn send_mail(_: &str, _: &str) -> Result<(), Error> { Ok(()) }
+//! ```
 
 mod audit_append;
 mod batch;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::top;
 
-const VERBS: [&str; 5] = ["create", "get", "list", "update", "delete"];
+const VERBS: [&str; 6] = ["create", "get", "list", "update", "delete", "history"];
 
 /// A copy of the project under `target`, with orders in it.
 struct Copy {

@@ -1,4 +1,4 @@
-//! The log: a JSON line for each request, with nothing in it of what the request was about.
+//! The log: a JSON line for each request and each batch of changes, with nothing in it of what they were about.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::process::Process;
 const PRIVATE: [&str; 5] = ["Lovelace", "secret.address", "442071838750", "private-idempotency-key", "local-basic-key"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_request_is_one_line_without_body_keys_or_personal_data() {
+async fn each_request_and_each_batch_is_one_line_without_body_keys_or_personal_data() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Process::start(folder.path(), &[]);
     let body = json!({ "name": "Ada Lovelace", "email": "secret.address@example.com", "phone": "+442071838750" });
@@ -30,8 +30,13 @@ async fn each_request_is_one_line_without_body_keys_or_personal_data() {
     let found = server.request(Method::GET, "/v1/users?email=secret.address@example.com").send().await;
     assert_eq!(found.expect("an answer").status(), 200);
 
+    while std::fs::read(folder.path().join("events.jsonl")).unwrap_or_default().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+
     let lines = server.into_lines();
-    let requests: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let lines = lines.iter().filter_map(|line| serde_json::from_str(line).ok());
+    let (batches, requests): (Vec<Value>, Vec<Value>) = lines.partition(|line: &Value| line["function"].is_string());
     let seen: Vec<_> = requests.iter().map(|line| (line["route"].as_str(), line["status"].as_u64())).collect();
     assert_eq!(
         seen,
@@ -46,7 +51,12 @@ async fn each_request_is_one_line_without_body_keys_or_personal_data() {
     for line in &requests {
         assert!(line["requestId"].is_string() && line["durationMs"].is_number() && line["capacityUnits"].is_number());
     }
+    let published = batches.iter().find(|line| line["function"] == "events_publish").expect("its line");
+    assert_eq!((&published["records"], &published["failures"]), (&json!(1), &json!([])));
     for private in PRIVATE {
-        assert!(!requests.iter().any(|line| line.to_string().contains(private)), "{private} is in the log");
+        assert!(
+            !requests.iter().chain(&batches).any(|line| line.to_string().contains(private)),
+            "{private} is in the log"
+        );
     }
 }

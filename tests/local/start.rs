@@ -116,5 +116,8 @@ async fn the_embedded_dynamodb_listens_for_other_tools() {
         .header("x-amz-date", "20260101T000000Z")
         .header("content-type", "application/x-amz-json-1.0");
     let answer: Value = request.body("{}").send().await.expect("an answer").json().await.expect("JSON");
-    assert_eq!(answer["TableNames"], serde_json::json!(["local-bookkeeping", "local-items", "local-users"]));
+    assert_eq!(
+        answer["TableNames"],
+        serde_json::json!(["local-bookkeeping", "local-history", "local-items", "local-users"])
+    );
 }

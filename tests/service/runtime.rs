@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use lambda_http::Body;
 use serde_json::{Value, json};
 use serverless_crud::{
-    app::{App, Config, ConfigError, LogLevel, client},
+    app::{App, Config, ConfigError},
     error::Error,
     handlers,
     http::{Answer, Request},
@@ -18,24 +18,14 @@ use serverless_crud::{
     runtime::respond,
 };
 
-use crate::{samples::item, support::TestServer};
+use crate::{
+    samples::item,
+    support::{TestServer, config, dynamodb},
+};
 
 /// The app as a function has it, over the server's database.
 fn app_of(server: &TestServer) -> Arc<App> {
-    let sdk = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
-        .region(aws_sdk_dynamodb::config::Region::new("local"))
-        .credentials_provider(aws_sdk_dynamodb::config::Credentials::new("local", "local", None, None, "test"))
-        .endpoint_url(&server.dynamodb_url);
-    let config = Config {
-        table_prefix: "local-".into(),
-        cursor_secret: "0".repeat(32),
-        cors_origins: vec!["https://app.example.com".into()],
-        log_level: LogLevel::Error,
-        region: "local".into(),
-        endpoint_url: None,
-    };
-    App::new(config, client(sdk))
+    App::new(config(), dynamodb(&server.dynamodb_url))
 }
 
 const LIMIT: Duration = Duration::from_secs(5);

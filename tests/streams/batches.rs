@@ -7,16 +7,18 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
 use serde_json::Value;
 use serverless_crud::{
-    app::{self, App, Config, LogLevel},
+    app::App,
     error::Error,
     resources::Item,
     streams::{self, Change, Consumer, EventRecord, Wave},
 };
 
-use crate::records::{STREAM, bare, batch, id, image, modified, record, sequence};
+use crate::{
+    records::{STREAM, bare, batch, id, image, modified, record, sequence},
+    support::{config, dynamodb},
+};
 
 const LARGEST: usize = 100;
 /// Few items, so that each changes often in a batch.
@@ -86,22 +88,7 @@ impl Consumer for Plain {
 
 /// An app whose database nobody needs.
 fn app() -> Arc<App> {
-    let config = Config {
-        table_prefix: "test-".into(),
-        cursor_secret: "0".repeat(32),
-        cors_origins: Vec::new(),
-        log_level: LogLevel::Error,
-        region: "eu-central-1".into(),
-        endpoint_url: None,
-        events_endpoint_url: None,
-        event_bus: "test".into(),
-        history_days: 1,
-    };
-    let sdk = Builder::new()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("eu-central-1"))
-        .credentials_provider(Credentials::new("a", "b", None, None, "test"));
-    App::new(config, app::client(sdk))
+    App::new(config(), dynamodb("http://127.0.0.1:1"))
 }
 
 fn batch_of(size: usize, poison: Option<(usize, Poison)>) -> Vec<Value> {

@@ -2,19 +2,18 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use aws_sdk_dynamodb::{
-    Client,
-    config::{BehaviorVersion, Builder, Credentials, Region},
-    types::{StreamSpecification, StreamViewType},
-};
+use aws_sdk_dynamodb::types::{StreamSpecification, StreamViewType};
 use serde_json::{Value, json};
 use serverless_crud::{
-    app::{self, App, Config, LogLevel},
+    app::{App, Config},
     routes::{StreamConsumer, consumers},
     streams,
 };
 
-use crate::{support::TestServer, wire::Wire};
+use crate::{
+    support::{self, TestServer, config},
+    wire::Wire,
+};
 
 const LIMIT: Duration = Duration::from_secs(20);
 /// More than any fault of the wire lasts.
@@ -33,25 +32,15 @@ impl Rig {
     /// Starts one; the seed says which requests fail.
     pub async fn start(seed: u64) -> Self {
         let server = TestServer::start().await;
-        let client = client(&server.dynamodb_url);
+        let client = support::dynamodb(&server.dynamodb_url);
         for table in ["local-items", "local-users"] {
             let stream = StreamSpecification::builder();
             let stream = stream.stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages).build().unwrap();
             client.update_table().table_name(table).stream_specification(stream).send().await.unwrap();
         }
         let (dynamodb, bus) = (Wire::to(&server.dynamodb_url, seed).await, Wire::to_bus(seed + 1).await);
-        let config = Config {
-            table_prefix: "local-".into(),
-            cursor_secret: "0".repeat(32),
-            cors_origins: Vec::new(),
-            log_level: LogLevel::Error,
-            region: "eu-central-1".into(),
-            endpoint_url: Some(dynamodb.url.clone()),
-            events_endpoint_url: Some(bus.url.clone()),
-            event_bus: "test".into(),
-            history_days: 1,
-        };
-        let app = App::new(config, self::client(&dynamodb.url));
+        let config = Config { events_endpoint_url: Some(bus.url.clone()), ..config() };
+        let app = App::new(config, support::dynamodb(&dynamodb.url));
         Self { server, dynamodb, bus, app, random: fastrand::Rng::with_seed(seed + 2) }
     }
 
@@ -130,13 +119,4 @@ fn with_source(mut record: Value, arn: &str) -> Value {
 /// A record's sequence number.
 pub fn sequence(record: &Value) -> &str {
     record["dynamodb"]["SequenceNumber"].as_str().unwrap()
-}
-
-fn client(url: &str) -> Client {
-    let sdk = Builder::new()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("eu-central-1"))
-        .credentials_provider(Credentials::new("a", "b", None, None, "test"))
-        .endpoint_url(url);
-    app::client(sdk)
 }

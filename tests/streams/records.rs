@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// The stream they come from.
-pub const STREAM: &str = "arn:aws:dynamodb:eu-central-1:000000000000:table/test-items/stream/2026-01-01T00:00:00.000";
+pub const STREAM: &str = "arn:aws:dynamodb:eu-central-1:000000000000:table/local-items/stream/2026-01-01T00:00:00.000";
 
 /// The sequence number of the change at a place.
 pub fn sequence(place: usize) -> String {

@@ -4,8 +4,12 @@
 
 use std::fmt::Debug;
 
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
 use reqwest::{Client, Method, RequestBuilder};
-use serverless_crud::local::{self, Options, Server};
+use serverless_crud::{
+    app::{self, Config, LogLevel},
+    local::{self, Options, Server},
+};
 
 /// A local server with an empty database in memory, on ports of its own.
 pub struct TestServer {
@@ -51,4 +55,29 @@ impl TestServer {
 /// Options for a server in memory on any free ports.
 pub fn in_memory() -> Options {
     Options { memory: true, quiet: true, no_consumers: true, port: 0, dynamodb_port: 0, ..Options::default() }
+}
+
+/// The settings of a function over the tables of a local server.
+pub fn config() -> Config {
+    Config {
+        table_prefix: "local-".into(),
+        cursor_secret: "0".repeat(32),
+        cors_origins: vec!["https://app.example.com".into()],
+        log_level: LogLevel::Error,
+        region: "local".into(),
+        endpoint_url: None,
+        events_endpoint_url: None,
+        event_bus: "test".into(),
+        history_days: 1,
+    }
+}
+
+/// A function's client of DynamoDB.
+pub fn dynamodb(url: &str) -> aws_sdk_dynamodb::Client {
+    let sdk = Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("local"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+        .endpoint_url(url);
+    app::client(sdk)
 }

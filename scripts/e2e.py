@@ -45,8 +45,10 @@ def main() -> None:
 
 def build(reuse: bool) -> list[str]:
     """Builds the functions for this machine and puts them where the stack looks."""
-    paths = json.loads((ROOT / "openapi.json").read_text())["paths"].values()
-    names = sorted({operation["x-function"]["name"] for path in paths for operation in path.values()})
+    contract = json.loads((ROOT / "openapi.json").read_text())
+    operations = [operation for path in contract["paths"].values() for operation in path.values()]
+    functions = [operation["x-function"] for operation in operations] + contract["x-consumers"]
+    names = sorted({function["name"] for function in functions})
     if not reuse:
         features = ["--no-default-features", "--features", "lambda"]
         binaries = [argument for name in names for argument in ("--bin", name)]

@@ -19,6 +19,7 @@ export class Canary extends Construct {
     super(scope, id);
     const application = new LambdaApplication(this, 'Application', { applicationName: name });
     const role = deploymentRole(this);
+    // Consumers too: a version that crashes then fails a tenth of the batches, not all until they are given up.
     for (const live of functions) {
       const crashes: Alarm | undefined = monitoring.crashes.get(live.name);
       new LambdaDeploymentGroup(this, live.name, {

@@ -20,6 +20,7 @@ export interface Index {
 export interface TableDefinition {
   readonly name: string;
   readonly partitionKey: string;
+  readonly sortKey?: string;
   readonly indexes: readonly Index[];
   readonly ttlAttribute?: string;
   readonly stream: boolean;
@@ -47,10 +48,22 @@ export interface FunctionDefinition {
   readonly grants: readonly Grant[];
 }
 
+/** A function that reads the streams of tables. */
+export interface ConsumerDefinition extends FunctionDefinition {
+  readonly tables: readonly string[];
+  /** The kinds of changes it reads, as streams name them. */
+  readonly events: readonly string[];
+  /** For how many seconds changes are gathered before it is called. */
+  readonly batchingWindow: number;
+  /** Whether it puts events on the bus. */
+  readonly publishes: boolean;
+}
+
 export interface Contract {
   readonly operations: readonly Operation[];
   /** Each function once, though several operations may share it. */
   readonly functions: readonly FunctionDefinition[];
+  readonly consumers: readonly ConsumerDefinition[];
   readonly tables: readonly TableDefinition[];
   /** The draft 4 JSON Schema of each request model. */
   readonly models: Readonly<Record<string, object>>;
@@ -78,6 +91,7 @@ interface Document {
   readonly paths: Readonly<Record<string, Partial<Record<(typeof METHODS)[number], OperationObject>>>>;
   readonly components?: { readonly parameters?: Readonly<Record<string, ParameterObject>> };
   readonly 'x-tables': readonly TableDefinition[];
+  readonly 'x-consumers'?: readonly ConsumerDefinition[];
 }
 
 /** Reads the contract at the top of the repository. */
@@ -97,6 +111,7 @@ export function readContract(root = REPOSITORY): Contract {
       models: modelsOf(definition),
     })),
     functions: functionsOf(found.map(({ definition }) => definition['x-function'])),
+    consumers: document['x-consumers'] ?? [],
     tables: document['x-tables'],
     models: Object.fromEntries([...models].map((name) => [name, readJson<object>(`${root}/schemas/${name}.json`)])),
   };

@@ -32,6 +32,14 @@ export interface Live {
   readonly logs: LogGroup;
 }
 
+/** How a function differs from those of the API. */
+export interface Differences {
+  /** Instead of the stage's. */
+  readonly timeout?: Duration;
+  /** Whether nobody waits for its answer: it is then started when it is needed, whatever the stage provisions. */
+  readonly isInBackground?: boolean;
+}
+
 export class Functions extends Construct {
   private readonly created = new Map<string, Live>();
   private readonly environment: Readonly<Record<string, string>>;
@@ -60,7 +68,11 @@ export class Functions extends Construct {
   }
 
   /** Creates a function with the grants of its definition, and variables beside the common ones. */
-  create(definition: FunctionDefinition, variables: Readonly<Record<string, string>> = {}): Live {
+  create(
+    definition: FunctionDefinition,
+    variables: Readonly<Record<string, string>> = {},
+    { timeout, isInBackground = false }: Differences = {},
+  ): Live {
     const { prefix, binaries, options } = this.props;
     const scope = new Construct(this, definition.name);
     const functionName = `${prefix}${definition.name}`;
@@ -80,7 +92,7 @@ export class Functions extends Construct {
       role: this.role(scope, definition, logs),
       environment: { ...this.environment, ...variables },
       memorySize: options.functions.memory,
-      timeout: Duration.seconds(options.functions.timeout),
+      timeout: timeout ?? Duration.seconds(options.functions.timeout),
       tracing: Tracing.ACTIVE,
       logGroup: logs,
       loggingFormat: LoggingFormat.JSON,
@@ -88,7 +100,7 @@ export class Functions extends Construct {
     });
     acceptForFunction(lambda, options);
     const alias = lambda.addAlias('live', {
-      ...(provisionedConcurrency && { provisionedConcurrentExecutions: provisionedConcurrency }),
+      ...(provisionedConcurrency && !isInBackground && { provisionedConcurrentExecutions: provisionedConcurrency }),
     });
     const live = { name: definition.name, function: lambda, alias, logs };
     this.created.set(definition.name, live);
@@ -148,8 +160,9 @@ function cursorSecret(scope: Construct): Secret {
 }
 
 function acceptForFunction(lambda: LambdaFunction, { functions }: StageOptions): void {
-  accept(lambda, 'It is called by API Gateway and waited for: there is no event to keep.', 'CKV_AWS_116');
-  accept(lambda, 'It talks to DynamoDB alone, by IAM: a VPC would cost and slow the start.', 'CKV_AWS_117');
+  const callers = 'Nothing calls it without waiting: a consumer of a stream has its dead letters at the stream.';
+  accept(lambda, callers, 'CKV_AWS_116');
+  accept(lambda, 'It talks to services of AWS alone, by IAM: a VPC would cost and slow the start.', 'CKV_AWS_117');
   accept(lambda, 'Its variables hold one secret, which signs positions in lists.', 'CKV_AWS_173');
   accept(lambda, 'Binaries come from this repository through the deployer alone.', 'CKV_AWS_272');
   if (!functions.reservedConcurrency) {

@@ -108,6 +108,9 @@ export class Monitoring extends Construct {
       this.alarm(`${name}Lag`, metric(iteratorAge(lambda), Stats.MAXIMUM), lag, LASTING);
       const letters = deadLetters.metricApproximateNumberOfMessagesVisible();
       this.alarm(`${name}DeadLetters`, metric(letters, Stats.MAXIMUM), 0, AT_ONCE);
+      // Changes that were given up and did not even reach the queue: only the log has their place.
+      const undelivered = lambda.metric('DestinationDeliveryFailures');
+      this.alarm(`${name}Undelivered`, metric(undelivered, Stats.SUM), 0, AT_ONCE);
     }
   }
 

@@ -4,7 +4,9 @@ import { CfnOutput, type Environment, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { Api } from './api.ts';
 import type { Binaries } from './binaries.ts';
+import { Bus } from './bus.ts';
 import { Canary } from './canary.ts';
+import { Consumers } from './consumers.ts';
 import type { Contract } from './contract.ts';
 import { Firewall } from './firewall.ts';
 import { Functions } from './functions.ts';
@@ -31,6 +33,8 @@ export class Service extends Stack {
 
     const tables = new Tables(this, 'Tables', { definitions: contract.tables, prefix, options: options.data });
     const functions = new Functions(this, 'Functions', { contract, tables, binaries, prefix, options });
+    const bus = new Bus(this, 'Bus', { name, source: PROJECT, options: options.changes });
+    const consumers = new Consumers(this, 'Consumers', { contract, tables, functions, bus, prefix, options });
     const { rest } = new Api(this, 'Api', { contract, functions, name, stage, options });
     new UsagePlans(this, 'UsagePlans', { rest, name, plans: options.plans });
     const monitoring = new Monitoring(this, 'Monitoring', {
@@ -38,7 +42,7 @@ export class Service extends Stack {
       rest,
       functions: [...functions.byName.values()],
       tables: [...tables.byName.values()],
-      consumers: [],
+      consumers: consumers.all,
       options: options.alarms,
     });
     if (options.functions.canary) {

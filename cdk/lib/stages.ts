@@ -33,6 +33,13 @@ export interface FunctionOptions {
   readonly canary: boolean;
 }
 
+export interface ChangeOptions {
+  /** How many days the history keeps a change. Changes of users hold personal data: no longer than there is a reason. */
+  readonly historyDays: number;
+  /** How many days the bus keeps its events, to be sent once more; none: it does not. */
+  readonly archiveDays?: number;
+}
+
 export interface DomainOptions {
   readonly name: string;
   /** A certificate for it, in the stack's own region. */
@@ -70,6 +77,7 @@ export type Tier = (typeof TIERS)[number];
 export interface StageOptions {
   readonly data: DataOptions;
   readonly functions: FunctionOptions;
+  readonly changes: ChangeOptions;
   readonly api: ApiOptions;
   readonly plans: Readonly<Record<Tier, Plan>>;
   readonly alarms: AlarmOptions;
@@ -80,6 +88,7 @@ export const STAGES = {
   dev: {
     data: { keep: false, customerKey: false },
     functions: { memory: 256, timeout: 10, canary: false },
+    changes: { historyDays: 30 },
     api: { corsOrigins: ['*'], throttle: { rate: 100, burst: 200 } },
     plans: {
       basic: { rate: 5, burst: 10, requestsPerMonth: 10_000 },
@@ -91,6 +100,7 @@ export const STAGES = {
   staging: {
     data: { keep: false, customerKey: true },
     functions: { memory: 512, timeout: 10, canary: false },
+    changes: { historyDays: 90, archiveDays: 14 },
     api: { corsOrigins: ['https://staging.example.com'], throttle: { rate: 500, burst: 1_000 } },
     plans: {
       basic: { rate: 10, burst: 20, requestsPerMonth: 100_000 },
@@ -102,6 +112,7 @@ export const STAGES = {
   prod: {
     data: { keep: true, customerKey: true },
     functions: { memory: 512, timeout: 10, canary: true },
+    changes: { historyDays: 365, archiveDays: 90 },
     api: {
       corsOrigins: ['https://www.example.com', 'https://admin.example.com'],
       throttle: { rate: 2_000, burst: 4_000 },

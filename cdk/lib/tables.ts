@@ -34,6 +34,7 @@ export class Tables extends Construct {
     const table = new TableV2(this, definition.name, {
       tableName: `${prefix}${definition.name}`,
       partitionKey: key(definition.partitionKey),
+      ...(definition.sortKey && { sortKey: key(definition.sortKey) }),
       globalSecondaryIndexes: definition.indexes.map((index) => ({
         indexName: index.name,
         partitionKey: key(index.partitionKey),

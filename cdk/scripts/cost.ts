@@ -61,8 +61,8 @@ function cache({ api }: StageOptions): number {
 
 /** As lib/monitoring.ts has them. */
 function alarms(): number {
-  const { functions, tables } = readContract();
-  return 3 + 2 * functions.length + 2 * tables.length;
+  const { functions, consumers, tables } = readContract();
+  return 3 + 2 * (functions.length + consumers.length) + 2 * tables.length + 3 * consumers.length;
 }
 
 function firewall({ api }: StageOptions): number {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { readContract } from '../lib/contract.ts';
+import { type ConsumerDefinition, readContract } from '../lib/contract.ts';
 import { STAGES, type StageName } from '../lib/stages.ts';
 import { templateOf } from './synthesized.ts';
 import { at, list, ofType, type Resource, rendered, resources } from './template.ts';
@@ -12,6 +12,7 @@ const contract = readContract();
 const SNAPSHOT = new URL('access.json', import.meta.url);
 const LOGS = ['logs:CreateLogStream', 'logs:PutLogEvents'];
 const TRACES = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
+const STREAM = ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'];
 const KEY = ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'];
 
 /** `action resource` for everything a stage's functions may do, by function. */
@@ -46,7 +47,8 @@ function declared(stage: StageName): Record<string, string[]> {
   const prefix = `serverless-crud-${stage}-`;
   const hasKey = STAGES[stage].data.customerKey;
   return Object.fromEntries(
-    contract.functions.map(({ name, grants }) => {
+    [...contract.functions, ...contract.consumers].map(({ name, grants }) => {
+      const consumer = contract.consumers.find((one) => one.name === name);
       const tables = grants.flatMap(({ table, actions, onIndexes }) => {
         const indexes = contract.tables.find((definition) => definition.name === table)?.indexes ?? [];
         const targets = onIndexes ? indexes.map((index) => `/index/${index.name}`) : [''];
@@ -55,9 +57,17 @@ function declared(stage: StageName): Record<string, string[]> {
       const logs = LOGS.map((action) => `${action} /aws/lambda/${prefix}${name}`);
       const traces = TRACES.map((action) => `${action} *`);
       const key = hasKey ? KEY.map((action) => `${action} Encrypts the tables.`) : [];
-      return [`${prefix}${name}`, [...tables, ...logs, ...traces, ...key].sort()];
+      const streams = consumer ? consuming(prefix, consumer) : [];
+      return [`${prefix}${name}`, [...tables, ...streams, ...logs, ...traces, ...key].sort()];
     }),
   );
+}
+
+/** What a consumer may do beside its grants: read its streams, write its dead letters, publish if it does. */
+function consuming(prefix: string, { name, tables, publishes }: ConsumerDefinition): string[] {
+  const streams = tables.flatMap((table) => STREAM.map((action) => `${action} ${prefix}${table}`));
+  const bus = publishes ? [`events:PutEvents ${prefix.slice(0, -1)}`] : [];
+  return [...streams, `sqs:SendMessage ${prefix}${name}-dead-letters`, ...bus];
 }
 
 describe('access', () => {
@@ -78,7 +88,7 @@ describe('access', () => {
   test('each function has a role of its own, which Lambda alone may take', () => {
     const template = templateOf();
     const roles = ofType(template, 'AWS::Lambda::Function').map((lambda) => JSON.stringify(lambda.properties.Role));
-    assert.equal(new Set(roles).size, contract.functions.length);
+    assert.equal(new Set(roles).size, contract.functions.length + contract.consumers.length);
     const taken = ofType(template, 'AWS::IAM::Role').map((role) =>
       at(list(at(role.properties.AssumeRolePolicyDocument, 'Statement'))[0] ?? null, 'Principal', 'Service'),
     );
@@ -89,7 +99,7 @@ describe('access', () => {
     const policies = ofType(templateOf({ stage: 'prod' }), 'AWS::IAM::Policy');
     const uses = policies.flatMap((policy) => list(at(policy.properties.PolicyDocument, 'Statement')));
     const ofKey = uses.filter((statement) => list(at(statement, 'Action')).includes('kms:Decrypt'));
-    assert.equal(ofKey.length, contract.functions.length);
+    assert.equal(ofKey.length, contract.functions.length + contract.consumers.length);
     for (const statement of ofKey) {
       assert.deepEqual(at(statement, 'Condition'), { StringLike: { 'kms:ViaService': 'dynamodb.*.amazonaws.com' } });
     }

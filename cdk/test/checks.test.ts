@@ -62,16 +62,16 @@ test('a new resource in the contract has its functions, table, methods and model
   const orders = withResource(contract, 'orders');
   const template = templateOf({ contract: orders });
   const added = (type: string) => ofType(template, type).length - ofType(templateOf(), type).length;
-  assert.equal(added('AWS::Lambda::Function'), 5);
+  assert.equal(added('AWS::Lambda::Function'), 6);
   assert.equal(added('AWS::DynamoDB::GlobalTable'), 1);
-  assert.equal(added('AWS::ApiGateway::Method'), 6 + 4);
+  assert.equal(added('AWS::ApiGateway::Method'), 6 + 4 + 3);
   assert.equal(added('AWS::ApiGateway::Model'), 3);
   Annotations.fromStack(appOf({ contract: orders }).service).hasNoError('*', '.*');
   assert.ok(Template.fromStack(appOf({ contract: orders }).service));
 });
 
 /** The contract with a copy of `items` under another name. */
-function withResource({ operations, functions, tables, models }: Contract, name: string): Contract {
+function withResource({ operations, functions, consumers, tables, models }: Contract, name: string): Contract {
   const copy = <T>(value: T, isItems: (text: string) => boolean): T[] => {
     const text = JSON.stringify(value);
     const title = name.charAt(0).toUpperCase() + name.slice(1);
@@ -82,6 +82,7 @@ function withResource({ operations, functions, tables, models }: Contract, name:
     ...values.flatMap((value) => copy(value, (text) => start.test(text))),
   ];
   return {
+    consumers,
     operations: all(operations, /"path":"\/v1\/items/),
     functions: all(functions, /^\{"name":"items_/),
     tables: all(tables, /"name":"items"/),

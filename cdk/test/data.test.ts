@@ -31,7 +31,7 @@ for (const stage of Object.keys(STAGES) as StageName[]) {
       const expected = contract.tables.map((table) => ({
         name: `serverless-crud-${stage}-${table.name}`,
         billing: 'PAY_PER_REQUEST',
-        key: [table.partitionKey],
+        key: [table.partitionKey, ...(table.sortKey ? [table.sortKey] : [])],
         indexes: table.indexes.map((index) => ({
           name: index.name,
           key: [index.partitionKey, index.sortKey],
@@ -69,13 +69,13 @@ for (const stage of Object.keys(STAGES) as StageName[]) {
       const lambdas = ofType(template, 'AWS::Lambda::Function');
       assert.deepEqual(
         lambdas.map(({ properties }) => properties.FunctionName),
-        contract.functions.map(({ name }) => `serverless-crud-${stage}-${name}`),
+        [...contract.functions, ...contract.consumers].map(({ name }) => `serverless-crud-${stage}-${name}`),
       );
       for (const { properties } of lambdas) {
         assert.equal(properties.Runtime, 'provided.al2023');
         assert.deepEqual(properties.Architectures, ['arm64']);
         assert.equal(properties.MemorySize, functions.memory);
-        assert.equal(properties.Timeout, functions.timeout);
+        assert.equal(properties.Timeout, isConsumer(properties.FunctionName ?? null) ? 60 : functions.timeout);
         assert.deepEqual(properties.TracingConfig, { Mode: 'Active' });
         assert.equal(at(properties.LoggingConfig, 'LogFormat'), 'JSON');
         assert.ok(at(properties.LoggingConfig, 'LogGroup', 'Ref'));
@@ -84,7 +84,7 @@ for (const stage of Object.keys(STAGES) as StageName[]) {
 
     test('every log group has the retention of the stage', () => {
       const groups = ofType(template, 'AWS::Logs::LogGroup');
-      assert.ok(groups.length >= contract.functions.length + 2);
+      assert.ok(groups.length >= contract.functions.length + contract.consumers.length + 2);
       for (const group of groups) {
         assert.equal(group.properties.RetentionInDays, logRetention);
       }
@@ -92,7 +92,7 @@ for (const stage of Object.keys(STAGES) as StageName[]) {
 
     test('every function is called by its alias', () => {
       const aliases = ofType(template, 'AWS::Lambda::Alias');
-      assert.equal(aliases.length, contract.functions.length);
+      assert.equal(aliases.length, contract.functions.length + contract.consumers.length);
       for (const { properties } of aliases) {
         assert.equal(properties.Name, 'live');
       }
@@ -135,13 +135,17 @@ test('functions read what the service asks of its environment', () => {
   assert.equal(CORS_ORIGINS, 'https://www.example.com,https://admin.example.com');
 });
 
-test('concurrency is reserved and provisioned as the stage says', () => {
+test('concurrency is reserved and provisioned as the stage says, but nothing kept warm that nobody waits for', () => {
   const template = templateOf({ stage: 'prod', options: EVERYTHING });
   for (const { properties } of ofType(template, 'AWS::Lambda::Function')) {
     assert.equal(properties.ReservedConcurrentExecutions, 50);
   }
-  for (const { properties } of ofType(template, 'AWS::Lambda::Alias')) {
+  const aliases = ofType(template, 'AWS::Lambda::Alias');
+  const warm = aliases.filter(({ properties }) => properties.ProvisionedConcurrencyConfig);
+  assert.equal(warm.length, contract.functions.length);
+  for (const { id, properties } of warm) {
     assert.deepEqual(properties.ProvisionedConcurrencyConfig, { ProvisionedConcurrentExecutions: 2 });
+    assert.ok(!contract.consumers.some(({ name }) => id.includes(name.replace('_', ''))));
   }
 });
 
@@ -149,6 +153,10 @@ test('the stack of production cannot be deleted by mistake', () => {
   assert.equal(appOf({ stage: 'prod' }).service.terminationProtection, true);
   assert.equal(appOf({ stage: 'dev' }).service.terminationProtection, false);
 });
+
+function isConsumer(functionName: Parameters<typeof list>[0]): boolean {
+  return contract.consumers.some(({ name }) => String(functionName).endsWith(`-${name}`));
+}
 
 function keys(schema: Parameters<typeof list>[0]): unknown[] {
   return list(schema).map((key) => at(key, 'AttributeName'));

@@ -2,18 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { App, Stack } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
-import { RestApi } from 'aws-cdk-lib/aws-apigateway';
-import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
-import { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { Template } from 'aws-cdk-lib/assertions';
 import { readContract } from '../lib/contract.ts';
-import { Monitoring } from '../lib/monitoring.ts';
 import { STAGES, type StageName } from '../lib/stages.ts';
 import { EVERYTHING, templateOf } from './synthesized.ts';
-import { at, list, ofType } from './template.ts';
+import { at, type Json, list, ofType, rendered, resources } from './template.ts';
 
-const { functions, tables } = readContract();
+const { functions: called, consumers, tables } = readContract();
+const functions = [...called, ...consumers];
 const prod = templateOf({ stage: 'prod' });
 
 /** Threshold by metric, of the alarms that are not about one function or table. */
@@ -35,8 +31,11 @@ describe('alarms', () => {
         Throttles: 0,
         ReadThrottleEvents: 0,
         WriteThrottleEvents: 0,
+        IteratorAge: alarms.streamLag * 1_000,
+        ApproximateNumberOfMessagesVisible: 0,
+        DestinationDeliveryFailures: 0,
       });
-      const count = 3 + 2 * functions.length + 2 * tables.length;
+      const count = 3 + 2 * functions.length + 2 * tables.length + 3 * consumers.length;
       assert.equal(ofType(template, 'AWS::CloudWatch::Alarm').length, count);
     });
   }
@@ -56,33 +55,22 @@ describe('alarms', () => {
     assert.equal(ofType(prod, 'AWS::SNS::Subscription').length, 0);
   });
 
-  test('watch the streams of consumers: how far behind they are, and what they gave up', () => {
-    const stack = new Stack(new App({ builtinCloudFormationValidation: false }), 'Test');
-    const rest = new RestApi(stack, 'Api', { cloudWatchRole: false });
-    rest.root.addMethod('GET');
-    const consumer = {
-      name: 'audit',
-      function: new LambdaFunction(stack, 'Audit', {
-        runtime: Runtime.NODEJS_22_X,
-        handler: 'index.handler',
-        code: Code.fromInline('exports.handler = () => {}'),
-      }),
-      deadLetters: new Queue(stack, 'DeadLetters'),
-    };
-    const options = STAGES.prod.alarms;
-    new Monitoring(stack, 'Monitoring', {
-      name: 'test',
-      rest,
-      functions: [],
-      tables: [],
-      consumers: [consumer],
-      options,
-    });
-    const template = Template.fromStack(stack);
-    assert.equal(thresholds(template).IteratorAge, options.streamLag * 1_000);
-    assert.equal(thresholds(template).ApproximateNumberOfMessagesVisible, 0);
-    assert.match(dashboard(template), /IteratorAge/);
-    assert.match(dashboard(template), /ApproximateNumberOfMessagesVisible/);
+  test('watch each consumer: how far behind it is, what it gave up, and what did not reach its queue', () => {
+    const alarms = ofType(prod, 'AWS::CloudWatch::Alarm').map(({ properties }) => properties);
+    const of = (metric: string, dimension: string) =>
+      alarms
+        .filter(({ MetricName }) => MetricName === metric)
+        .map(({ Dimensions }) => list(Dimensions ?? null).find((one) => at(one, 'Name') === dimension) ?? null)
+        .map((found) => nameOf(at(found, 'Value')));
+    const names = consumers.map(({ name }) => `serverless-crud-prod-${name}`);
+    assert.deepEqual(of('IteratorAge', 'FunctionName'), names);
+    assert.deepEqual(of('DestinationDeliveryFailures', 'FunctionName'), names);
+    assert.deepEqual(
+      of('ApproximateNumberOfMessagesVisible', 'QueueName'),
+      names.map((name) => `${name}-dead-letters`),
+    );
+    assert.match(dashboard(prod), /IteratorAge/);
+    assert.match(dashboard(prod), /ApproximateNumberOfMessagesVisible/);
   });
 });
 
@@ -145,6 +133,10 @@ describe('a new version', () => {
     assert.equal(ofType(templateOf(), 'AWS::CodeDeploy::DeploymentGroup').length, 0);
   });
 });
+
+function nameOf(reference: Json): string {
+  return rendered(reference, resources(prod));
+}
 
 function dashboard(template: Template): string {
   const [found] = ofType(template, 'AWS::CloudWatch::Dashboard');

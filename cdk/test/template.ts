@@ -61,6 +61,8 @@ function isObject(value: Json | undefined): value is { readonly [name: string]: 
 /** The property that names a resource, by its type. */
 const NAMES: Readonly<Record<string, string>> = {
   'AWS::DynamoDB::GlobalTable': 'TableName',
+  'AWS::Events::EventBus': 'Name',
+  'AWS::SQS::Queue': 'QueueName',
   'AWS::Lambda::Function': 'FunctionName',
   'AWS::Logs::LogGroup': 'LogGroupName',
   'AWS::ApiGateway::Resource': 'PathPart',

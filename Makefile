@@ -8,12 +8,14 @@ STAGE ?= dev
 TIER ?= basic
 TARGET ?= arm64
 ENDPOINT ?=
+CONSUMER ?=
+DRY_RUN ?=
 # What run, seed and fuzz pass on: make run ARGS="--memory --port 4000"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run seed test setup lint test-rust test-contract test-stack e2e contract client fuzz bench-streams build deploy diff \
-	destroy api-key audit
+.PHONY: help run seed test setup lint test-rust test-contract test-stack e2e contract client fuzz bench-streams build deploy \
+	diff destroy api-key redrive audit
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +81,10 @@ destroy: ## Delete a stage; production wants CONFIRM=destroy-prod
 
 api-key: ## Print an API key of a stage: TIER=basic or premium
 	scripts/stack api-key $(STAGE) $(TIER)
+
+redrive: ## Bring through what a consumer gave up: CONSUMER=audit_append, DRY_RUN=1 to look
+	@[ -n "$(CONSUMER)" ] || { echo "make redrive: say which: CONSUMER=audit_append" >&2; exit 2; }
+	DRY_RUN=$(DRY_RUN) scripts/stack redrive $(STAGE) $(CONSUMER)
 
 audit: ## Check licences, sources and known vulnerabilities of what is linked
 	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny

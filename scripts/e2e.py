@@ -18,6 +18,7 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import ClientError
 
+from e2e_changes import Changes
 from emulator import Emulator, Failure
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,10 +102,24 @@ class Run:
         with step("deploy"):
             self.deploy()
         outputs = json.loads((WORK / "outputs.json").read_text())[STACK]
+        if self.emulator.enforces_iam:
+            with step("queues refuse what does not come by TLS"):
+                self.do_without_tls()
         with step("Postman collection"):
             self.postman(outputs)
         with step("end-to-end tests"):
             self.suite(outputs)
+        changes = Changes(
+            STACK, self.emulator, outputs, self.key(outputs, "Premium"), self.client, self.environment
+        )
+        with step("changes reach history and bus"):
+            changes.arrive()
+        with step("a deleted user's items are archived"):
+            changes.cascade()
+        with step("dead letters come back"):
+            changes.come_back()
+        with step("dead letters of expired records stay"):
+            changes.expire()
         with step("deploy again: nothing changes"):
             self.second_deployment()
         with step("deploy a new version"):
@@ -112,6 +127,25 @@ class Run:
         if self.emulator.enforces_iam:
             with step("a role without its grants is refused"):
                 self.revoke(outputs)
+
+    def do_without_tls(self) -> None:
+        """Shows that the dead-letter queues want TLS; then takes that away, as the emulator does not speak it."""
+        sqs = self.client("sqs")
+        queues = [url for url in sqs.list_queues()["QueueUrls"] if STACK in url]
+        for queue in queues:
+            try:
+                sqs.receive_message(QueueUrl=queue)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "AccessDenied":
+                    raise
+            else:
+                raise Failure(f"{queue} answers without TLS")
+        # It believes a proxy in front of it that says it had TLS.
+        sqs.meta.events.register(
+            "request-created.sqs", lambda request, **_: request.headers.add_header("x-forwarded-proto", "https")
+        )
+        for queue in queues:
+            sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": ""})
 
     def destroy(self) -> None:
         with step("destroy"):
@@ -177,14 +211,21 @@ class Run:
             *(plan["name"] for plan in self.client("apigateway").get_usage_plans()["items"]),
             *(role["RoleName"] for role in self.client("iam").list_roles()["Roles"]),
             *(alarm["AlarmName"] for alarm in self.client("cloudwatch").describe_alarms()["MetricAlarms"]),
+            *(queue.rsplit("/", 1)[-1] for queue in self.client("sqs").list_queues().get("QueueUrls", [])),
+            *(mapping["FunctionArn"] for mapping in self.mappings()),
+            *(bus["Name"] for bus in self.client("events").list_event_buses()["EventBuses"]),
+            *(archive["ArchiveName"] for archive in self.client("events").list_archives()["Archives"]),
             *(secret["Name"] for secret in self.client("secretsmanager").list_secrets()["SecretList"]),
         ]
         ours = [name for name in remains if STACK in name]
         if ours:
             raise Failure(f"destroy left {', '.join(ours)}")
 
+    def mappings(self) -> list[dict]:
+        return self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+
     def status(self, outputs: dict[str, str], method: str, path: str) -> int:
-        return self.emulator.status(method, outputs["ApiId"], path, self.key(outputs, "Premium"))
+        return self.emulator.request(method, outputs["ApiId"], path, self.key(outputs, "Premium"))[0]
 
     def live_version(self, name: str) -> str:
         return self.client("lambda").get_alias(FunctionName=f"{STACK}-{name}", Name="live")["FunctionVersion"]

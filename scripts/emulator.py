@@ -28,6 +28,7 @@ class Emulator:
 
     url: str
     is_ours: bool
+    is_ministack: bool
     throttles: bool
     enforces_iam: bool
     host_suffix: str
@@ -44,10 +45,10 @@ class Emulator:
             raise Failure(f"no emulator answers at {endpoint}: start one (`docker compose up -d`), or leave ENDPOINT out")
         is_ministack = _health(f"{url}/_ministack/health")
         if is_ministack is None:
-            yield cls(url, False, throttles=False, enforces_iam=False, host_suffix="localhost.localstack.cloud")
+            yield cls(url, False, False, throttles=False, enforces_iam=False, host_suffix="localhost.localstack.cloud")
         else:
             enforces_iam = is_ministack.get("auth") == "enabled"
-            yield cls(url, False, throttles=True, enforces_iam=enforces_iam, host_suffix="localhost")
+            yield cls(url, False, True, throttles=True, enforces_iam=enforces_iam, host_suffix="localhost")
 
     @classmethod
     @contextmanager
@@ -70,7 +71,7 @@ class Emulator:
             process = subprocess.Popen(program, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
             _wait(process, f"{url}/_ministack/health", log)
-            yield cls(url, True, throttles=True, enforces_iam=True, host_suffix="localhost")
+            yield cls(url, True, True, throttles=True, enforces_iam=True, host_suffix="localhost")
         finally:
             process.terminate()
             try:
@@ -87,14 +88,18 @@ class Emulator:
         """The same, by host, as on AWS: links with an absolute path then lead where they should."""
         return f"http://{api_id}.execute-api.{self.host_suffix}:{urlsplit(self.url).port}/{STAGE}"
 
-    def status(self, method: str, api_id: str, path: str, key: str) -> int:
-        """The status of the answer to a request."""
-        request = urllib.request.Request(f"{self.api(api_id)}{path}", method=method, headers={"x-api-key": key})
+    def request(
+        self, method: str, api_id: str, path: str, key: str, body: dict | None = None, kind: str = "application/json"
+    ) -> tuple[int, dict]:
+        """The status and the body of the answer to a request."""
+        headers = {"x-api-key": key, "content-type": kind}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.api(api_id)}{path}", data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=30) as response:
-                return response.status
+                return response.status, json.loads(response.read() or "{}")
         except urllib.error.HTTPError as error:
-            return error.code
+            return error.code, json.loads(error.read() or "{}")
 
 
 def _port() -> int:

@@ -18,6 +18,9 @@ export const PRICES = {
   dashboardMonth: 3,
   keyMonth: 1,
   secretMonth: 0.4,
+  busEvent: 1e-6,
+  archivedGigabyte: 0.1,
+  archivedGigabyteMonth: 0.023,
   firewallMonth: 5,
   firewallRuleMonth: 1,
   firewallRequest: 0.6e-6,
@@ -26,7 +29,8 @@ export const PRICES = {
 /**
  * The verbs: their share of the requests, the DynamoDB units of one, and how long DynamoDB takes, in milliseconds.
  * Units follow from DynamoDB's rules for records up to 1 KB: a strong read of 4 KB is 1; a list asks 4 shards for 20
- * records, 0.5 a 4 KB; a write is 1 and 1 for each index, twice in a transaction.
+ * records, 0.5 a 4 KB; a write is 1 and 1 for each index, twice in a transaction, as a delete is one with the row that
+ * says who deleted.
  * Times are assumptions within AWS's "single-digit milliseconds": replace them by those of your dashboard.
  */
 export const VERBS = {
@@ -34,7 +38,7 @@ export const VERBS = {
   list: { share: 0.2, readUnits: 4, writeUnits: 0, databaseMs: 6 },
   create: { share: 0.15, readUnits: 0, writeUnits: 6, databaseMs: 10 },
   update: { share: 0.12, readUnits: 0, writeUnits: 4, databaseMs: 8 },
-  delete: { share: 0.03, readUnits: 0, writeUnits: 4, databaseMs: 8 },
+  delete: { share: 0.03, readUnits: 0, writeUnits: 8, databaseMs: 10 },
 } as const;
 
 export const TRAFFIC = {
@@ -48,4 +52,16 @@ export const TRAFFIC = {
   /** Log lines of a request, of the function, Lambda's own and the gateway, in KB: as they are written. */
   logKilobytes: 1.5,
   storedGigabytes: 1,
+} as const;
+
+/** What each change costs after its request, where changes are too seldom to share a batch: AWS reads streams free. */
+export const CHANGES = {
+  /** The verb behind each kind of change; half of the changes are of each table. */
+  verbs: { INSERT: 'create', MODIFY: 'update', REMOVE: 'delete' },
+  /** An entry of the history, and an event, have the record before and after, in KB; a write unit is 1 KB. */
+  kilobytes: 2,
+  /** A call of a consumer, in milliseconds: an assumption. */
+  consumerMs: 12,
+  /** Log lines of a call, the function's and Lambda's own, in KB. */
+  logKilobytes: 0.6,
 } as const;

@@ -4,11 +4,12 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readContract } from '../lib/contract.ts';
 import { STAGES, type StageName, type StageOptions } from '../lib/stages.ts';
-import { PRICES, TRAFFIC, VERBS } from './cost-inputs.ts';
+import { CHANGES, PRICES, TRAFFIC, VERBS } from './cost-inputs.ts';
 
 const DOCUMENT = fileURLToPath(new URL('../../docs/cost.md', import.meta.url));
 const REQUESTS = 1_000_000;
 const HOURS = 730;
+const DAYS_A_MONTH = 30;
 /** What one core has (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). */
 const MEGABYTES_A_CORE = 1_769;
 const FIREWALL_RULES = 4;
@@ -20,23 +21,57 @@ export function costOf(stage: StageName): Lines {
   const options: StageOptions = STAGES[stage];
   return {
     'API Gateway': REQUESTS * PRICES.apiRequest + cache(options),
-    'Lambda: requests': REQUESTS * PRICES.lambdaRequest,
-    'Lambda: duration': functionSeconds(options) * gigabytes(options) * PRICES.lambdaGigabyteSecond,
+    'Lambda: requests': (REQUESTS + consumerCalls()) * PRICES.lambdaRequest,
+    'Lambda: duration': seconds(options) * gigabytes(options) * PRICES.lambdaGigabyteSecond,
     'Lambda: provisioned': provisioned(options),
     'DynamoDB: reads': REQUESTS * mean(({ readUnits }) => readUnits) * PRICES.readUnit,
     'DynamoDB: writes': REQUESTS * mean(({ writeUnits }) => writeUnits) * PRICES.writeUnit,
+    'DynamoDB: history': changes() * CHANGES.kilobytes * PRICES.writeUnit,
     'DynamoDB: storage and recovery':
-      TRAFFIC.storedGigabytes * (PRICES.storedGigabyteMonth + PRICES.recoveryGigabyteMonth),
-    Logs: ((REQUESTS * TRAFFIC.logKilobytes) / 1e6) * PRICES.logGigabyte,
-    Traces: REQUESTS * TRAFFIC.tracedShare * PRICES.trace,
+      (TRAFFIC.storedGigabytes + changedGigabytes(options.changes.historyDays)) *
+      (PRICES.storedGigabyteMonth + PRICES.recoveryGigabyteMonth),
+    EventBridge: changes() * PRICES.busEvent + archive(options),
+    Logs: ((REQUESTS * TRAFFIC.logKilobytes + consumerCalls() * CHANGES.logKilobytes) / 1e6) * PRICES.logGigabyte,
+    Traces: (REQUESTS + consumerCalls()) * TRAFFIC.tracedShare * PRICES.trace,
     'Alarms, dashboard, one metric': alarms() * PRICES.alarmMonth + PRICES.dashboardMonth + PRICES.metricMonth,
     'Secret and key': PRICES.secretMonth + (options.data.customerKey ? PRICES.keyMonth : 0),
     Firewall: firewall(options),
   };
 }
 
-/** Billed seconds of all requests: DynamoDB's time, and the CPU's on the stage's share of a core. */
-function functionSeconds({ functions }: StageOptions): number {
+/** Changes of records a month. */
+function changes(): number {
+  return Object.values(CHANGES.verbs).reduce((sum, verb) => sum + REQUESTS * VERBS[verb].share, 0);
+}
+
+/** What the changes of that many days take. */
+function changedGigabytes(days: number): number {
+  return (((changes() * CHANGES.kilobytes) / 1e6) * days) / DAYS_A_MONTH;
+}
+
+/** Calls of all consumers: one for each change they read. */
+function consumerCalls(): number {
+  const { consumers, tables } = readContract();
+  const streams = tables.filter(({ stream }) => stream).length;
+  const kinds = Object.entries(CHANGES.verbs);
+  return consumers.reduce((sum, { events, tables: read }) => {
+    const shares = kinds.filter(([kind]) => events.includes(kind)).map(([, verb]) => VERBS[verb].share);
+    return sum + (REQUESTS * shares.reduce((all, share) => all + share, 0) * read.length) / streams;
+  }, 0);
+}
+
+function archive({ changes: options }: StageOptions): number {
+  const taken = changedGigabytes(DAYS_A_MONTH) * PRICES.archivedGigabyte;
+  return options.archiveDays ? taken + changedGigabytes(options.archiveDays) * PRICES.archivedGigabyteMonth : 0;
+}
+
+/** Billed seconds of all requests, and of the consumers. */
+function seconds(options: StageOptions): number {
+  return requestSeconds(options) + (consumerCalls() * CHANGES.consumerMs) / 1_000;
+}
+
+/** DynamoDB's time, and the CPU's on the stage's share of a core. */
+function requestSeconds({ functions }: StageOptions): number {
   const cpu = TRAFFIC.cpuMs * Math.max(1, MEGABYTES_A_CORE / functions.memory);
   const warm = mean(({ databaseMs }) => Math.ceil(databaseMs + cpu));
   return (REQUESTS * (warm + TRAFFIC.coldShare * TRAFFIC.coldMs)) / 1_000;
@@ -98,8 +133,9 @@ cover most of a small stage.
 ${lines.join('\n')}
 ${row('**sum**', totals)}
 
-API Gateway is the largest part of what grows with the traffic, and Lambda's duration nearly nothing: memory is chosen
-for latency, not for cost. What does not grow with it, alarms first, is the price of being told.
+API Gateway and traces are most of what grows with the traffic, and Lambda's duration nearly nothing: memory is chosen
+for latency, not for cost. What does not grow with it, alarms first, is the price of being told. The history is counted
+as large as it is once it has all the days the stage keeps.
 
 ## Inputs
 
@@ -110,6 +146,8 @@ ${inputs.join('\n')}
 A request has ${TRAFFIC.cpuMs} ms of CPU on a whole core, measured; a stage has its memory's share of one
 (${MEGABYTES_A_CORE.toLocaleString('en')} MB are a core). DynamoDB's times, ${TRAFFIC.coldShare * 100} % cold starts of ${TRAFFIC.coldMs} ms, and
 ${TRAFFIC.tracedShare * 100} % traced requests are assumptions: replace them by those of your dashboard. A request logs ${TRAFFIC.logKilobytes} KB. ${TRAFFIC.storedGigabytes} GB is stored.
+A change is written to the history and put on the bus once, with ${CHANGES.kilobytes} KB, and calls each consumer that reads it
+once, for ${CHANGES.consumerMs} ms; a busier service has more changes in a call. Lambda reads streams free.
 Data that leaves AWS is not counted ($0.09 a GB).
 `;
 }

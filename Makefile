@@ -47,8 +47,9 @@ test-contract: setup ## Test the contract: lint, client, Postman, docs page, a s
 	scripts/with-server npm --prefix tools run --silent docs
 	scripts/with-server scripts/fuzz 10
 
-test-stack: setup ## Test the stack's templates for every stage
+test-stack: setup ## Test the stack's templates for every stage, and redrive
 	cd cdk && npm test && scripts/check-templates
+	cdk/.venv/bin/python scripts/redrive_test.py
 
 e2e: setup ## Deploy to an emulator and test there; ENDPOINT=http://localhost:4566 for one that runs
 	scripts/e2e $(if $(ENDPOINT),--endpoint $(ENDPOINT))

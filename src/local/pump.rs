@@ -120,7 +120,9 @@ impl Reader {
         let (arn, records) = self.read(position.clone()).await?;
         let Some(last) = records.last().map(sequence) else { return Ok(Step::Waits) };
         let first_failure = self.consume(&arn, &records).await;
-        let failed = first_failure.and_then(|failed| records.iter().position(|record| sequence(record) == failed));
+        let place = |failed| records.iter().position(|record| sequence(record) == failed);
+        // A failure that names no change is one of the whole batch.
+        let failed = first_failure.map(|failed| place(failed).unwrap_or(0));
         let Some(failed) = failed else {
             *failures = 0;
             self.remember(position, last).await?;

@@ -14,6 +14,7 @@
 //! | [`app`] | what a cold start builds |
 //! | [`routes`] | the list of operations |
 //! | [`openapi`] | the contract, derived from the list |
+//! | [`migrate`] | changes the data of live tables, as `migrations/` says |
 //! | [`runtime`] | events in, answers out |
 //! | [`streams`] | changes out of the tables' streams, and what is done with them |
 //! | `local` | the local server: gateway and embedded DynamoDB |
@@ -39,6 +40,7 @@ pub mod handlers;
 pub mod http;
 #[cfg(feature = "local")]
 pub mod local;
+pub mod migrate;
 #[cfg(feature = "local")]
 pub mod openapi;
 pub mod record;

@@ -16,7 +16,7 @@ use crate::{
     http::{Answer, Request},
     record::{Filter, Reference, Resource, Unique, to_object},
     resources::{Item, User},
-    store::{BOOKKEEPING, HISTORY, TableDefinition, bookkeeping_table, history_table, resource_table},
+    store::{BOOKKEEPING, HISTORY, Shape, TableDefinition, bookkeeping_table, history_table, resource_table},
 };
 
 /// The list: a line for each resource.
@@ -53,6 +53,25 @@ pub fn tables() -> Vec<TableDefinition> {
     resources().into_iter().map(|collection| collection.table).chain([bookkeeping_table(), history_table()]).collect()
 }
 
+/// What runs beside the routes: a function each, started by hand or by a schedule.
+pub fn jobs() -> Vec<Job> {
+    let tables = resources().into_iter().map(|collection| on(collection.name, MIGRATION_ACTIONS));
+    let ledger = on(BOOKKEEPING, &["GetItem", "PutItem", "UpdateItem"]);
+    vec![Job { name: "migrations_run", grants: tables.chain([ledger]).collect() }]
+}
+
+/// What a migration does to a table.
+const MIGRATION_ACTIONS: &[&str] = &["ConditionCheckItem", "Scan", "UpdateItem"];
+
+/// A function that no route calls.
+#[derive(Clone, Debug, Serialize)]
+pub struct Job {
+    /// The Lambda, which is also the binary.
+    pub name: &'static str,
+    /// The DynamoDB actions it needs, and no others.
+    pub grants: Vec<Grant>,
+}
+
 /// A resource, its table and its routes.
 pub struct Collection {
     /// The plural name.
@@ -71,6 +90,8 @@ pub struct Collection {
     pub references: &'static [Reference],
     /// Its table.
     pub table: TableDefinition,
+    /// What a migration of its rows must know.
+    pub shape: Shape,
     /// Its routes.
     pub routes: Vec<Route>,
 }
@@ -210,6 +231,7 @@ impl Collection {
             unique: R::UNIQUE,
             references: R::REFERENCES,
             table: resource_table::<R>(),
+            shape: Shape::of::<R>(),
             routes: vec![
                 route(Verb::Create, create, boxed(handlers::create::<R>)),
                 route(Verb::List, list, boxed(handlers::list::<R>)),

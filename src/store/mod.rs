@@ -2,14 +2,20 @@
 //!
 //! [`Table`] has a method for each thing that can be done to records. Reads and plain writes are one
 //! request each; a write that touches a unique field or a reference is one transaction.
+//!
+//! Migrations work on raw rows: [`Store::scan_page`] and [`Store::write_row`] read and write them, and the
+//! `ledger_` methods remember how far they have come.
 
 mod admin;
+mod backfill;
 mod cursor;
 mod expression;
 mod guards;
 mod history;
+mod ledger;
 mod list;
 mod request;
+mod rewrite;
 mod row;
 mod schema;
 mod table;
@@ -21,9 +27,12 @@ use std::marker::PhantomData;
 use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 
 pub use admin::create_missing_tables;
+pub use backfill::{Found, PageRequest, Raw, ScannedPage, Written};
 pub use cursor::CursorKey;
+pub use ledger::{Entry, LockRow, Segment, State};
 pub use request::metered;
 pub use row::{Row, WRITE_ID, WRITTEN_BY, decode, encode};
+pub use rewrite::{RowUpdate, Shape};
 pub use schema::{
     BOOKKEEPING, BOOKKEEPING_KEY, HISTORY, IndexDefinition, TableDefinition, bookkeeping_table, history_table,
     resource_table,

@@ -122,6 +122,6 @@ pub fn number(value: impl ToString) -> AttributeValue {
 }
 
 /// Which of `count` partitions an id falls into: the last byte of a UUIDv7 is random.
-fn shard(id: Uuid, count: u8) -> u8 {
+pub fn shard(id: Uuid, count: u8) -> u8 {
     id.as_bytes()[15] % count
 }

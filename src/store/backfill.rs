@@ -1,0 +1,256 @@
+//! Backfills: the pages of a scan, and the conditional write of one row, whatever resource it is of.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    error::ProvideErrorMetadata,
+    operation::update_item::UpdateItemError,
+    types::{
+        AttributeValue, ConditionCheck, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
+        Select,
+    },
+};
+use serde_json::{Map, Value};
+
+use super::{
+    Store,
+    request::{count, failure},
+    rewrite::{RowUpdate, Shape},
+    row::{ID, Row, VERSION, WRITE_ID, id, string},
+    transaction,
+};
+use crate::error::Error;
+
+/// Text in DynamoDB's expression language, with what its placeholders stand for.
+#[derive(Clone, Debug, Default)]
+pub struct Raw {
+    /// The expression.
+    pub text: String,
+    /// The attribute names behind `#name`.
+    pub names: HashMap<String, String>,
+    /// The values behind `:value`.
+    pub values: HashMap<String, Value>,
+}
+
+impl Raw {
+    /// The values as DynamoDB takes them.
+    pub(super) fn attribute_values(&self) -> HashMap<String, AttributeValue> {
+        let convert = |value: &Value| serde_dynamo::to_attribute_value(value).expect("it is JSON");
+        self.values.iter().map(|(name, value)| (name.clone(), convert(value))).collect()
+    }
+}
+
+/// Which part of a table to read, and what of it.
+#[derive(Clone, Debug)]
+pub struct PageRequest<'a> {
+    /// The table, without the deployment's prefix.
+    pub table: &'a str,
+    /// This segment of how many.
+    pub segment: (u16, u16),
+    /// The id the page before ended at.
+    pub after: Option<&'a str>,
+    /// How many rows are looked at, at most.
+    pub limit: u16,
+    /// Which rows are wanted; those with the mark are, too.
+    pub filter: &'a Raw,
+    /// The id a run's writes leave in a row.
+    pub mark: &'a str,
+    /// Whether the rows are wanted as a whole, or their ids alone.
+    pub whole: bool,
+}
+
+/// A page of a scan.
+#[derive(Debug)]
+pub struct ScannedPage {
+    /// The rows that match.
+    pub rows: Vec<Found>,
+    /// How many were looked at.
+    pub scanned: u64,
+    /// Where the page ended, when the segment goes on.
+    pub next: Option<String>,
+}
+
+/// A row as it was met.
+#[derive(Clone, Debug)]
+pub struct Found(pub(super) Row);
+
+impl Found {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        id(&self.0)
+    }
+
+    /// Its version as it is stored.
+    pub fn version(&self) -> Option<&str> {
+        self.0.get(VERSION).and_then(|version| version.as_n().ok()).map(String::as_str)
+    }
+
+    /// Whether a write with this mark made it what it is.
+    pub fn has_mark(&self, mark: &str) -> bool {
+        self.0.get(WRITE_ID) == Some(&string(mark))
+    }
+
+    /// The record as JSON, without what the store adds to it.
+    pub fn fields(&self, shape: &Shape) -> Map<String, Value> {
+        shape.fields_of(&self.0)
+    }
+
+    /// Everything in it as JSON.
+    pub fn all_fields(&self) -> Map<String, Value> {
+        serde_dynamo::from_item(self.0.clone()).unwrap_or_default()
+    }
+}
+
+/// What became of a write.
+#[derive(Debug)]
+pub enum Written {
+    /// It took effect, now or in an attempt whose answer was lost.
+    Done,
+    /// The row is no longer as the write requires it; none when it is gone.
+    Moved(Option<Found>),
+    /// DynamoDB refuses it for this row, and why.
+    Refused(String),
+}
+
+impl Store {
+    /// A page of a table, as the last writes left it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it is to be asked again.
+    pub async fn scan_page(&self, page: &PageRequest<'_>) -> Result<ScannedPage, Error> {
+        let (segment, segments) = page.segment;
+        let mut request = self
+            .client_without_retries
+            .scan()
+            .table_name(self.table_name(page.table))
+            .consistent_read(true)
+            .limit(page.limit.into())
+            .filter_expression(format!("({}) OR #mgWriteId = :mgMark", page.filter.text))
+            .set_expression_attribute_names(Some(page.filter.names.clone()))
+            .set_expression_attribute_values(Some(page.filter.attribute_values()))
+            .expression_attribute_names("#mgWriteId", WRITE_ID)
+            .expression_attribute_values(":mgMark", string(page.mark))
+            .set_exclusive_start_key(page.after.map(|after| HashMap::from([(ID.to_owned(), string(after))])))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        if segments > 1 {
+            request = request.segment(segment.into()).total_segments(segments.into());
+        }
+        if !page.whole {
+            request = request.projection_expression("#mgId, #mgWriteId").expression_attribute_names("#mgId", ID);
+        }
+        let output = request.send().await.map_err(failure)?;
+        count(output.consumed_capacity());
+        Ok(ScannedPage {
+            scanned: u64::try_from(output.scanned_count()).unwrap_or_default(),
+            next: output.last_evaluated_key().map(|key| id(key).to_owned()),
+            rows: output.items.unwrap_or_default().into_iter().map(Found).collect(),
+        })
+    }
+
+    /// How many rows of a page match; nothing of them is sent.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it is to be asked again.
+    pub async fn count_page(&self, page: &PageRequest<'_>) -> Result<(u64, ScannedPage), Error> {
+        let values = page.filter.attribute_values();
+        let names = page.filter.names.clone();
+        let request = self
+            .client_without_retries
+            .scan()
+            .table_name(self.table_name(page.table))
+            .consistent_read(true)
+            .select(Select::Count)
+            .limit(page.limit.into())
+            .filter_expression(&page.filter.text)
+            .set_expression_attribute_names((!names.is_empty()).then_some(names))
+            .set_expression_attribute_values((!values.is_empty()).then_some(values))
+            .set_exclusive_start_key(page.after.map(|after| HashMap::from([(ID.to_owned(), string(after))])))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let output = request.send().await.map_err(failure)?;
+        count(output.consumed_capacity());
+        let next = output.last_evaluated_key().map(|key| id(key).to_owned());
+        let scanned = u64::try_from(output.scanned_count()).unwrap_or_default();
+        let matched = u64::try_from(output.count()).unwrap_or_default();
+        Ok((matched, ScannedPage { rows: Vec::new(), scanned, next }))
+    }
+
+    /// Writes one row, if it is as the update requires.
+    ///
+    /// Sent again after a lost answer it changes nothing: the row then has the mark the update leaves.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it is to be sent again.
+    pub async fn write_row(&self, table: &str, id: &str, update: &RowUpdate) -> Result<Written, Error> {
+        let request = self
+            .client_without_retries
+            .update_item()
+            .table_name(self.table_name(table))
+            .key(ID, string(id))
+            .update_expression(&update.text)
+            .condition_expression(&update.condition)
+            .set_expression_attribute_names(Some(update.names.clone()))
+            .set_expression_attribute_values(Some(update.values.clone()))
+            .return_values(ReturnValue::None)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match request.send().await {
+            Ok(output) => {
+                count(output.consumed_capacity());
+                Ok(Written::Done)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(met)) => {
+                    let met = met.item().cloned().map(Found);
+                    let is_ours = met.as_ref().is_some_and(|row| row.has_mark(&update.mark));
+                    Ok(if is_ours { Written::Done } else { Written::Moved(met) })
+                }
+                Some(service) if service.code() == Some("ValidationException") => {
+                    Ok(Written::Refused(service.message().unwrap_or("DynamoDB refuses the write").to_owned()))
+                }
+                _ => Err(failure(error)),
+            },
+        }
+    }
+
+    /// Whether a row matches, asked of DynamoDB itself.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it is to be asked again.
+    pub async fn matches(&self, table: &str, id: &str, filter: &Raw) -> Result<bool, Error> {
+        let mut names = filter.names.clone();
+        names.insert("#mgId".into(), ID.into());
+        let values = filter.attribute_values();
+        let check = ConditionCheck::builder()
+            .table_name(self.table_name(table))
+            .key(ID, string(id))
+            .condition_expression(format!("attribute_exists(#mgId) AND ({})", filter.text))
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values((!values.is_empty()).then_some(values));
+        Ok(transaction::transact(&self.client, vec![transaction::check(check)]).await?.is_ok())
+    }
+
+    /// About how many rows a table has, where that may be asked: DynamoDB counts every six hours.
+    pub async fn about_how_many(&self, table: &str) -> Option<u64> {
+        let output = self.client.describe_table().table_name(self.table_name(table)).send().await.ok()?;
+        output.table()?.item_count().and_then(|count| u64::try_from(count).ok())
+    }
+
+    /// A copy of a row put into another store, for a write to be tried there.
+    ///
+    /// # Errors
+    /// As any put.
+    pub async fn put_copy(&self, table: &str, row: &Found) -> Result<(), Error> {
+        let request = self.client.put_item().table_name(self.table_name(table)).set_item(Some(row.0.clone()));
+        request.send().await.map(drop).map_err(failure)
+    }
+
+    /// The row with this id, as the last write left it.
+    ///
+    /// # Errors
+    /// As any read.
+    pub async fn read_row(&self, table: &str, id: &str) -> Result<Option<Found>, Error> {
+        let request = self.client.get_item().table_name(self.table_name(table)).key(ID, string(id));
+        let output = request.consistent_read(true).send().await.map_err(failure)?;
+        Ok(output.item.map(Found))
+    }
+}

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// The rooms a room may look into. `local` and the tools in `bin` may look everywhere.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("config", &[]),
     ("record", &[]),
     ("error", &[]),
@@ -25,6 +25,8 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("streams", &["app", "store", "record", "error", "runtime", "resources", "config"]),
     // `http` and `error` for the problems as they are really written, `local` and `streams` for the shape of an event.
     ("openapi", &["routes", "record", "http", "error", "local", "streams"]),
+    // `routes` for the tables there are, `app` for the store a Lambda has.
+    ("migrate", &["store", "record", "error", "routes", "app"]),
     // `record` for the format of times.
     ("runtime", &["app", "http", "error", "record"]),
 ];

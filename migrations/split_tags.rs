@@ -1,0 +1,27 @@
+//! Tags that were one text, `kitchen, coffee`, as the list they are today.
+
+use serde_json::Value;
+
+use super::super::Fields;
+
+const MAX_TAGS: usize = 20;
+const MAX_TAG_LENGTH: usize = 40;
+
+/// Splits `tags` at its commas; a tag the API would refuse is refused here too.
+pub fn split_tags(mut record: Fields) -> Result<Fields, String> {
+    let Some(Value::String(text)) = record.get("tags") else { return Ok(record) };
+    let mut tags: Vec<String> = Vec::new();
+    for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+        if tag.chars().count() > MAX_TAG_LENGTH {
+            return Err(format!("a tag is longer than {MAX_TAG_LENGTH} characters"));
+        }
+        if !tags.iter().any(|known| known == tag) {
+            tags.push(tag.to_owned());
+        }
+    }
+    if tags.len() > MAX_TAGS {
+        return Err(format!("it has more than {MAX_TAGS} tags"));
+    }
+    record.insert("tags".into(), tags.into());
+    Ok(record)
+}

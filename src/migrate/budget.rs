@@ -1,0 +1,58 @@
+//! A capacity budget: requests are paced so that what they use stays at so many units a second.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How much of an unused second is kept for later: it makes up for timers that ring late, and no more.
+const CREDIT: Duration = Duration::from_millis(250);
+/// How much the last request's cost weighs in the estimate of the next.
+const WEIGHT: f64 = 0.2;
+
+/// So many units a second, or no limit.
+pub struct Budget {
+    rate: Option<f64>,
+    pace: Mutex<Pace>,
+}
+
+struct Pace {
+    /// When the next request may go.
+    next: Instant,
+    /// What a request costs, about.
+    estimate: f64,
+}
+
+/// What was set aside for a request, to be settled by what it used.
+pub struct Reserved(f64);
+
+impl Budget {
+    /// A budget of `rate` units a second.
+    pub fn new(rate: Option<f64>) -> Self {
+        Self { rate, pace: Mutex::new(Pace { next: Instant::now(), estimate: 1.0 }) }
+    }
+
+    /// Waits until a request may go. What it will use is not known yet: the last ones' cost is set aside.
+    pub async fn wait(&self) -> Reserved {
+        let Some(rate) = self.rate else { return Reserved(0.0) };
+        let (at, estimate) = {
+            let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            let at = pace.next.max(now.checked_sub(CREDIT).unwrap_or(now));
+            let estimate = pace.estimate;
+            pace.next = at + Duration::from_secs_f64(estimate / rate);
+            (at, estimate)
+        };
+        tokio::time::sleep_until(at.into()).await;
+        Reserved(estimate)
+    }
+
+    /// Settles what a request used. One that failed keeps what was set aside for it: DynamoDB bills it, too.
+    pub fn settle(&self, reserved: &Reserved, units: f64) {
+        let Some(rate) = self.rate.filter(|_| units > 0.0) else { return };
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let (more, span) = (units >= reserved.0, Duration::from_secs_f64((units - reserved.0).abs() / rate));
+        pace.next = if more { pace.next + span } else { pace.next.checked_sub(span).unwrap_or(pace.next) };
+        pace.estimate += WEIGHT * (units - pace.estimate);
+    }
+}

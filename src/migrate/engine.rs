@@ -1,0 +1,313 @@
+//! The backfill of one migration: segments side by side, page by page, a checkpoint after each.
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
+
+use super::{
+    Budget, Failure, Lock,
+    file::{Change, Migration},
+    row::update_of,
+};
+use crate::{
+    error::Error,
+    store::{Entry, Found, PageRequest, RowUpdate, ScannedPage, Segment, Store, Written, metered},
+};
+
+/// How often a request is sent in all, while DynamoDB throttles or does not answer.
+const ATTEMPTS: u32 = 12;
+const FIRST_BACKOFF: Duration = Duration::from_millis(25);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+/// How often a request that waits for its budget looks whether to stop.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often a record is read anew when others get in between.
+const RACES: usize = 50;
+/// How many records a segment remembers by name of those that refuse.
+const NAMED_REFUSALS: usize = 50;
+
+/// How much is done at once.
+#[derive(Clone, Debug)]
+pub struct Width {
+    /// Into how many segments a table is cut.
+    pub segments: u16,
+    /// How many writes are under way at once, in all segments together.
+    pub writes: u16,
+    /// How many rows a page looks at.
+    pub page: u16,
+}
+
+/// What a run has done so far; others may look.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Rows looked at.
+    pub scanned: AtomicU64,
+    /// Rows written.
+    pub written: AtomicU64,
+    /// Rows that refused.
+    pub refused: AtomicU64,
+    /// Read units used, in thousandths.
+    pub read_units: AtomicU64,
+    /// Write units used, in thousandths.
+    pub write_units: AtomicU64,
+}
+
+/// When to stop before the end.
+#[derive(Debug, Default)]
+pub struct Halt {
+    asked: AtomicBool,
+    deadline: Option<Instant>,
+}
+
+impl Halt {
+    /// Stops at this time at the latest.
+    pub fn at(deadline: Instant) -> Self {
+        Self { asked: AtomicBool::new(false), deadline: Some(deadline) }
+    }
+
+    /// Stops as soon as what is under way is done.
+    pub fn ask(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until it is time to stop.
+    async fn wait(&self) {
+        while !self.is_due() {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Whether to stop.
+    pub fn is_due(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+}
+
+/// The backfill of one migration under a lock.
+pub struct Engine<'a> {
+    /// The tables.
+    pub store: &'a Store,
+    /// The lock.
+    pub lock: &'a Lock<'a>,
+    /// What is done.
+    pub migration: &'a Migration,
+    /// How much at once.
+    pub width: &'a Width,
+    /// The budget of reads.
+    pub reads: &'a Budget,
+    /// The budget of writes.
+    pub writes: &'a Budget,
+    /// When to stop.
+    pub halt: &'a Halt,
+    /// What has been done.
+    pub progress: &'a Progress,
+    /// Whether a written row has been looked at, to see that it no longer matches.
+    pub is_proven: AtomicBool,
+}
+
+/// What became of a matching row.
+enum Fate {
+    Written,
+    Skipped,
+    Refused(String, String),
+    /// It was not reached: the run stops.
+    Left,
+}
+
+impl Engine<'_> {
+    /// Goes through all segments from their checkpoints; false when it was stopped before the end.
+    ///
+    /// # Errors
+    /// [`Failure::Fenced`] when the lock is lost, [`Failure::Refused`] when a written record still matches.
+    pub async fn run(&self, entry: &Mutex<Entry>) -> Result<bool, Failure> {
+        let count = entry.lock().unwrap_or_else(PoisonError::into_inner).segments.len();
+        let segments = (0..count).map(|segment| self.run_segment(entry, segment, count));
+        Ok(try_join_all(segments).await?.into_iter().all(|is_done| is_done))
+    }
+
+    async fn run_segment(&self, entry: &Mutex<Entry>, place: usize, count: usize) -> Result<bool, Failure> {
+        let (mut segment, mark) = {
+            let entry = entry.lock().unwrap_or_else(PoisonError::into_inner);
+            (entry.segments[place].clone(), entry.mark.clone())
+        };
+        while !segment.done {
+            if self.halt.is_due() {
+                return Ok(false);
+            }
+            let page = self.read_page(&segment, (place, count), &mark).await?;
+            let Some(next) = self.carry_out(page, &segment, &mark).await? else { return Ok(false) };
+            segment = next;
+            let current = {
+                let mut entry = entry.lock().unwrap_or_else(PoisonError::into_inner);
+                entry.segments[place] = segment.clone();
+                entry.clone()
+            };
+            if !self.patiently(|| self.store.ledger_checkpoint(&current, place)).await? {
+                return Err(Failure::Fenced);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn read_page(&self, segment: &Segment, place: (usize, usize), mark: &str) -> Result<ScannedPage, Failure> {
+        let narrow = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+        let request = PageRequest {
+            table: self.migration.shape.table,
+            segment: (narrow(place.0), narrow(place.1)),
+            after: segment.after.as_deref(),
+            limit: self.width.page,
+            filter: &self.migration.filter,
+            mark,
+            whole: matches!(self.migration.change, Change::Transform(_)),
+        };
+        let reserved = self.reads.wait().await;
+        let (page, units) = metered(self.patiently(|| self.store.scan_page(&request))).await;
+        self.reads.settle(&reserved, units);
+        add_units(&self.progress.read_units, units);
+        page
+    }
+
+    /// Writes the rows of a page: the segment's checkpoint after it, or none when it was stopped on the way.
+    async fn carry_out(&self, page: ScannedPage, segment: &Segment, mark: &str) -> Result<Option<Segment>, Failure> {
+        let mut rows = page.rows.into_iter();
+        let mut fates = Vec::new();
+        // The first write goes alone, to be looked at before there are more.
+        while !self.is_proven.load(Ordering::Relaxed)
+            && let Some(row) = rows.next()
+        {
+            fates.push(self.prove(row, mark).await?);
+        }
+        let at_once = usize::from((self.width.writes / self.width.segments.max(1)).max(1));
+        let others = stream::iter(rows).map(|row| self.settle(row, mark)).buffer_unordered(at_once);
+        fates.extend(others.try_collect::<Vec<_>>().await?);
+        let mut next = segment.clone();
+        for fate in fates {
+            match fate {
+                Fate::Written => next.written += 1,
+                Fate::Skipped => next.skipped += 1,
+                Fate::Refused(id, reason) => {
+                    next.refused += 1;
+                    if next.refusals.len() < NAMED_REFUSALS {
+                        next.refusals.push((id, reason));
+                    }
+                }
+                Fate::Left => return Ok(None),
+            }
+        }
+        next.scanned += page.scanned;
+        self.progress.scanned.fetch_add(page.scanned, Ordering::Relaxed);
+        next.done = page.next.is_none();
+        next.after = page.next.or(next.after);
+        Ok(Some(next))
+    }
+
+    /// Writes a row and asks DynamoDB whether it still matches: then each resume would write it again.
+    async fn prove(&self, row: Found, mark: &str) -> Result<Fate, Failure> {
+        let id = row.id().to_owned();
+        let fate = self.settle(row, mark).await?;
+        let (table, filter) = (self.migration.shape.table, &self.migration.filter);
+        if matches!(fate, Fate::Written) {
+            let is_expression = matches!(self.migration.change, Change::Expression { .. });
+            if is_expression && self.patiently(|| self.store.matches(table, &id, filter)).await? {
+                // It may be another's write by now that matches.
+                let row = self.patiently(|| self.store.read_row(table, &id)).await?;
+                if row.is_some_and(|row| row.has_mark(mark)) {
+                    return Err(Failure::Refused(vec![format!(
+                        "{}: {id} still matches the filter after its update, so that nothing would tell what is done: \
+                         make the filter leave out what the update makes; no other record was written",
+                        self.migration.title()
+                    )]));
+                }
+            } else {
+                self.is_proven.store(true, Ordering::Relaxed);
+            }
+        }
+        Ok(fate)
+    }
+
+    /// What becomes of one row.
+    async fn settle(&self, row: Found, mark: &str) -> Result<Fate, Failure> {
+        if row.has_mark(mark) {
+            return Ok(Fate::Written);
+        }
+        let id = row.id().to_owned();
+        let mut row = row;
+        let refused = |reason: String| {
+            self.progress.refused.fetch_add(1, Ordering::Relaxed);
+            Ok(Fate::Refused(id.clone(), reason))
+        };
+        for _ in 0..RACES {
+            let update = match update_of(self.migration, &row, mark) {
+                Ok(Some(update)) => update,
+                Ok(None) => return Ok(Fate::Skipped),
+                Err(reason) => return refused(reason),
+            };
+            match self.write(&id, &update).await? {
+                None => return Ok(Fate::Left),
+                Some(Written::Done) => {
+                    self.progress.written.fetch_add(1, Ordering::Relaxed);
+                    return Ok(Fate::Written);
+                }
+                Some(Written::Refused(reason)) => return refused(reason),
+                // An expression asks nothing but that the row matches: it does not.
+                Some(Written::Moved(_)) if matches!(self.migration.change, Change::Expression { .. }) => {
+                    return Ok(Fate::Skipped);
+                }
+                Some(Written::Moved(None)) => return Ok(Fate::Skipped),
+                // Of the version it was made from, a row that refuses it no longer matches.
+                Some(Written::Moved(Some(met))) if met.version() == row.version() => return Ok(Fate::Skipped),
+                Some(Written::Moved(Some(met))) => row = met,
+            }
+        }
+        refused("other writes to the record kept getting in between".into())
+    }
+
+    /// One write, unless the run is to stop.
+    async fn write(&self, id: &str, update: &RowUpdate) -> Result<Option<Written>, Failure> {
+        let reserved = tokio::select! {
+            reserved = self.writes.wait() => reserved,
+            () = self.halt.wait() => return Ok(None),
+        };
+        if self.halt.is_due() {
+            return Ok(None);
+        }
+        let table = self.migration.shape.table;
+        let (written, units) = metered(self.patiently(|| self.store.write_row(table, id, update))).await;
+        self.writes.settle(&reserved, units);
+        add_units(&self.progress.write_units, units);
+        match written {
+            Err(Failure::Store(Error::TooLarge)) => Ok(Some(Written::Refused("it would be too large".into()))),
+            outcome => outcome.map(Some),
+        }
+    }
+
+    /// Sends a request again while DynamoDB throttles or does not answer, and only while the lock is held.
+    async fn patiently<T, F>(&self, send: impl Fn() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        for attempt in 1.. {
+            if !self.lock.is_good() {
+                return Err(Failure::Fenced);
+            }
+            match send().await {
+                Err(Error::Unavailable(_)) if attempt < ATTEMPTS => {
+                    let longest = FIRST_BACKOFF.saturating_mul(2_u32.pow(attempt)).min(LONGEST_BACKOFF);
+                    tokio::time::sleep(longest.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+                }
+                outcome => return outcome.map_err(Failure::Store),
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+}
+
+fn add_units(total: &AtomicU64, units: f64) {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "units are few and not negative")]
+    total.fetch_add((units * 1e3).round() as u64, Ordering::Relaxed);
+}

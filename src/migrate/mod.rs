@@ -1,0 +1,32 @@
+//! Migrations: change the data of live tables, as the files of `migrations/` say.
+//!
+//! [`compiled`] reads the files, [`standing`] holds them against the ledger, and [`up`] applies what is pending:
+//! it takes the [`Lock`], and has an [`Engine`] go through the table of one migration after the other. Each
+//! write has the file's filter as its condition. docs/migrations.md says why that is enough.
+
+mod budget;
+mod engine;
+mod expression;
+mod failure;
+mod file;
+mod folder;
+mod history;
+mod job;
+mod lock;
+#[path = "../../migrations/mod.rs"]
+mod migrations;
+mod plan;
+mod row;
+mod runner;
+
+pub use budget::{Budget, Reserved};
+pub use engine::{Engine, Halt, Progress, Width};
+pub use expression::Clauses;
+pub use failure::Failure;
+pub use file::{Change, Fields, Migration, Transform};
+pub use folder::{compiled, read};
+pub use history::{Standing, standing};
+pub use job::job;
+pub use lock::{Lock, LockSettings};
+pub use plan::{Example, Looker, Plan};
+pub use runner::{Ran, Report, Settings, up};

@@ -1,0 +1,169 @@
+//! `plan` and `verify`: read the tables, and write nothing there.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{
+    Budget, Failure, Halt, Progress,
+    file::{Change, Fields, Migration},
+    row::update_of,
+};
+use crate::store::{Found, PageRequest, ScannedPage, Store, Written, metered};
+use std::sync::atomic::Ordering;
+
+/// How many records are shown.
+const EXAMPLES: usize = 5;
+const PAGE: u16 = 500;
+/// No row has it.
+const NO_MARK: &str = "plan";
+
+/// What a migration would do.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Its number.
+    pub number: u32,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Rows looked at.
+    pub scanned: u64,
+    /// Rows it would change.
+    pub would_change: u64,
+    /// Rows that refuse.
+    pub refused: u64,
+    /// The first of those that refuse: id and reason.
+    pub refusals: Vec<(String, String)>,
+    /// The first of those it would change.
+    pub examples: Vec<Example>,
+    /// Why it cannot be applied as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+/// A record before and after.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Example {
+    /// Its id.
+    pub id: String,
+    /// The fields that differ, as they are; null where there is none.
+    pub before: Fields,
+    /// And as they would be.
+    pub after: Fields,
+}
+
+/// Looks at tables.
+pub struct Looker<'a> {
+    /// The tables.
+    pub store: &'a Store,
+    /// A store of its own with the same tables, empty, in which examples are tried.
+    pub scratch: Option<&'a Store>,
+    /// The budget.
+    pub reads: &'a Budget,
+    /// When to stop.
+    pub halt: &'a Halt,
+    /// What has been done.
+    pub progress: &'a Progress,
+}
+
+impl Looker<'_> {
+    /// What a migration would do to the table as it is: nothing of what comes before it is supposed.
+    ///
+    /// # Errors
+    /// [`Failure::Store`].
+    pub async fn plan(&self, migration: &Migration) -> Result<Plan, Failure> {
+        let mut plan = Plan {
+            number: migration.number,
+            name: migration.name.clone(),
+            description: migration.description.clone(),
+            scanned: 0,
+            would_change: 0,
+            refused: 0,
+            refusals: Vec::new(),
+            examples: Vec::new(),
+            fault: None,
+        };
+        let mut after = None;
+        while !self.halt.is_due() {
+            let wants_rows = matches!(migration.change, Change::Transform(_)) || plan.examples.len() < EXAMPLES;
+            let (matched, page) = self.page(migration, after.as_deref(), wants_rows).await?;
+            plan.scanned += page.scanned;
+            self.progress.scanned.fetch_add(page.scanned, Ordering::Relaxed);
+            plan.would_change += matched;
+            for row in page.rows {
+                self.look_at(migration, &row, &mut plan).await?;
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        Ok(plan)
+    }
+
+    /// A page's rows; or, where they are not wanted, how many match.
+    async fn page(
+        &self,
+        migration: &Migration,
+        after: Option<&str>,
+        wants_rows: bool,
+    ) -> Result<(u64, ScannedPage), Failure> {
+        let filter = &migration.filter;
+        let (table, segment) = (migration.shape.table, (0, 1));
+        let request = PageRequest { table, segment, after, limit: PAGE, filter, mark: NO_MARK, whole: true };
+        let reserved = self.reads.wait().await;
+        let work = async {
+            if wants_rows {
+                Ok((0, self.store.scan_page(&request).await?))
+            } else {
+                self.store.count_page(&request).await
+            }
+        };
+        let (page, units) = metered(work).await;
+        self.reads.settle(&reserved, units);
+        Ok(page?)
+    }
+
+    async fn look_at(&self, migration: &Migration, row: &Found, plan: &mut Plan) -> Result<(), Failure> {
+        let update = match update_of(migration, row, NO_MARK) {
+            Ok(Some(update)) => update,
+            Ok(None) => return Ok(()),
+            Err(reason) => {
+                plan.refused += 1;
+                if plan.refusals.len() < EXAMPLES {
+                    plan.refusals.push((row.id().to_owned(), reason));
+                }
+                return Ok(());
+            }
+        };
+        plan.would_change += 1;
+        let Some(scratch) = self.scratch.filter(|_| plan.examples.len() < EXAMPLES) else { return Ok(()) };
+        let table = migration.shape.table;
+        scratch.put_copy(table, row).await?;
+        if let Written::Refused(reason) = scratch.write_row(table, row.id(), &update).await? {
+            plan.fault = Some(format!("{}: DynamoDB would refuse it: {reason}", row.id()));
+        }
+        let is_expression = matches!(migration.change, Change::Expression { .. });
+        if plan.fault.is_none() && is_expression && scratch.matches(table, row.id(), &migration.filter).await? {
+            plan.fault = Some(format!("{} would still match the filter after its update", row.id()));
+        }
+        if let Some(changed) = scratch.read_row(table, row.id()).await? {
+            plan.examples.push(example(row.id(), &row.all_fields(), &changed.all_fields()));
+        }
+        Ok(())
+    }
+}
+
+/// The fields that differ, but for what every write changes.
+fn example(id: &str, before: &Fields, after: &Fields) -> Example {
+    let fields = before.keys().chain(after.keys()).filter(|field| {
+        before.get(*field) != after.get(*field) && !["version", "updatedAt", "writeId"].contains(&field.as_str())
+    });
+    let fields: std::collections::BTreeSet<_> = fields.collect();
+    let part = |of: &Fields| -> Map<String, Value> {
+        fields.iter().map(|field| ((*field).clone(), of.get(*field).cloned().unwrap_or_default())).collect()
+    };
+    Example { id: id.to_owned(), before: part(before), after: part(after) }
+}

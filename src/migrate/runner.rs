@@ -1,0 +1,245 @@
+//! `up`: applies what is pending, one migration after the other, under the lock.
+
+use std::{
+    sync::{Mutex, PoisonError, atomic::AtomicBool},
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{
+    Budget, Engine, Failure, Halt, Lock, LockSettings, Progress, Width,
+    file::Migration,
+    history::{Standing, standing},
+};
+use crate::{
+    record::{format_time, now},
+    store::{Entry, Segment, State, Store},
+};
+
+/// How a run goes about it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The lock.
+    pub lock: LockSettings,
+    /// How much at once.
+    pub width: Width,
+    /// At most so many read units a second.
+    pub max_rcu: Option<f64>,
+    /// At most so many write units a second.
+    pub max_wcu: Option<f64>,
+    /// The last migration to apply.
+    pub to: Option<u32>,
+    /// One that is applied, to be run again: for records written in the old shape since.
+    pub again: Option<u32>,
+}
+
+impl Settings {
+    /// Settings that suit a table of any size.
+    pub fn new(who: impl Into<String>) -> Self {
+        Self {
+            lock: LockSettings { who: who.into(), lease: Duration::from_secs(30), patience: Duration::ZERO },
+            width: Width { segments: 4, writes: 32, page: 500 },
+            max_rcu: None,
+            max_wcu: None,
+            to: None,
+            again: None,
+        }
+    }
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Whether nothing that was asked for is left.
+    pub done: bool,
+    /// Whether it was stopped before the end; the next run goes on there.
+    pub stopped: bool,
+    /// What was run, in order; the last one may not have come to its end.
+    pub migrations: Vec<Ran>,
+    /// How many are left.
+    pub pending: usize,
+}
+
+/// What became of a migration.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ran {
+    /// Its number.
+    pub number: u32,
+    /// Its name.
+    pub name: String,
+    /// How far it has come.
+    pub state: State,
+    /// Rows looked at.
+    pub scanned: u64,
+    /// Rows written.
+    pub written: u64,
+    /// Rows that needed no write when it came to it.
+    pub skipped: u64,
+    /// Rows that refused.
+    pub refused: u64,
+    /// For how long it ran, in milliseconds.
+    pub duration_ms: u64,
+    /// The first of those that refused: id and reason.
+    pub refusals: Vec<(String, String)>,
+}
+
+impl Ran {
+    /// The sums of an entry.
+    pub fn of(entry: &Entry) -> Self {
+        let sum = |of: fn(&Segment) -> u64| entry.segments.iter().map(of).sum();
+        Self {
+            number: entry.number,
+            name: entry.name.clone(),
+            state: entry.state,
+            scanned: sum(|segment| segment.scanned),
+            written: sum(|segment| segment.written),
+            skipped: sum(|segment| segment.skipped),
+            refused: sum(|segment| segment.refused),
+            duration_ms: entry.duration_ms,
+            refusals: entry.segments.iter().flat_map(|segment| segment.refusals.clone()).collect(),
+        }
+    }
+}
+
+/// Applies what is pending. Where nothing is, it takes no lock and writes nothing.
+///
+/// # Errors
+/// [`Failure`]; what was done before it stays done, and is not done again.
+pub async fn up(
+    store: &Store,
+    migrations: Vec<Migration>,
+    settings: &Settings,
+    halt: &Halt,
+    progress: &Progress,
+) -> Result<Report, Failure> {
+    let known = standing(store, migrations).await?;
+    check_asked(&known, settings)?;
+    if !known.iter().any(|standing| is_asked(standing, settings)) {
+        return Ok(Report { done: true, pending: pending(&known), ..Report::default() });
+    }
+    let lock = Lock::take(store, &settings.lock).await?;
+    let run = Run { store, lock: &lock, settings, halt, progress };
+    let outcome = tokio::select! {
+        outcome = run.all(known) => outcome,
+        failure = lock.keep() => Err(failure),
+    };
+    lock.release().await;
+    outcome
+}
+
+fn check_asked(known: &[Standing], settings: &Settings) -> Result<(), Failure> {
+    let refuse = |fault: String| Err(Failure::Refused(vec![fault]));
+    let find = |number: u32| known.iter().find(|standing| standing.migration.number == number);
+    if let Some(to) = settings.to.filter(|to| find(*to).is_none()) {
+        return refuse(format!("there is no migration {to:04} to go up to"));
+    }
+    match settings.again.map(|again| (again, find(again))) {
+        Some((again, None)) => refuse(format!("there is no migration {again:04} to run again")),
+        Some((again, Some(found))) if !found.is_applied() => {
+            refuse(format!("migration {again:04} has not been applied yet: run `up` without --again"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_asked(standing: &Standing, settings: &Settings) -> bool {
+    let number = standing.migration.number;
+    match settings.again {
+        Some(again) => again == number,
+        None => !standing.is_applied() && settings.to.is_none_or(|to| number <= to),
+    }
+}
+
+fn pending(known: &[Standing]) -> usize {
+    known.iter().filter(|standing| !standing.is_applied()).count()
+}
+
+/// A run that holds the lock.
+struct Run<'a> {
+    store: &'a Store,
+    lock: &'a Lock<'a>,
+    settings: &'a Settings,
+    halt: &'a Halt,
+    progress: &'a Progress,
+}
+
+impl Run<'_> {
+    async fn all(&self, known: Vec<Standing>) -> Result<Report, Failure> {
+        // Another run may have done some of it while this one waited for the lock.
+        let known = standing(self.store, known.into_iter().map(|standing| standing.migration).collect()).await?;
+        let mut report = Report { pending: pending(&known), ..Report::default() };
+        let (reads, writes) = (Budget::new(self.settings.max_rcu), Budget::new(self.settings.max_wcu));
+        for standing in known.iter().filter(|standing| is_asked(standing, self.settings)) {
+            if self.halt.is_due() {
+                report.stopped = true;
+                return Ok(report);
+            }
+            let entry = self.one(standing, &reads, &writes).await?;
+            report.stopped = entry.state == State::Running;
+            let is_applied = entry.state == State::Applied;
+            report.pending -= usize::from(is_applied && !standing.is_applied());
+            report.migrations.push(Ran::of(&entry));
+            if !is_applied {
+                return Ok(report);
+            }
+        }
+        report.done = true;
+        Ok(report)
+    }
+
+    async fn one(&self, standing: &Standing, reads: &Budget, writes: &Budget) -> Result<Entry, Failure> {
+        let start = Instant::now();
+        let migration = &standing.migration;
+        let entry = Mutex::new(self.begin(standing).await?);
+        let engine = Engine {
+            store: self.store,
+            lock: self.lock,
+            migration,
+            width: &self.settings.width,
+            reads,
+            writes,
+            halt: self.halt,
+            progress: self.progress,
+            is_proven: AtomicBool::new(false),
+        };
+        let is_through = engine.run(&entry).await?;
+        let mut entry = entry.into_inner().unwrap_or_else(PoisonError::into_inner);
+        entry.duration_ms += u64::try_from(start.elapsed().as_millis()).unwrap_or_default();
+        if is_through {
+            let is_whole = entry.segments.iter().all(|segment| segment.refused == 0);
+            entry.state = if is_whole { State::Applied } else { State::Incomplete };
+            entry.finished_at = Some(format_time(&now()));
+        }
+        if self.store.ledger_state(&entry).await? { Ok(entry) } else { Err(Failure::Fenced) }
+    }
+
+    /// The entry to go on from: a new one, one that stopped on the way, or one to go through once more.
+    async fn begin(&self, Standing { migration, entry }: &Standing) -> Result<Entry, Failure> {
+        let (fence, who) = (self.lock.fence(), &self.settings.lock.who);
+        if let Some(known) = entry {
+            let taken = self.store.ledger_take(known.number, fence, who).await?.ok_or(Failure::Fenced)?;
+            if taken.state == State::Running {
+                return Ok(taken);
+            }
+        }
+        let segments = usize::from(self.settings.width.segments.max(1));
+        let entry = Entry {
+            number: migration.number,
+            name: migration.name.clone(),
+            checksum: migration.checksum.clone(),
+            state: State::Running,
+            who: who.clone(),
+            started_at: format_time(&now()),
+            finished_at: None,
+            duration_ms: 0,
+            mark: format!("migration-{:04}-{}", migration.number, Uuid::now_v7()),
+            fence,
+            segments: vec![Segment::default(); segments],
+        };
+        if self.store.ledger_begin(&entry).await? { Ok(entry) } else { Err(Failure::Fenced) }
+    }
+}

@@ -17,7 +17,7 @@ use lambda_http::{
     Body,
     lambda_runtime::{self, LambdaEvent, service_fn},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 
 use crate::{
@@ -39,16 +39,40 @@ where
     H: Fn(Arc<App>, Request) -> F,
     F: Future<Output = Result<Answer, Error>>,
 {
-    let handler = &handler;
-    run(|app, event, limit| async move { respond(&app, handler, event.get(), limit).await })
+    serve_events(async |app: Arc<App>, event: Box<RawValue>, remaining| {
+        let limit = remaining.saturating_sub(ANSWER_MARGIN);
+        Ok(respond(&app, &handler, event.get(), limit).await)
+    })
 }
 
-/// Runs what answers an event within a limit as a Lambda function, until its environment is shut down.
-pub fn run<H, F, T>(respond: H) -> ExitCode
+/// Runs a job as a Lambda function: it gets the event and the time it has, and an error of it is the function's.
+pub fn serve_job<J, F>(job: J) -> ExitCode
 where
-    H: Fn(Arc<App>, Box<RawValue>, Duration) -> F,
-    F: Future<Output = T>,
-    T: Serialize,
+    J: Fn(Arc<App>, Value, Duration) -> F,
+    F: Future<Output = Result<Value, Error>>,
+{
+    serve_events(async |app, event: Value, remaining| {
+        let start = Instant::now();
+        let outcome = job(app, event, remaining).await;
+        let cause = outcome.as_ref().err().map(|error| error.cause().unwrap_or_else(|| format!("{error:?}")));
+        let level = if cause.is_some() { LogLevel::Error } else { LogLevel::Info };
+        write_line(&json!({
+            "level": level.name(),
+            "time": format_time(&now()),
+            "durationMs": start.elapsed().as_secs_f64() * 1e3,
+            "coldStart": !IS_WARM.swap(true, Ordering::Relaxed),
+            "cause": cause,
+        }));
+        outcome.map_err(|_| cause.unwrap_or_default().into())
+    })
+}
+
+/// Feeds the events of this Lambda to `work`, with the time each has.
+pub fn serve_events<W, E, A>(work: W) -> ExitCode
+where
+    W: AsyncFn(Arc<App>, E, Duration) -> Result<A, lambda_runtime::Error>,
+    E: for<'de> Deserialize<'de>,
+    A: Serialize,
 {
     report_panics();
     let config = match Config::from_env() {
@@ -61,10 +85,9 @@ where
         Err(error) => return stop(&error.to_string()),
     };
     let app = App::in_lambda(config);
-    let served = runtime.block_on(lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| {
+    let served = runtime.block_on(lambda_runtime::run(service_fn(|event: LambdaEvent<E>| {
         let remaining = event.context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default();
-        let answer = respond(app.clone(), event.payload, remaining.saturating_sub(ANSWER_MARGIN));
-        async { Ok::<_, lambda_runtime::Error>(answer.await) }
+        work(app.clone(), event.payload, remaining)
     })));
     match served {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{dialect, history, model_name, operation::operation, record_name, request_schema, responses, schema};
 use crate::{
     http::{DEFAULT_LIMIT, MAX_LIMIT},
-    routes::{Collection, consumers, resources, tables},
+    routes::{Collection, consumers, jobs, resources, tables},
 };
 
 const ABOUT: &str = "A serverless CRUD backend on AWS Lambda and DynamoDB.\n\n\
@@ -15,8 +15,8 @@ const ABOUT: &str = "A serverless CRUD backend on AWS Lambda and DynamoDB.\n\n\
 /// The whole document (OpenAPI 3.0.3, which API Gateway can import).
 ///
 /// The extension `x-function` names an operation's Lambda and the DynamoDB actions it needs,
-/// `x-request-model` the file in `schemas/` its body is checked against, `x-tables` the tables, and `x-consumers`
-/// the functions behind their streams.
+/// `x-request-model` the file in `schemas/` its body is checked against, `x-tables` the tables, `x-consumers` the
+/// functions behind their streams, and `x-jobs` those that nothing calls by itself.
 pub fn document() -> Value {
     let resources = resources();
     json!({
@@ -40,6 +40,7 @@ pub fn document() -> Value {
         },
         "x-tables": tables(),
         "x-consumers": consumers(),
+        "x-jobs": jobs(),
     })
 }
 

@@ -39,6 +39,8 @@ mod users_cascade;
 
 use std::process::ExitCode;
 
+use serde_json::value::RawValue;
+
 pub use aws_lambda_events::dynamodb::EventRecord;
 
 pub use audit_append::audit_append;
@@ -60,5 +62,8 @@ fn function_name() -> String {
 /// Runs a consumer as a Lambda function behind the streams of its tables.
 pub fn serve(consumer: impl Consumer) -> ExitCode {
     let (function, consumer) = (&function_name(), &consumer);
-    runtime::run(|app, event, limit| async move { respond(&app, function, consumer, event.get(), limit).await })
+    runtime::serve_events(async |app, event: Box<RawValue>, remaining| {
+        let limit = remaining.saturating_sub(runtime::ANSWER_MARGIN);
+        Ok(respond(&app, function, consumer, event.get(), limit).await)
+    })
 }

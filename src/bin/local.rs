@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use serverless_crud::{local, runtime};
-use tokio::signal;
+use serverless_crud::{
+    local::{self, stop_signal},
+    runtime,
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -23,18 +25,4 @@ async fn main() -> ExitCode {
         () = server.shutdown() => ExitCode::SUCCESS,
         () = stop_signal() => ExitCode::FAILURE,
     }
-}
-
-/// Waits for Ctrl-C or SIGTERM.
-async fn stop_signal() {
-    #[cfg(unix)]
-    {
-        let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate()).expect("signals can be heard");
-        tokio::select! {
-            _ = signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
-    }
-    #[cfg(not(unix))]
-    signal::ctrl_c().await.expect("signals can be heard");
 }

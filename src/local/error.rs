@@ -44,6 +44,8 @@ pub enum StartError {
     },
     /// The tables cannot be created.
     Tables(String),
+    /// The pending migrations cannot be applied.
+    Migrations(String),
 }
 
 impl fmt::Display for StartError {
@@ -66,6 +68,7 @@ impl fmt::Display for StartError {
             }
             Self::Endpoint { url, cause } => write!(formatter, "no DynamoDB answers at {url}: {cause}"),
             Self::Tables(cause) => write!(formatter, "cannot create the tables: {cause}"),
+            Self::Migrations(cause) => write!(formatter, "cannot apply the migrations: {cause}"),
         }
     }
 }

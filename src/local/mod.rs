@@ -11,11 +11,16 @@ mod payload;
 mod plan;
 mod pump;
 mod router;
+mod scratch;
 mod server;
+mod signals;
 mod validation;
 mod welcome;
 
+pub use database::embedded_client;
 pub use error::StartError;
 pub use options::Options;
+pub use scratch::Scratch;
 pub use server::{Server, start};
+pub use signals::stop_signal;
 pub use welcome::welcome;

@@ -19,8 +19,9 @@ use super::{
 use crate::{
     app::{App, Config, LogLevel},
     error::Error,
+    migrate::{self, Failure, Halt, Progress},
     routes::tables,
-    store::{TableDefinition, create_missing_tables},
+    store::{Store, TableDefinition, create_missing_tables},
 };
 
 /// How long requests in flight may take to finish once the server is to stop.
@@ -29,6 +30,8 @@ const FINISH_LIMIT: Duration = Duration::from_secs(10);
 const HISTORY_DAYS: u32 = 365;
 const EVENTS_FILE: &str = "events.jsonl";
 const DEAD_LETTERS_FILE: &str = "dead-letters.jsonl";
+/// For how long to wait for another server that migrates the same tables.
+const MIGRATION_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running local server.
 pub struct Server {
@@ -71,6 +74,7 @@ pub async fn start(options: Options) -> Result<Server, StartError> {
     let app = App::new(config(&options, cursor_secret, &dynamodb_url, events_url), client.clone());
     let tables = if streamed.is_some() { tables() } else { unstreamed_tables() };
     create_missing_tables(&app.store, &tables).await.map_err(refused)?;
+    apply_migrations(&app.store).await?;
     let pump = streamed.map(|embedded| Pump::start(&app, &client, &embedded.database, in_folder(DEAD_LETTERS_FILE)));
 
     let (running, functions) = mpsc::channel(1);
@@ -161,10 +165,29 @@ fn config(options: &Options, cursor_secret: String, dynamodb_url: &str, events_e
 }
 
 /// The tables, without the streams that nobody reads here: they would only slow the writes.
-fn unstreamed_tables() -> Vec<TableDefinition> {
+pub(super) fn unstreamed_tables() -> Vec<TableDefinition> {
     tables().into_iter().map(|table| TableDefinition { stream: false, ..table }).collect()
 }
 
-fn refused(error: Error) -> StartError {
+/// Brings what earlier versions stored into today's shape.
+async fn apply_migrations(store: &Store) -> Result<(), StartError> {
+    let mut settings = migrate::Settings::new("the local server");
+    // A segment of the embedded database is no faster than the whole.
+    settings.width.segments = 1;
+    settings.lock.patience = MIGRATION_PATIENCE;
+    let failed = |failure: Failure| StartError::Migrations(failure.to_string().replace('\n', "; "));
+    let migrations = migrate::compiled().map_err(failed)?;
+    let (halt, progress) = (Halt::default(), Progress::default());
+    let report = migrate::up(store, migrations, &settings, &halt, &progress).await.map_err(failed)?;
+    match report.migrations.last().filter(|_| !report.done) {
+        Some(ran) => Err(StartError::Migrations(format!(
+            "{} records refused {:04}_{}: `cargo run --bin migrate -- plan` says which, and why",
+            ran.refused, ran.number, ran.name
+        ))),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn refused(error: Error) -> StartError {
     StartError::Tables(error.cause().unwrap_or_else(|| "DynamoDB refused".into()))
 }

@@ -1,0 +1,67 @@
+//! The tables the command is about: a stage's, with the credentials any AWS tool would use, or the local server's.
+
+use std::env;
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::{Client, config::Builder};
+use serverless_crud::{
+    app,
+    local::embedded_client,
+    store::{CursorKey, Store},
+};
+
+use crate::{Trouble, options::Options};
+
+/// What the stack puts before the names of a stage's tables.
+const PROJECT: &str = "serverless-crud";
+const LOCAL: &str = "http://127.0.0.1:8000";
+
+/// Connects.
+///
+/// # Errors
+/// When there is no region or no server to ask.
+pub async fn connect(options: &Options) -> Result<Store, Trouble> {
+    let prefix = match &options.stage {
+        Some(stage) => format!("{PROJECT}-{stage}-"),
+        None => options.table_prefix.clone(),
+    };
+    let url = match (&options.endpoint_url, &options.stage) {
+        (None, None) if options.profile.is_none() && options.region.is_none() => Some(LOCAL.to_owned()),
+        (url, _) => url.clone(),
+    };
+    let client = match &url {
+        Some(url) if has_no_credentials(options) && is_local(url) => embedded_client(url),
+        _ => by_chain(options, url.as_deref()).await?,
+    };
+    // No cursor is made here.
+    Ok(Store::new(client, &prefix, CursorKey::new("")))
+}
+
+fn is_local(url: &str) -> bool {
+    let host = url.split("://").nth(1).unwrap_or_default();
+    ["localhost", "127.", "[::1]"].iter().any(|local| host.starts_with(local))
+}
+
+fn has_no_credentials(options: &Options) -> bool {
+    let is_unset = |name: &&str| env::var_os(name).is_none();
+    options.profile.is_none() && ["AWS_ACCESS_KEY_ID", "AWS_PROFILE"].iter().all(is_unset)
+}
+
+async fn by_chain(options: &Options, url: Option<&str>) -> Result<Client, Trouble> {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(app::http_client());
+    if let Some(profile) = &options.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = &options.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    let shared = loader.load().await;
+    if shared.region().is_none() {
+        return Err(Trouble::Usage("no AWS region: give --region, or set AWS_REGION".into()));
+    }
+    let sdk = Builder::from(&shared);
+    Ok(app::client(match url {
+        Some(url) => sdk.endpoint_url(url),
+        None => sdk,
+    }))
+}

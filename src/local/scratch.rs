@@ -1,0 +1,37 @@
+//! A database in memory with the service's tables, in which writes can be tried.
+
+use tokio::net::TcpListener;
+
+use super::{
+    StartError,
+    database::{Embedded, embedded_client},
+    server::{refused, unstreamed_tables},
+};
+use crate::store::{CursorKey, Store, create_missing_tables};
+
+/// Empty tables that go with it.
+pub struct Scratch {
+    store: Store,
+    _embedded: Embedded,
+}
+
+impl Scratch {
+    /// Makes them.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start() -> Result<Self, StartError> {
+        let failed = |cause| StartError::Address { address: "127.0.0.1".into(), cause };
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
+        let url = format!("http://{}", listener.local_addr().map_err(failed)?);
+        let embedded = Embedded::start(None, listener)?;
+        let store = Store::new(embedded_client(&url), "scratch-", CursorKey::new(""));
+        create_missing_tables(&store, &unstreamed_tables()).await.map_err(refused)?;
+        Ok(Self { store, _embedded: embedded })
+    }
+
+    /// The tables.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}

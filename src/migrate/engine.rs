@@ -13,6 +13,7 @@ use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use super::{
     Budget, Failure, Lock,
     file::{Change, Migration},
+    patience::patiently,
     row::update_of,
 };
 use crate::{
@@ -20,10 +21,6 @@ use crate::{
     store::{Entry, Found, PageRequest, RowUpdate, ScannedPage, Segment, Store, Written, metered},
 };
 
-/// How often a request is sent in all, while DynamoDB throttles or does not answer.
-const ATTEMPTS: u32 = 12;
-const FIRST_BACKOFF: Duration = Duration::from_millis(25);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 /// How often a request that waits for its budget looks whether to stop.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often a record is read anew when others get in between.
@@ -286,24 +283,12 @@ impl Engine<'_> {
         }
     }
 
-    /// Sends a request again while DynamoDB throttles or does not answer, and only while the lock is held.
+    /// Sends a request, and only while the lock is held.
     async fn patiently<T, F>(&self, send: impl Fn() -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Error>>,
     {
-        for attempt in 1.. {
-            if !self.lock.is_good() {
-                return Err(Failure::Fenced);
-            }
-            match send().await {
-                Err(Error::Unavailable(_)) if attempt < ATTEMPTS => {
-                    let longest = FIRST_BACKOFF.saturating_mul(2_u32.pow(attempt)).min(LONGEST_BACKOFF);
-                    tokio::time::sleep(longest.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-                }
-                outcome => return outcome.map_err(Failure::Store),
-            }
-        }
-        unreachable!("the last attempt returns")
+        patiently(|| self.lock.is_good(), send).await
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 use uuid::Uuid;
 
-use super::Failure;
+use super::{Failure, patience::patiently};
 use crate::{
     error::Error,
     record::{format_time, now},
@@ -62,7 +62,7 @@ impl<'a> Lock<'a> {
         let start = Instant::now();
         let mut seen: Option<(LockRow, Instant)> = None;
         loop {
-            let current = store.migration_lock().await?.filter(|lock| lock.holder.is_some());
+            let current = patiently(|| true, || store.migration_lock()).await?.filter(|lock| lock.holder.is_some());
             let Some(current) = current else {
                 match Self::attempt(store, None, &mine, settings.lease).await? {
                     Some(lock) => return Ok(lock),
@@ -92,7 +92,7 @@ impl<'a> Lock<'a> {
         lease: Duration,
     ) -> Result<Option<Self>, Failure> {
         let sent = Mutex::new((Instant::now(), SystemTime::now()));
-        let row = store.take_lock(seen, mine).await?;
+        let row = patiently(|| true, || store.take_lock(seen, mine)).await?;
         Ok(row.map(|row| Self { store, row, lease, sent }))
     }
 

@@ -15,6 +15,7 @@ mod job;
 mod lock;
 #[path = "../../migrations/mod.rs"]
 mod migrations;
+mod patience;
 mod plan;
 mod row;
 mod runner;

@@ -1,15 +1,17 @@
 //! `plan` and `verify`: read the tables, and write nothing there.
 
+use std::sync::atomic::Ordering;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
     Budget, Failure, Halt, Progress,
     file::{Change, Fields, Migration},
+    patience::patiently,
     row::update_of,
 };
 use crate::store::{Found, PageRequest, ScannedPage, Store, Written, metered};
-use std::sync::atomic::Ordering;
 
 /// How many records are shown.
 const EXAMPLES: usize = 5;
@@ -114,16 +116,16 @@ impl Looker<'_> {
         let (table, segment) = (migration.shape.table, (0, 1));
         let request = PageRequest { table, segment, after, limit: PAGE, filter, mark: NO_MARK, whole: true };
         let reserved = self.reads.wait().await;
-        let work = async {
+        let send = async || {
             if wants_rows {
                 Ok((0, self.store.scan_page(&request).await?))
             } else {
                 self.store.count_page(&request).await
             }
         };
-        let (page, units) = metered(work).await;
+        let (page, units) = metered(patiently(|| true, send)).await;
         self.reads.settle(&reserved, units);
-        Ok(page?)
+        page
     }
 
     async fn look_at(&self, migration: &Migration, row: &Found, plan: &mut Plan) -> Result<(), Failure> {

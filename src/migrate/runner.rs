@@ -12,8 +12,10 @@ use super::{
     Budget, Engine, Failure, Halt, Lock, LockSettings, Progress, Width,
     file::Migration,
     history::{Standing, standing},
+    patience::patiently,
 };
 use crate::{
+    error::Error,
     record::{format_time, now},
     store::{Entry, Segment, State, Store},
 };
@@ -214,14 +216,22 @@ impl Run<'_> {
             entry.state = if is_whole { State::Applied } else { State::Incomplete };
             entry.finished_at = Some(format_time(&now()));
         }
-        if self.store.ledger_state(&entry).await? { Ok(entry) } else { Err(Failure::Fenced) }
+        if self.patiently(|| self.store.ledger_state(&entry)).await? { Ok(entry) } else { Err(Failure::Fenced) }
+    }
+
+    async fn patiently<T, F>(&self, send: impl Fn() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        patiently(|| self.lock.is_good(), send).await
     }
 
     /// The entry to go on from: a new one, one that stopped on the way, or one to go through once more.
     async fn begin(&self, Standing { migration, entry }: &Standing) -> Result<Entry, Failure> {
         let (fence, who) = (self.lock.fence(), &self.settings.lock.who);
         if let Some(known) = entry {
-            let taken = self.store.ledger_take(known.number, fence, who).await?.ok_or(Failure::Fenced)?;
+            let taken = self.patiently(|| self.store.ledger_take(known.number, fence, who)).await?;
+            let taken = taken.ok_or(Failure::Fenced)?;
             if taken.state == State::Running {
                 return Ok(taken);
             }
@@ -240,6 +250,6 @@ impl Run<'_> {
             fence,
             segments: vec![Segment::default(); segments],
         };
-        if self.store.ledger_begin(&entry).await? { Ok(entry) } else { Err(Failure::Fenced) }
+        if self.patiently(|| self.store.ledger_begin(&entry)).await? { Ok(entry) } else { Err(Failure::Fenced) }
     }
 }

@@ -254,7 +254,11 @@ async fn an_idempotency_key_past_its_time_counts_as_new_though_its_row_is_still_
     let (_proxy, server, behind) = Proxy::start().await;
     let post = || server.request(Method::POST, "/v1/items").header("Idempotency-Key", "old").json(&item()).send();
     let first: Value = post().await.unwrap().json().await.unwrap();
-    let rows = raw(&behind, "Scan", &json!({ "TableName": "local-bookkeeping" })).await;
+    let keys = json!({
+        "TableName": "local-bookkeeping", "FilterExpression": "begins_with(pk, :kind)",
+        "ExpressionAttributeValues": { ":kind": { "S": "idempotency#" } },
+    });
+    let rows = raw(&behind, "Scan", &keys).await;
     let update = json!({
         "TableName": "local-bookkeeping", "Key": { "pk": rows["Items"][0]["pk"] },
         "UpdateExpression": "SET expiresAt = :past", "ExpressionAttributeValues": { ":past": { "N": "1" } },

@@ -1,0 +1,34 @@
+//! Patience with DynamoDB: a request is sent again while it throttles or does not answer.
+
+use std::time::Duration;
+
+use super::Failure;
+use crate::error::Error;
+
+/// How often a request is sent in all.
+const ATTEMPTS: u32 = 12;
+const FIRST_BACKOFF: Duration = Duration::from_millis(25);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+
+/// Sends a request that may be repeated, for as long as the lock is `held`.
+///
+/// # Errors
+/// [`Failure::Fenced`] when the lock is not held, [`Failure::Store`] when DynamoDB stays away or refuses.
+pub async fn patiently<T, F>(held: impl Fn() -> bool, send: impl Fn() -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    for attempt in 1.. {
+        if !held() {
+            return Err(Failure::Fenced);
+        }
+        match send().await {
+            Err(Error::Unavailable(_)) if attempt < ATTEMPTS => {
+                let longest = FIRST_BACKOFF.saturating_mul(2_u32.pow(attempt)).min(LONGEST_BACKOFF);
+                tokio::time::sleep(longest.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+            }
+            outcome => return outcome.map_err(Failure::Store),
+        }
+    }
+    unreachable!("the last attempt returns")
+}

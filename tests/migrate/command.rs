@@ -1,0 +1,157 @@
+//! The command: what it says, what it writes, and how it ends; the job of the Lambda; the local server's start.
+
+use std::{process::Output, sync::Arc, time::Duration};
+
+use serde_json::json;
+use serverless_crud::{
+    app::{App, Config},
+    local::embedded_client,
+    migrate,
+};
+
+use crate::{
+    raw::{assert_migrated, bookkeeping, finished, id, json_of, old_item, put, rows, server_with, write},
+    support::TestServer,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_counts_and_shows_five_examples_and_writes_nothing() {
+    let server = server_with(40).await;
+    let url = &server.dynamodb_url;
+    let before = rows(url).await;
+    let output = finished(url, &["plan", "--json"]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let plan = json_of(&output);
+    for migration in plan["migrations"].as_array().unwrap() {
+        assert_eq!((&migration["scanned"], &migration["wouldChange"]), (&json!(40), &json!(40)));
+        assert_eq!(migration["examples"].as_array().unwrap().len(), 5);
+    }
+    let example = &plan["migrations"][0]["examples"][0];
+    assert_eq!((&example["before"], &example["after"]), (&json!({ "currency": null }), &json!({ "currency": "EUR" })));
+    let text = finished(url, &["plan"]).await;
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("40 of 40 records would change") && text.contains("+ currency: \"EUR\""), "{text}");
+    assert!(text.contains("- tags: \"kitchen, coffee,kitchen\"") && text.contains("+ tags: [\"kitchen\",\"coffee\"]"));
+    assert_eq!(rows(url).await, before);
+    assert!(
+        bookkeeping(url, "migration#0001").await.is_null()
+            && bookkeeping(url, "migration-lock").await["holder"].is_null()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_finds_what_up_would_refuse() {
+    let server = server_with(3).await;
+    let url = &server.dynamodb_url;
+    let folder = tempfile::tempdir().unwrap();
+    let file = "table = \"items\"\ndescription = \"d\"\nfilter = \"attribute_exists(priceCents)\"\n\
+        update = \"ADD priceCents :one\"\n[values]\n\":one\" = 1\n";
+    write(folder.path(), "0001_items_endless.toml", file);
+    let output = finished(url, &["plan", "--folder", folder.path().to_str().unwrap()]).await;
+    assert_eq!(output.status.code(), Some(6));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("would still match the filter after its update"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_up_and_verify_say_what_is_and_end_accordingly() {
+    let server = server_with(20).await;
+    let url = &server.dynamodb_url;
+    let states = |output: Output| {
+        let all = json_of(&output)["migrations"].as_array().unwrap().clone();
+        all.into_iter().map(|migration| migration["state"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(states(finished(url, &["status", "--json"]).await), ["pending"; 3]);
+    let output = finished(url, &["up", "--to", "2", "--json"]).await;
+    assert_eq!((output.status.code(), &json_of(&output)["pending"]), (Some(0), &json!(1)));
+    assert_eq!(states(finished(url, &["status", "--json"]).await), ["applied", "applied", "pending"]);
+    assert_eq!(finished(url, &["up"]).await.status.code(), Some(0));
+    assert_eq!(finished(url, &["verify"]).await.status.code(), Some(0));
+    put(url, &[old_item(99)]).await;
+    let output = finished(url, &["verify", "--json"]).await;
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(json_of(&output)["migrations"][0]["wouldChange"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_refuse_and_a_folder_out_of_order_have_exit_codes_of_their_own() {
+    let server = server_with(3).await;
+    let url = &server.dynamodb_url;
+    let mut poison = old_item(1);
+    poison["tags"] = json!({ "S": "x".repeat(50) });
+    put(url, &[poison]).await;
+    let output = finished(url, &["up"]).await;
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stdout).contains(&id(1)));
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "0002_items_b.toml", "");
+    assert_eq!(finished(url, &["up", "--folder", folder.path().to_str().unwrap()]).await.status.code(), Some(6));
+    assert_eq!(finished("http://127.0.0.1:1", &["status"]).await.status.code(), Some(1));
+    assert_eq!(finished(url, &["up", "--max-wcu", "0"]).await.status.code(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_writes_the_next_file_which_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    for (name, file) in [("items_note", "0001_items_note.toml"), ("users-Note", "0002_users_note.toml")] {
+        let output = finished("http://127.0.0.1:1", &["new", name, "--folder", path]).await;
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(folder.path().join(file).exists());
+    }
+    assert_eq!(migrate::read(folder.path()).unwrap().len(), 2);
+    assert_eq!(finished("http://127.0.0.1:1", &["new", "nothing", "--folder", path]).await.status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn the_job_answers_whether_it_is_done_and_goes_on_when_called_again() {
+    let server = server_with(300).await;
+    let url = &server.dynamodb_url;
+    let config = Config::read(|name| match name {
+        "TABLE_PREFIX" => Some("local-".into()),
+        "AWS_REGION" => Some("us-east-1".into()),
+        "CURSOR_SECRET" => Some("x".repeat(32)),
+        _ => None,
+    });
+    let app = App::new(config.unwrap(), embedded_client(url));
+    let mut calls = 0;
+    loop {
+        calls += 1;
+        let event = json!({ "maxWcu": 400 });
+        let answer = migrate::job(Arc::clone(&app), event, Duration::from_millis(900)).await.unwrap();
+        assert!(answer.get("failed").is_none(), "{answer}");
+        if answer["done"] == true {
+            break;
+        }
+    }
+    assert!(calls > 1, "its time did not suffice");
+    rows(url).await.values().for_each(|row| assert_migrated(row, 3));
+    let answer = migrate::job(Arc::clone(&app), json!({ "to": 9 }), Duration::from_secs(9)).await.unwrap();
+    assert!(answer["failed"].as_str().unwrap().contains("no migration 0009"));
+    let answer = migrate::job(app, json!({ "to": "x" }), Duration::from_secs(9)).await.unwrap();
+    assert!(answer["failed"].as_str().unwrap().contains("cannot be read"));
+}
+
+#[tokio::test]
+async fn the_local_server_applies_what_is_pending_at_its_start() {
+    let before = server_with(10).await;
+    let url = before.dynamodb_url.clone();
+    let after = TestServer::start_with(|options| options.endpoint_url = Some(url.clone())).await;
+    rows(&url).await.values().for_each(|row| assert_migrated(row, 3));
+    let item = after.request("GET", &format!("/v1/items/{}", id(3))).send().await.unwrap();
+    assert_eq!(item.status(), 200);
+}
+
+#[tokio::test]
+async fn a_server_whose_migrations_fail_says_so_in_one_line() {
+    let server = server_with(1).await;
+    let mut poison = old_item(1);
+    poison["tags"] = json!({ "S": "x".repeat(50) });
+    put(&server.dynamodb_url, &[poison]).await;
+    let mut options = crate::support::in_memory();
+    options.endpoint_url = Some(server.dynamodb_url.clone());
+    let error = serverless_crud::local::start(options).await.err().unwrap().to_string();
+    assert!(
+        error.starts_with("cannot apply the migrations: 1 records refused 0003") && !error.contains('\n'),
+        "{error}"
+    );
+}

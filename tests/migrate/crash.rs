@@ -1,0 +1,123 @@
+//! `kill -9` at random points, and faults on the wire: the same end, and each record written once.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use reqwest::Client;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::raw::{assert_migrated, bookkeeping, finished, json_of, rows, run, server_with, settings, signal, started};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_random_points_it_goes_on_and_writes_each_record_once() {
+    const COUNT: usize = 400;
+    let server = server_with(COUNT).await;
+    let url = server.dynamodb_url.clone();
+    let arguments = ["up", "--lease", "2", "--page", "40", "--segments", "2", "--max-wcu", "600"];
+    let mut kills = 0;
+    for _ in 0..60 {
+        let mut child = started(&url, &arguments);
+        tokio::time::sleep(Duration::from_millis(2400 + fastrand::u64(0..1200))).await;
+        match child.try_wait().unwrap() {
+            Some(status) if status.success() => break,
+            // On a machine this busy it lost its short lease, or saw the last sign of life of the one before.
+            Some(status) if status.code() == Some(4) => {}
+            Some(status) => panic!("it ended with {status}"),
+            None => {
+                signal(&child, "-KILL");
+                child.wait().unwrap();
+                kills += 1;
+            }
+        }
+    }
+    assert!(kills >= 2, "it was killed in the middle: {kills}");
+    let output = finished(&url, &["status", "--json"]).await;
+    for migration in json_of(&output)["migrations"].as_array().unwrap() {
+        let ran = &migration["ran"];
+        assert_eq!(
+            (&migration["state"], &ran["scanned"], &ran["written"]),
+            (&json!("applied"), &json!(COUNT), &json!(COUNT))
+        );
+    }
+    let after = rows(&url).await;
+    assert_eq!(after.len(), COUNT);
+    after.values().for_each(|row| assert_migrated(row, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asked_to_stop_it_ends_cleanly_and_the_next_run_goes_on() {
+    let server = server_with(200).await;
+    let url = server.dynamodb_url.clone();
+    let mut child = started(&url, &["up", "--max-wcu", "100", "--page", "20"]);
+    while bookkeeping(&url, "migration#0001").await["segments"]["L"][0]["M"]["after"].is_null() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    signal(&child, "-INT");
+    let status = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+    assert_eq!(status.code(), Some(5));
+    // It gave the lock back: nobody waits for a lease.
+    assert!(bookkeeping(&url, "migration-lock").await.get("holder").is_none());
+    let output = finished(&url, &["up", "--json"]).await;
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(json_of(&output)["migrations"][0]["written"], 200);
+    rows(&url).await.values().for_each(|row| assert_migrated(row, 3));
+}
+
+/// A proxy in front of DynamoDB that throttles, and loses answers of what was carried out.
+#[derive(Clone)]
+struct Proxy {
+    target: String,
+    client: Client,
+    faults: Arc<AtomicUsize>,
+}
+
+async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default().to_owned();
+    let chance = fastrand::u8(0..10);
+    if chance == 0 {
+        proxy.faults.fetch_add(1, Ordering::Relaxed);
+        let refusal = json!({ "__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException" });
+        return (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], refusal.to_string())
+            .into_response();
+    }
+    let mut headers = headers;
+    headers.remove("host");
+    let answer = proxy.client.post(&proxy.target).headers(headers).body(body).send().await.unwrap();
+    let (status, content) = (answer.status(), answer.headers()["content-type"].clone());
+    let bytes = answer.bytes().await.unwrap();
+    if chance == 1 && !target.ends_with("CreateTable") {
+        proxy.faults.fetch_add(1, Ordering::Relaxed);
+        return (StatusCode::INTERNAL_SERVER_ERROR, "{}").into_response();
+    }
+    let mut response = Response::builder().status(status);
+    response.headers_mut().unwrap().insert("content-type", content);
+    response.body(Body::from(bytes)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn throttles_and_lost_answers_change_nothing_but_the_time() {
+    let server = server_with(200).await;
+    let faults = Arc::new(AtomicUsize::new(0));
+    let proxy = Proxy { target: server.dynamodb_url.clone(), client: Client::new(), faults: faults.clone() };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(pass).with_state(proxy)).await });
+    let migrations = serverless_crud::migrate::compiled().unwrap();
+    let report = run(&url, migrations, &settings()).await.unwrap();
+    assert!(report.done && faults.load(Ordering::Relaxed) > 50);
+    assert!(report.migrations.iter().all(|ran| (ran.written, ran.skipped) == (200, 0)), "{report:?}");
+    rows(&server.dynamodb_url).await.values().for_each(|row| assert_migrated(row, 3));
+}

@@ -1,0 +1,179 @@
+//! The project's own migrations on tables of the old shape: what they change, and that they change it once.
+
+use serde_json::{Value, json};
+use serverless_crud::{migrate, store::State};
+
+use crate::raw::{assert_migrated, bookkeeping, call, forget, id, old_item, put, rows, run, server_with, settings, up};
+
+#[tokio::test]
+async fn every_migration_changes_every_old_record_once_and_nothing_the_second_time() {
+    let server = server_with(130).await;
+    let url = &server.dynamodb_url;
+    let report = up(url).await;
+    assert!(report.done);
+    assert_eq!(report.migrations.iter().map(|ran| (ran.scanned, ran.written)).collect::<Vec<_>>(), [(130, 130); 3]);
+    let after = rows(url).await;
+    assert_eq!(after.len(), 130);
+    after.values().for_each(|row| assert_migrated(row, 3));
+
+    assert_eq!(up(url).await.migrations.len(), 0);
+    forget(url).await;
+    let again = up(url).await;
+    assert!(again.done && again.migrations.iter().all(|ran| ran.written == 0 && ran.scanned == 130));
+    assert_eq!(rows(url).await, after);
+}
+
+#[tokio::test]
+async fn migrated_records_are_served_by_the_api_and_its_lists() {
+    let server = server_with(30).await;
+    up(&server.dynamodb_url).await;
+    for list in ["/v1/items?limit=100", "/v1/items?limit=100&status=active"] {
+        let page: Value = server.request("GET", list).send().await.unwrap().json().await.unwrap();
+        assert_eq!(page["data"].as_array().unwrap().len(), 30, "{list}");
+    }
+}
+
+#[tokio::test]
+async fn records_of_today_match_no_migration() {
+    let server = server_with(0).await;
+    for tags in [json!([]), json!(["a, b", " c "])] {
+        let body = json!({ "name": "Cup", "priceCents": 1, "currency": "USD", "tags": tags });
+        assert_eq!(server.request("POST", "/v1/items").json(&body).send().await.unwrap().status(), 201);
+    }
+    let before = rows(&server.dynamodb_url).await;
+    let report = up(&server.dynamodb_url).await;
+    assert!(report.done && report.migrations.iter().all(|ran| ran.written == 0 && ran.scanned == 2));
+    assert_eq!(rows(&server.dynamodb_url).await, before);
+}
+
+#[tokio::test]
+async fn an_empty_table_and_one_of_one_record_are_migrated() {
+    for count in [0, 1] {
+        let server = server_with(count).await;
+        let report = up(&server.dynamodb_url).await;
+        assert!(report.done && report.migrations.len() == 3);
+        rows(&server.dynamodb_url).await.values().for_each(|row| assert_migrated(row, 3));
+    }
+}
+
+#[tokio::test]
+async fn a_record_near_the_largest_size_is_migrated() {
+    let server = server_with(0).await;
+    let mut row = old_item(1);
+    row["legacy"] = json!({ "S": "x".repeat(390 * 1024) });
+    put(&server.dynamodb_url, &[row]).await;
+    assert!(up(&server.dynamodb_url).await.done);
+    let row = &rows(&server.dynamodb_url).await[&id(1)];
+    assert_migrated(row, 3);
+    assert_eq!(row["legacy"]["S"].as_str().unwrap().len(), 390 * 1024);
+}
+
+#[tokio::test]
+async fn what_a_transform_does_not_touch_stays_as_it_is_stored() {
+    let server = server_with(0).await;
+    let mut row = old_item(1);
+    let odd = json!({ "SS": ["b", "a"] });
+    let precise = json!({ "N": "12345678901234567890123456789012345678" });
+    (row["odd"], row["precise"]) = (odd.clone(), precise.clone());
+    put(&server.dynamodb_url, &[row]).await;
+    assert!(up(&server.dynamodb_url).await.done);
+    let row = &rows(&server.dynamodb_url).await[&id(1)];
+    assert_eq!((&row["precise"], row["odd"]["SS"].as_array().unwrap().len()), (&precise, 2));
+}
+
+#[tokio::test]
+async fn a_record_that_refuses_is_named_at_the_end_and_the_rest_is_done() {
+    let server = server_with(60).await;
+    let url = &server.dynamodb_url;
+    let mut poison = old_item(7);
+    poison["tags"] = json!({ "S": "x".repeat(41) });
+    put(url, &[poison]).await;
+    let report = up(url).await;
+    assert!(!report.done && !report.stopped);
+    let last = report.migrations.last().unwrap();
+    assert_eq!((last.number, last.state, last.written, last.refused), (3, State::Incomplete, 59, 1));
+    assert_eq!(last.refusals, [(id(7), "a tag is longer than 40 characters".to_owned())]);
+    let mut after = rows(url).await;
+    assert_eq!(after[&id(7)]["tags"], json!({ "S": "x".repeat(41) }));
+    assert_eq!(after[&id(7)]["version"], json!({ "N": "5" }));
+    after.remove(&id(7));
+    after.values().for_each(|row| assert_migrated(row, 3));
+
+    // Once the record is mended, the next run finishes the migration.
+    let mend = json!({
+        "TableName": "local-items", "Key": { "id": { "S": id(7) } }, "UpdateExpression": "SET tags = :tags",
+        "ExpressionAttributeValues": { ":tags": { "S": "kitchen, coffee" } },
+    });
+    call(url, "UpdateItem", &mend).await;
+    let report = up(url).await;
+    assert!(report.done);
+    assert_eq!(report.migrations[0].written, 1);
+    rows(url).await.values().for_each(|row| assert_migrated(row, 3));
+}
+
+#[tokio::test]
+async fn a_migration_whose_result_still_matches_is_stopped_at_the_first_record() {
+    let server = server_with(40).await;
+    let url = &server.dynamodb_url;
+    let folder = tempfile::tempdir().unwrap();
+    let endless = "table = \"items\"\ndescription = \"d\"\nfilter = \"priceCents >= :zero\"\n\
+        update = \"ADD priceCents :one\"\n[values]\n\":zero\" = 0\n\":one\" = 1\n";
+    crate::raw::write(folder.path(), "0001_items_endless.toml", endless);
+    for _ in 0..2 {
+        let mut settings = settings();
+        settings.width.segments = 1;
+        let failure = run(url, migrate::read(folder.path()).unwrap(), &settings).await.unwrap_err().to_string();
+        assert!(failure.contains("still matches the filter after its update"), "{failure}");
+        // Not even a second run writes the one record again.
+        let written = rows(url).await.values().filter(|row| row["version"]["N"] == "4").count();
+        assert_eq!(written, 1);
+    }
+}
+
+#[tokio::test]
+async fn an_expression_with_all_clauses_is_merged_with_what_every_write_sets() {
+    let server = server_with(30).await;
+    let url = &server.dynamodb_url;
+    let folder = tempfile::tempdir().unwrap();
+    let file = "table = \"items\"\ndescription = \"d\"\nfilter = \"attribute_exists(tags) AND #state = :active\"\n\
+        update = \"remove tags set #label = :label, note = if_not_exists(note, :label) ADD priceCents :ten\"\n\
+        [names]\n\"#state\" = \"status\"\n\"#label\" = \"label\"\n\
+        [values]\n\":active\" = \"active\"\n\":label\" = \"old\"\n\":ten\" = 10\n";
+    crate::raw::write(folder.path(), "0001_items_label.toml", file);
+    assert!(run(url, migrate::read(folder.path()).unwrap(), &settings()).await.unwrap().done);
+    for (number, row) in rows(url).await.values().enumerate() {
+        assert_eq!(
+            (&row["label"], &row["note"], row.get("tags")),
+            (&json!({ "S": "old" }), &json!({ "S": "old" }), None)
+        );
+        assert_eq!(row["priceCents"], json!({ "N": (number + 10).to_string() }));
+        assert_eq!(row["version"], json!({ "N": "4" }));
+    }
+}
+
+#[tokio::test]
+async fn the_ledger_says_who_when_and_how_much_and_never_expires() {
+    let server = server_with(25).await;
+    up(&server.dynamodb_url).await;
+    let row = bookkeeping(&server.dynamodb_url, "migration#0001").await;
+    assert_eq!((&row["name"]["S"], &row["who"]["S"]), (&json!("items_default_currency"), &json!("a test")));
+    assert_eq!((&row["state"]["S"], row.get("expiresAt")), (&json!("applied"), None));
+    assert!(
+        row["startedAt"]["S"].is_string() && row["finishedAt"]["S"].is_string() && row["checksum"]["S"].is_string()
+    );
+    let segments = row["segments"]["L"].as_array().unwrap();
+    let written: u64 = segments.iter().map(|s| s["M"]["written"]["N"].as_str().unwrap().parse::<u64>().unwrap()).sum();
+    assert_eq!((segments.len(), written), (3, 25));
+}
+
+#[tokio::test]
+async fn a_migration_can_be_run_again_for_records_written_in_the_old_shape_since() {
+    let server = server_with(10).await;
+    let url = &server.dynamodb_url;
+    up(url).await;
+    put(url, &[old_item(99)]).await;
+    let mut settings = settings();
+    settings.again = Some(1);
+    let report = run(url, migrate::compiled().unwrap(), &settings).await.unwrap();
+    assert_eq!((report.done, report.migrations[0].written), (true, 1));
+}

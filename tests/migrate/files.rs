@@ -1,0 +1,112 @@
+//! What is refused before anything is written, each with what to do.
+
+use serverless_crud::migrate::{self, Migration};
+
+use crate::raw::{rows, run, server_with, settings, up, write};
+
+const GOOD: &str = "table = \"items\"\ndescription = \"d\"\nfilter = \"attribute_not_exists(note)\"\n\
+    update = \"SET note = :note\"\n[values]\n\":note\" = \"n\"\n";
+
+fn faults(content: &str) -> String {
+    Migration::parse("0001_items_note.toml", content).err().unwrap_or_default().join("\n")
+}
+
+#[test]
+fn a_good_file_is_taken_in_toml_and_json() {
+    assert_eq!(faults(GOOD), "");
+    let json = r#"{ "table": "items", "description": "d", "filter": "attribute_exists(a)", "update": "REMOVE a" }"#;
+    assert!(Migration::parse("0001_items_note.json", json).is_ok());
+}
+
+#[test]
+fn a_file_with_a_fault_is_refused_and_says_which() {
+    for (old, new, said) in [
+        ("\"items\"", "\"orders\"", "there is no table `orders`: it is items or users"),
+        ("SET note", "SET version", "writes `version`, which every write sets by itself"),
+        ("SET note", "SET updatedAt", "writes `updatedAt`, which every write sets by itself"),
+        ("SET note", "SET id", "writes `id`, which never changes"),
+        ("SET note", "SET ownerId", "writes `ownerId`, which is unique or refers to a record"),
+        ("SET note", "SET listShard", "writes `listShard`, which is computed from the record"),
+        ("SET note = :note", "SET note = :note REMOVE statusKey", "writes `statusKey`, which is computed"),
+        ("SET note", "SET #status", "uses #status, which neither `names` nor `values` has"),
+        ("SET note = :note", "SET note = :note SET a = :note", "has SET twice"),
+        ("SET note = :note", "note = :note", "must begin with SET, REMOVE, ADD or DELETE"),
+        ("SET note = :note", "SET ", "says nothing after SET"),
+        (
+            "update = \"SET note = :note\"",
+            "transform = \"nothing\"",
+            "the transform `nothing` is not in migrations/mod.rs",
+        ),
+        ("description = \"d\"", "description = \"d\"\ntransform = \"rekey\"", "needs either `update` or `transform`"),
+        ("\":note\" = \"n\"", "\":note\" = \"n\"\n\":other\" = 1", "`:other` is used nowhere"),
+        ("filter = \"attribute_not_exists(note)\"", "filter = \" \"", "`filter` is empty"),
+        ("description", "descriptoin", "unknown field `descriptoin`"),
+    ] {
+        let content = GOOD.replace(old, new);
+        assert!(faults(&content).contains(said), "{content}\n{}", faults(&content));
+    }
+    let user = GOOD.replace("items", "users").replace("SET note", "SET email");
+    assert!(faults(&user).contains("writes `email`, which is unique"));
+}
+
+#[test]
+fn a_file_with_another_name_is_refused() {
+    for name in ["1_items.toml", "0000_items.toml", "0001_Items.toml", "0001.toml", "0001_items.yaml"] {
+        assert!(Migration::parse(name, GOOD).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn a_gap_and_a_number_used_twice_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "0001_items_a.toml", GOOD);
+    write(folder.path(), "0003_items_c.toml", GOOD);
+    let read = || migrate::read(folder.path()).err().map(|failure| failure.to_string()).unwrap_or_default();
+    assert_eq!(read(), "there is no migration 0002: numbers run on without a gap");
+    write(folder.path(), "0002_items_b.toml", GOOD);
+    assert_eq!(read(), "");
+    write(folder.path(), "0002_items_d.toml", GOOD);
+    assert!(read().contains("0002_items_b and 0002_items_d have the same number"));
+}
+
+#[tokio::test]
+async fn a_file_that_was_applied_may_not_change_nor_go() {
+    let server = server_with(5).await;
+    let url = &server.dynamodb_url;
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "0001_items_a.toml", GOOD);
+    let up_folder = || async { run(url, migrate::read(folder.path()).unwrap(), &settings()).await };
+    up_folder().await.unwrap();
+    let before = rows(url).await;
+
+    write(folder.path(), "0001_items_a.toml", &GOOD.replace("\"n\"", "\"m\""));
+    let failure = up_folder().await.unwrap_err().to_string();
+    assert!(
+        failure.contains("0001_items_a was edited after it had begun here") && failure.contains("put the file back")
+    );
+
+    std::fs::remove_file(folder.path().join("0001_items_a.toml")).unwrap();
+    let failure = up_folder().await.unwrap_err().to_string();
+    assert!(failure.contains("0001_items_a was applied here, but its file is gone"), "{failure}");
+    assert_eq!(rows(url).await, before);
+
+    // Line ends alone make no other file.
+    write(folder.path(), "0001_items_a.toml", &GOOD.replace('\n', "\r\n"));
+    assert!(up_folder().await.unwrap().done);
+}
+
+#[tokio::test]
+async fn what_is_asked_for_must_be_there() {
+    let server = server_with(1).await;
+    let url = &server.dynamodb_url;
+    for (to, again) in [(Some(9), None), (None, Some(9)), (None, Some(1))] {
+        let mut settings = settings();
+        (settings.to, settings.again) = (to, again);
+        assert!(run(url, migrate::compiled().unwrap(), &settings).await.is_err());
+    }
+    let mut settings = settings();
+    settings.to = Some(1);
+    let report = run(url, migrate::compiled().unwrap(), &settings).await.unwrap();
+    assert_eq!((report.done, report.migrations.len(), report.pending), (true, 1, 2));
+    assert_eq!(up(url).await.migrations.len(), 2);
+}

@@ -1,0 +1,137 @@
+//! One run at a time: two at once, a holder that dies, and one that wakes up after its lease.
+
+use std::time::{Duration, Instant};
+
+use serverless_crud::{
+    migrate::{self, Failure, Halt, Lock, LockSettings, Progress},
+    store::Segment,
+};
+
+use crate::raw::{
+    assert_migrated, bookkeeping, finished, json_of, rows, server_with, settings, signal, started, store, up,
+};
+
+fn lock_settings(who: &str, lease: Duration, patience: Duration) -> LockSettings {
+    LockSettings { who: who.into(), lease, patience }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_runs_at_once_one_waits_and_each_record_is_written_once() {
+    let server = server_with(150).await;
+    let url = server.dynamodb_url.clone();
+    let mut patient = settings();
+    patient.lock.patience = Duration::from_secs(120);
+    let (halt, progress) = (Halt::default(), Progress::default());
+    let (one, other) = (store(&url), store(&url));
+    let compiled = || migrate::compiled().unwrap();
+    let (first, second) = tokio::join!(
+        migrate::up(&one, compiled(), &patient, &halt, &progress),
+        migrate::up(&other, compiled(), &patient, &halt, &progress),
+    );
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert!(first.done && second.done);
+    // What the one did, the other found done.
+    assert_eq!(first.migrations.len() + second.migrations.len(), 3);
+    rows(&url).await.values().for_each(|row| assert_migrated(row, 3));
+}
+
+#[tokio::test]
+async fn a_run_without_patience_stops_and_says_who_holds_the_lock() {
+    let server = server_with(3).await;
+    let store = store(&server.dynamodb_url);
+    let ada = lock_settings("ada@laptop", Duration::from_secs(30), Duration::ZERO);
+    let lock = Lock::take(&store, &ada).await.unwrap();
+    let beside = async {
+        // As long as the holder gives signs of life, it is not taken for dead.
+        let failure = Lock::take(&store, &lock_settings("bob", Duration::from_secs(1), Duration::ZERO)).await.err();
+        match failure {
+            Some(Failure::Held(row)) => assert_eq!(row.who.as_deref(), Some("ada@laptop")),
+            _ => panic!("it is held"),
+        }
+    };
+    tokio::select! {
+        failure = lock.keep() => panic!("{failure}"),
+        () = beside => {}
+    }
+    lock.release().await;
+    assert!(up(&server.dynamodb_url).await.done);
+}
+
+#[tokio::test]
+async fn the_lock_of_a_dead_run_is_taken_over_after_its_lease_and_not_before() {
+    let server = server_with(3).await;
+    let store = store(&server.dynamodb_url);
+    let lease = Duration::from_secs(1);
+    let dead = Lock::take(&store, &lock_settings("the dead", lease, Duration::ZERO)).await.unwrap();
+    assert!(dead.is_good());
+    let start = Instant::now();
+    let next = Lock::take(&store, &lock_settings("the next", lease, Duration::ZERO)).await.unwrap();
+    assert!(start.elapsed() >= lease && next.fence() > dead.fence());
+    // By then the dead one would send nothing more, and could not give the lock back.
+    assert!(!dead.is_good());
+    dead.release().await;
+    assert_eq!(store.migration_lock().await.unwrap().unwrap().who.as_deref(), Some("the next"));
+}
+
+#[tokio::test]
+async fn a_holder_that_was_overtaken_can_neither_renew_nor_set_a_checkpoint() {
+    let server = server_with(3).await;
+    let url = &server.dynamodb_url;
+    up(url).await;
+    let store = store(url);
+    let lease = Duration::from_millis(500);
+    let stale = Lock::take(&store, &lock_settings("stale", lease, Duration::ZERO)).await.unwrap();
+    let mut entry = store.ledger_take(1, stale.fence(), "stale").await.unwrap().unwrap();
+    assert!(store.ledger_checkpoint(&entry, 0).await.unwrap());
+    let next = Lock::take(&store, &lock_settings("next", lease, Duration::ZERO)).await.unwrap();
+    store.ledger_take(1, next.fence(), "next").await.unwrap().unwrap();
+    let before = bookkeeping(url, "migration#0001").await;
+    entry.segments[0] = Segment { scanned: 999, ..Segment::default() };
+    assert!(!store.ledger_checkpoint(&entry, 0).await.unwrap());
+    assert!(!store.ledger_state(&entry).await.unwrap());
+    assert!(!store.ledger_begin(&entry).await.unwrap());
+    assert!(store.ledger_take(1, stale.fence(), "stale").await.unwrap().is_none());
+    assert_eq!(bookkeeping(url, "migration#0001").await, before);
+    assert!(matches!(stale.keep().await, Failure::Fenced));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_sleeps_past_its_lease_is_stopped_by_its_fencing_token() {
+    let server = server_with(400).await;
+    let url = server.dynamodb_url.clone();
+    let mut sleeper = started(&url, &["up", "--lease", "6", "--page", "50", "--max-wcu", "150", "--who", "sleeper"]);
+    while !rows(&url).await.values().any(|row| row.contains_key("currency")) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    signal(&sleeper, "-STOP");
+    let output = finished(&url, &["up", "--lease", "6", "--json", "--who", "taker"]).await;
+    assert!(output.status.success(), "{output:?}");
+    let (ledger, before) = (bookkeeping(&url, "migration#0001").await, rows(&url).await);
+    signal(&sleeper, "-CONT");
+    let status = tokio::task::spawn_blocking(move || sleeper.wait().unwrap()).await.unwrap();
+    assert_eq!(status.code(), Some(4));
+    assert_eq!(rows(&url).await, before);
+    assert_eq!(bookkeeping(&url, "migration#0001").await, ledger);
+    assert_eq!(ledger["who"]["S"], "taker");
+    before.values().for_each(|row| assert_migrated(row, 3));
+    // The taker went on from the sleeper's checkpoint, and counted what that had written.
+    assert_eq!(json_of(&output)["migrations"][0]["written"], 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn repair_says_whose_the_lock_is_and_releases_it() {
+    let server = server_with(1).await;
+    let url = server.dynamodb_url.clone();
+    let output = finished(&url, &["repair", "--yes"]).await;
+    assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("nothing to release"));
+    let store = store(&url);
+    let lock =
+        Lock::take(&store, &lock_settings("ada@laptop", Duration::from_secs(600), Duration::ZERO)).await.unwrap();
+    let output = finished(&url, &["status"]).await;
+    assert!(String::from_utf8_lossy(&output.stdout).contains("The lock is held by ada@laptop since"), "{output:?}");
+    let output = finished(&url, &["repair", "--yes"]).await;
+    assert!(String::from_utf8_lossy(&output.stdout).contains("ada@laptop"), "{output:?}");
+    assert!(output.status.success());
+    assert!(up(&url).await.done);
+    drop(lock);
+}

@@ -1,0 +1,13 @@
+//! Migrations: on tables of an old shape, beside writers, through crashes, faults and races for the lock.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod command;
+mod crash;
+mod engine;
+mod files;
+mod locks;
+mod raw;
+#[path = "../support/mod.rs"]
+mod support;
+mod writers;

@@ -1,0 +1,170 @@
+//! Rows as DynamoDB has them, the migrations under test, and the command.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+use serde_json::{Map, Value, json};
+use serverless_crud::{
+    local::embedded_client,
+    migrate::{self, Failure, Halt, Migration, Progress, Report, Settings},
+    store::{CursorKey, Store},
+};
+
+use crate::support::TestServer;
+
+/// Rows of the items table by id.
+pub type Rows = BTreeMap<String, Map<String, Value>>;
+
+/// One raw request.
+pub async fn call(url: &str, operation: &str, body: &Value) -> Value {
+    let request = reqwest::Client::new()
+        .post(url)
+        .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("x-amz-date", "20260101T000000Z")
+        .header("authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0");
+    let answer = request.body(body.to_string()).send().await.unwrap();
+    let status = answer.status();
+    let answer: Value = answer.json().await.unwrap();
+    assert!(status.is_success(), "{operation}: {answer}");
+    answer
+}
+
+/// The id of item number `number`; its last byte, and so its shard, varies.
+pub fn id(number: usize) -> String {
+    format!("01890000-0000-7000-8000-{number:012x}")
+}
+
+/// An item as it was stored before all migrations.
+pub fn old_item(number: usize) -> Value {
+    json!({
+        "id": { "S": id(number) },
+        "version": { "N": "3" },
+        "createdAt": { "S": "2024-01-01T00:00:00.000Z" },
+        "updatedAt": { "S": "2024-01-01T00:00:00.000Z" },
+        "name": { "S": format!("Item {number}") },
+        "priceCents": { "N": number.to_string() },
+        "status": { "S": "active" },
+        "tags": { "S": "kitchen, coffee,kitchen" },
+        "listShard": { "S": "0" },
+    })
+}
+
+/// Puts rows into a table, many at a time.
+pub async fn put(url: &str, rows: &[Value]) {
+    for chunk in rows.chunks(25) {
+        let puts: Vec<_> = chunk.iter().map(|row| json!({ "PutRequest": { "Item": row } })).collect();
+        call(url, "BatchWriteItem", &json!({ "RequestItems": { "local-items": puts } })).await;
+    }
+}
+
+/// All rows of the items table.
+pub async fn rows(url: &str) -> Rows {
+    let (mut rows, mut start) = (Rows::new(), Value::Null);
+    loop {
+        let mut body = json!({ "TableName": "local-items", "ConsistentRead": true, "Limit": 500 });
+        if !start.is_null() {
+            body["ExclusiveStartKey"] = start;
+        }
+        let page = call(url, "Scan", &body).await;
+        for item in page["Items"].as_array().unwrap() {
+            rows.insert(item["id"]["S"].as_str().unwrap().to_owned(), item.as_object().unwrap().clone());
+        }
+        start = page["LastEvaluatedKey"].clone();
+        if start.is_null() {
+            return rows;
+        }
+    }
+}
+
+/// A row of the bookkeeping table.
+pub async fn bookkeeping(url: &str, key: &str) -> Value {
+    call(url, "GetItem", &json!({ "TableName": "local-bookkeeping", "Key": { "pk": { "S": key } } })).await["Item"]
+        .clone()
+}
+
+/// Forgets that migrations were applied when the server started.
+pub async fn forget(url: &str) {
+    for key in ["migration#0001", "migration#0002", "migration#0003"] {
+        call(url, "DeleteItem", &json!({ "TableName": "local-bookkeeping", "Key": { "pk": { "S": key } } })).await;
+    }
+}
+
+/// A server whose tables hold `count` old items, with an empty ledger.
+pub async fn server_with(count: usize) -> TestServer {
+    let server = TestServer::start().await;
+    forget(&server.dynamodb_url).await;
+    put(&server.dynamodb_url, &(0..count).map(old_item).collect::<Vec<_>>()).await;
+    server
+}
+
+/// The store of the command.
+pub fn store(url: &str) -> Store {
+    Store::new(embedded_client(url), "local-", CursorKey::new(""))
+}
+
+/// Settings for small tables.
+pub fn settings() -> Settings {
+    let mut settings = Settings::new("a test");
+    settings.width.segments = 3;
+    settings.width.page = 20;
+    settings
+}
+
+/// Applies what is pending of the project's own migrations.
+pub async fn up(url: &str) -> Report {
+    run(url, migrate::compiled().unwrap(), &settings()).await.unwrap()
+}
+
+/// Applies migrations.
+pub async fn run(url: &str, migrations: Vec<Migration>, settings: &Settings) -> Result<Report, Failure> {
+    migrate::up(&store(url), migrations, settings, &Halt::default(), &Progress::default()).await
+}
+
+/// The command on the tables at `url`.
+pub fn command(url: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_migrate"));
+    command.args(["--endpoint-url", url]).args(arguments).env_remove("AWS_PROFILE").env_remove("AWS_ACCESS_KEY_ID");
+    command
+}
+
+/// Runs the command to its end, beside the server.
+pub async fn finished(url: &str, arguments: &[&str]) -> Output {
+    let mut command = command(url, arguments);
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+/// Starts the command.
+pub fn started(url: &str, arguments: &[&str]) -> Child {
+    command(url, arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Sends a signal to a process of ours.
+pub fn signal(child: &Child, signal: &str) {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+}
+
+/// What the command wrote, as JSON.
+pub fn json_of(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+/// Writes a migration file.
+pub fn write(folder: &Path, file: &str, content: &str) {
+    std::fs::write(folder.join(file), content).unwrap();
+}
+
+/// Whether an old item is what the three migrations make of it, written `writes` times by them.
+pub fn assert_migrated(row: &Map<String, Value>, writes: u64) {
+    let uuid = row["id"]["S"].as_str().unwrap();
+    let shard = u8::from_str_radix(&uuid[34..], 16).unwrap() % 4;
+    assert_eq!(row["currency"], json!({ "S": "EUR" }));
+    assert_eq!(row["tags"], json!({ "L": [{ "S": "kitchen" }, { "S": "coffee" }] }));
+    assert_eq!(row["listShard"], json!({ "S": shard.to_string() }));
+    assert_eq!(row["statusKey"], json!({ "S": format!("active#{shard}") }));
+    assert_eq!(row["version"], json!({ "N": (3 + writes).to_string() }));
+    assert_ne!(row["updatedAt"], json!({ "S": "2024-01-01T00:00:00.000Z" }));
+}

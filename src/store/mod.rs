@@ -31,8 +31,8 @@ pub use backfill::{Found, PageRequest, Raw, ScannedPage, Written};
 pub use cursor::CursorKey;
 pub use ledger::{Entry, LockRow, Segment, State};
 pub use request::metered;
-pub use row::{Row, WRITE_ID, WRITTEN_BY, decode, encode};
 pub use rewrite::{RowUpdate, Shape};
+pub use row::{Row, WRITE_ID, WRITTEN_BY, decode, encode};
 pub use schema::{
     BOOKKEEPING, BOOKKEEPING_KEY, HISTORY, IndexDefinition, TableDefinition, bookkeeping_table, history_table,
     resource_table,

@@ -161,7 +161,8 @@ impl Looker<'_> {
 /// The fields that differ, but for what every write changes.
 fn example(id: &str, before: &Fields, after: &Fields) -> Example {
     let fields = before.keys().chain(after.keys()).filter(|field| {
-        before.get(*field) != after.get(*field) && !["version", "updatedAt", "writeId"].contains(&field.as_str())
+        before.get(*field) != after.get(*field)
+            && !["version", "updatedAt", "writeId", "writtenBy"].contains(&field.as_str())
     });
     let fields: std::collections::BTreeSet<_> = fields.collect();
     let part = |of: &Fields| -> Map<String, Value> {

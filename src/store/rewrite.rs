@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::{
     backfill::{Found, Raw},
     row::{
-        ID, LIST_SHARD, LIST_SHARDS, Row, UPDATED_AT, VERSION, WRITE_ID, decode, field_text, filter_attribute, folded,
-        id, index_key, list_key, number, shard, string,
+        ID, LIST_SHARD, LIST_SHARDS, Row, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, decode, field_text,
+        filter_attribute, folded, id, index_key, list_key, number, shard, string,
     },
 };
 use crate::{
@@ -46,7 +46,7 @@ impl Shape {
 
     /// Why an expression may not write an attribute, if it may not.
     pub fn refuses(&self, attribute: &str) -> Option<String> {
-        if [VERSION, UPDATED_AT, WRITE_ID].contains(&attribute) {
+        if [VERSION, UPDATED_AT, WRITE_ID, WRITTEN_BY].contains(&attribute) {
             return Some(format!("writes `{attribute}`, which every write sets by itself: leave it out"));
         }
         if [ID, CREATED_AT].contains(&attribute) {
@@ -73,7 +73,8 @@ impl Shape {
     /// The record in a row as JSON, without what the store adds to it.
     pub(super) fn fields_of(&self, row: &Row) -> Map<String, Value> {
         let is_ours = |name: &str| {
-            [WRITE_ID, LIST_SHARD].contains(&name) || self.filters.iter().any(|filter| filter_attribute(filter) == name)
+            [WRITE_ID, WRITTEN_BY, LIST_SHARD].contains(&name)
+                || self.filters.iter().any(|filter| filter_attribute(filter) == name)
         };
         let fields = row.iter().filter(|(name, _)| !is_ours(name));
         fields.filter_map(|(name, value)| Some((name.clone(), json(value)?))).collect()
@@ -174,7 +175,13 @@ impl RowUpdate {
     /// What every write sets and requires.
     fn begun(filter: &Raw, mark: &str) -> Self {
         let mut names = filter.names.clone();
-        let own = [("#mgId", ID), ("#mgVersion", VERSION), ("#mgUpdatedAt", UPDATED_AT), ("#mgWriteId", WRITE_ID)];
+        let own = [
+            ("#mgId", ID),
+            ("#mgVersion", VERSION),
+            ("#mgUpdatedAt", UPDATED_AT),
+            ("#mgWriteId", WRITE_ID),
+            ("#mgWrittenBy", WRITTEN_BY),
+        ];
         names.extend(own.map(|(placeholder, name)| (placeholder.to_owned(), name.to_owned())));
         let mut values = filter.attribute_values();
         let time = string(format_time(&now()));
@@ -182,7 +189,7 @@ impl RowUpdate {
         values.extend(own.map(|(placeholder, value)| (placeholder.to_owned(), value)));
         let version = "#mgVersion = if_not_exists(#mgVersion, :mgZero) + :mgOne";
         Self {
-            text: format!("SET {version}, #mgUpdatedAt = :mgTime, #mgWriteId = :mgMark"),
+            text: format!("SET {version}, #mgUpdatedAt = :mgTime, #mgWriteId = :mgMark, #mgWrittenBy = :mgMark"),
             condition: format!("attribute_exists(#mgId) AND NOT (#mgWriteId = :mgMark) AND ({})", filter.text),
             names,
             values,

@@ -118,6 +118,8 @@ class Run:
             changes.cascade()
         with step("dead letters come back"):
             changes.come_back()
+        with step("and those of every other consumer"):
+            changes.come_back_elsewhere()
         with step("dead letters of expired records stay"):
             changes.expire()
         with step("deploy again: nothing changes"):

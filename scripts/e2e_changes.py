@@ -89,12 +89,8 @@ class Changes:
         other = self.created("items", {name: value for name, value in item.items() if name != "ownerId"})
         self.deleted("users", user)
 
-        def archived(record: str) -> bool:
-            found = self.send("GET", f"/v1/items/{record}", 200)
-            return found["status"] == "archived" and "ownerId" not in found
-
-        wait_until(lambda: all(map(archived, items)), lambda: "the items of a user who is gone are not archived")
-        if archived(other):
+        wait_until(lambda: all(map(self.is_archived, items)), lambda: "items of a user who is gone are not archived")
+        if self.is_archived(other):
             raise Failure("an item that was nobody's is archived")
         self.history_of("users", user, ["deleted", "created"])
         for record in items:
@@ -127,6 +123,29 @@ class Changes:
             expect("history", self.actions(collection, record), ["deleted", "updated", "created"])
         expect("dead letters at the end", self.waiting(queue), 0)
         self.redrive(consumer, 0, f"{consumer} has no dead letters")
+
+    def come_back_elsewhere(self) -> None:
+        """The same of the other consumers: one has a filter, the other sends what it was not able to."""
+        cascade, publish = "users_cascade", "events_publish"
+        with self.listening() as events:
+            with (
+                self.giving_up_soon(cascade), self.broken(cascade), self.giving_up_soon(publish), self.broken(publish)
+            ):
+                user = self.created("users", {"name": "Ada", "email": f"{uuid.uuid4()}@example.com"})
+                item = {"name": "Lamp", "priceCents": 1, "currency": "EUR", "ownerId": user}
+                record = self.created("items", item)
+                self.deleted("users", user)
+                self.wait_for_given_up(self.dead_letters(cascade), 1)
+                self.wait_for_given_up(self.dead_letters(publish), 3)
+            entries = self.history_of("users", user, ["deleted", "created"])
+            if self.is_archived(record):
+                raise Failure("an item is archived by a consumer that is broken")
+            self.redrive(cascade, 0, "1 of 1 dead letters brought through, with 1 records")
+            self.redrive(publish, 0, "brought through, with 3 records")
+            self.published(events, "users", user, entries)
+            wait_until(lambda: self.is_archived(record), lambda: "redrive did not archive the item")
+            for consumer in (cascade, publish):
+                expect(f"dead letters of {consumer}", self.waiting(self.dead_letters(consumer)), 0)
 
     def expire(self, consumer: str = "events_publish") -> None:
         """Of records that the stream has forgotten it is said which they were, and nothing is done."""
@@ -173,6 +192,10 @@ class Changes:
             ScanIndexForward=False,
         )
         return [item["action"]["S"] for item in found["Items"]]
+
+    def is_archived(self, item: str) -> bool:
+        found = self.send("GET", f"/v1/items/{item}", 200)
+        return found["status"] == "archived" and "ownerId" not in found
 
     def created(self, collection: str, body: dict) -> str:
         return self.send("POST", f"/v1/{collection}", 201, body)["id"]

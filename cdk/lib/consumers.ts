@@ -25,6 +25,14 @@ const LONGEST_TRY = Duration.hours(6);
 const DEAD_LETTER_AGE = Duration.days(14);
 /** Every kind of change a stream has. */
 const KINDS = ['INSERT', 'MODIFY', 'REMOVE'];
+/**
+ * What Lambda wants of the role before it makes a mapping (DynamoDB developer guide, "IAM policy to allow an AWS Lambda
+ * function to access DynamoDB stream records"). There too listing is on the stream alone; where IAM knows it for all
+ * streams only, this grants nothing, and is not missed.
+ */
+const STREAM_ACTIONS = ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'].map(
+  (action) => `dynamodb:${action}`,
+);
 const HISTORY = 'history';
 
 export interface ConsumersProps {
@@ -63,8 +71,7 @@ export class Consumers extends Construct {
       if (!stream || !contract.tables.some(({ name, stream }) => stream && name === table)) {
         throw new Error(`openapi.json: ${definition.name} reads the stream of the table ${table}, which has none`);
       }
-      // Listing streams, which AWS's own policy for this has too, would need every stream there is, and is not needed.
-      allow(live, ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'], stream);
+      allow(live, STREAM_ACTIONS, stream);
       mapping(scope, definition, { table, stream, live, deadLetters });
     }
     return { name: definition.name, function: live.function, deadLetters };

@@ -1,6 +1,8 @@
 //! The settings of a deployment, read once from environment variables.
 
-use std::fmt;
+use std::{fmt, fs};
+
+use rustls_pki_types::{CertificateDer, pem::PemObject};
 
 const MIN_SECRET_LENGTH: usize = 32;
 const HISTORY_DAYS: u32 = 365;
@@ -26,6 +28,8 @@ pub struct Config {
     pub event_bus: String,
     /// `HISTORY_DAYS`: how long the history keeps a change. Default: 365.
     pub history_days: u32,
+    /// `AWS_CA_BUNDLE`: the file whose certificates, in PEM, are trusted in place of Amazon's; here its content.
+    pub ca_bundle: Option<Vec<u8>>,
 }
 
 impl Config {
@@ -65,6 +69,7 @@ impl Config {
                 Some(Ok(days)) if days > 0 => days,
                 Some(_) => return Err(ConfigError { name: "HISTORY_DAYS", problem: "must be a number of days" }),
             },
+            ca_bundle: given("AWS_CA_BUNDLE").map(|path| read_certificates(&path)).transpose()?,
         })
     }
 
@@ -109,6 +114,16 @@ fn are_origins(text: &str) -> bool {
         host.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ']))
     };
     split_origins(text).all(|origin| origin == "*" || has_host_alone(origin))
+}
+
+fn read_certificates(path: &str) -> Result<Vec<u8>, ConfigError> {
+    let fault = |problem| ConfigError { name: "AWS_CA_BUNDLE", problem };
+    let pem = fs::read(path).map_err(|_| fault("names a file that cannot be read"))?;
+    let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(pem),
+        _ => Err(fault("names a file that does not hold certificates in PEM")),
+    }
 }
 
 fn is_http_url(text: &str) -> bool {

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 
 use crate::{
-    app::{App, Config, LogLevel, metered},
+    app::{self, App, Config, LogLevel, metered},
     error::Error,
     http::{self, Answer, Request, RequestFacts},
     record::{format_time, now},
@@ -85,14 +85,43 @@ where
         Err(error) => return stop(&error.to_string()),
     };
     let app = App::in_lambda(config);
-    let served = runtime.block_on(lambda_runtime::run(service_fn(|event: LambdaEvent<E>| {
-        let remaining = event.context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default();
-        work(app.clone(), event.payload, remaining)
-    })));
+    let served = runtime.block_on(async {
+        app.prime().await;
+        feed(app, work).await
+    });
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => stop(&error.to_string()),
     }
+}
+
+/// Answers the requests of a Lambda function with an app that is there.
+///
+/// # Errors
+/// When Lambda is not to be reached any more.
+pub async fn run<H, F>(app: Arc<App>, handler: H) -> Result<(), lambda_runtime::Error>
+where
+    H: Fn(Arc<App>, Request) -> F,
+    F: Future<Output = Result<Answer, Error>>,
+{
+    feed(app, async |app: Arc<App>, event: Box<RawValue>, remaining: Duration| {
+        let limit = remaining.saturating_sub(ANSWER_MARGIN);
+        Ok(respond(&app, &handler, event.get(), limit).await)
+    })
+    .await
+}
+
+async fn feed<W, E, A>(app: Arc<App>, work: W) -> Result<(), lambda_runtime::Error>
+where
+    W: AsyncFn(Arc<App>, E, Duration) -> Result<A, lambda_runtime::Error>,
+    E: for<'de> Deserialize<'de>,
+    A: Serialize,
+{
+    lambda_runtime::run(service_fn(|event: LambdaEvent<E>| {
+        let remaining = event.context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default();
+        work(app.clone(), event.payload, remaining)
+    }))
+    .await
 }
 
 /// Answers one REST proxy event within `limit`, whatever happens: an error, a panic or no time left.
@@ -111,7 +140,8 @@ where
         // Boxed: inlined, the future's type is too deep for the compiler in a build without optimizations.
         Box::pin(handler(app.clone(), request)).await
     };
-    let guarded = tokio::time::timeout(limit, AssertUnwindSafe(work).catch_unwind());
+    let work = app::within(limit, AssertUnwindSafe(work).catch_unwind());
+    let guarded = tokio::time::timeout(limit, work);
     let (outcome, capacity_units) = metered(guarded).await;
     let result = match outcome {
         Ok(Ok(result)) => result,

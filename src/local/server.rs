@@ -161,6 +161,7 @@ fn config(options: &Options, cursor_secret: String, dynamodb_url: &str, events_e
         events_endpoint_url,
         event_bus: "local".into(),
         history_days: HISTORY_DAYS,
+        ca_bundle: None,
     }
 }
 

@@ -14,6 +14,7 @@ mod guards;
 mod history;
 mod ledger;
 mod list;
+mod prime;
 mod request;
 mod rewrite;
 mod row;

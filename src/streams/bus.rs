@@ -40,7 +40,7 @@ impl Bus {
         let sdk = Builder::new()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(config.region.clone()))
-            .http_client(app::http_client())
+            .http_client(app::https_client(app::Roots::in_lambda(config)))
             .timeout_config(timeouts.build())
             .retry_config(RetryConfig::standard());
         let own = EnvironmentVariableCredentialsProvider::new();

@@ -66,6 +66,7 @@ pub fn config() -> Config {
         log_level: LogLevel::Error,
         region: "local".into(),
         endpoint_url: None,
+        ca_bundle: None,
         events_endpoint_url: None,
         event_bus: "test".into(),
         history_days: 1,

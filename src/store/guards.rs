@@ -79,7 +79,7 @@ impl Refusal {
 /// Carries out the steps as one; within, whose conditions refused them.
 pub async fn commit(store: &Store, steps: Vec<Step>) -> Result<Result<(), Refusal>, Error> {
     let (actions, guards): (Vec<_>, Vec<_>) = steps.into_iter().map(|step| (step.action, step.guards)).unzip();
-    let outcome = transaction::transact(&store.client, actions).await?;
+    let outcome = transaction::transact(store, actions).await?;
     Ok(outcome.map_err(|rejections| {
         Refusal(rejections.into_iter().map(|(place, row)| (guards[place].clone(), row)).collect())
     }))

@@ -23,7 +23,7 @@ mod table;
 mod transaction;
 mod update;
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, sync::Arc};
 
 use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 
@@ -40,6 +40,7 @@ pub use schema::{
 };
 
 use crate::record::Resource;
+use request::RetryBudget;
 
 /// A deployment's tables.
 #[derive(Clone)]
@@ -47,6 +48,7 @@ pub struct Store {
     client: Client,
     /// For writes that may not be sent twice.
     client_without_retries: Client,
+    budget: Arc<RetryBudget>,
     table_prefix: String,
     cursor_key: CursorKey,
 }
@@ -56,7 +58,8 @@ impl Store {
     pub fn new(client: Client, table_prefix: &str, cursor_key: CursorKey) -> Self {
         let once = client.config().to_builder().retry_config(RetryConfig::disabled());
         let client_without_retries = Client::from_conf(once.build());
-        Self { client, client_without_retries, table_prefix: table_prefix.to_owned(), cursor_key }
+        let budget = Arc::new(RetryBudget::new());
+        Self { client, client_without_retries, budget, table_prefix: table_prefix.to_owned(), cursor_key }
     }
 
     /// The table of a resource.

@@ -1,6 +1,11 @@
 //! One request to DynamoDB: its errors as ours, retries where DynamoDB asks for them, the capacity it used.
 
-use std::{cell::Cell, iter, time::Duration};
+use std::{
+    cell::Cell,
+    iter,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
@@ -12,6 +17,33 @@ use crate::error::Error;
 /// How often a write that is refused for now is tried in all.
 const REFUSED_ATTEMPTS: u32 = 8;
 const FIRST_BACKOFF: Duration = Duration::from_millis(15);
+
+/// How many retries in vain a store sends before it sends each request once, until the database answers again.
+const RETRY_BUDGET: u32 = 100;
+
+/// What is left of the retries: a database in trouble does not get eight times the requests.
+///
+/// A retry takes one; an answer gives one back, or all that were spent on it. The SDK keeps a budget of the same
+/// size for the retries that are its own.
+#[derive(Debug)]
+pub struct RetryBudget(AtomicU32);
+
+impl RetryBudget {
+    /// A full one.
+    pub fn new() -> Self {
+        Self(AtomicU32::new(RETRY_BUDGET))
+    }
+
+    fn take(&self) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
+
+    fn give(&self, retries: u32) {
+        let given = |left: u32| Some(left.saturating_add(retries).min(RETRY_BUDGET));
+        // It is never refused.
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, given);
+    }
+}
 
 tokio::task_local! {
     static CAPACITY: Cell<f64>;
@@ -37,21 +69,30 @@ pub fn count<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
 ///
 /// Each attempt was refused as a whole, so that repeating it is safe.
 pub async fn while_refused<T, E, F>(
+    budget: &RetryBudget,
     mut send: impl FnMut() -> F,
     for_now: impl Fn(&SdkError<E>) -> bool,
 ) -> Result<T, SdkError<E>>
 where
     F: Future<Output = Result<T, SdkError<E>>>,
 {
-    let mut attempt = 1;
+    let mut retries = 0;
     loop {
         match send().await {
-            Err(error) if attempt < REFUSED_ATTEMPTS && for_now(&error) => {
-                let longest = FIRST_BACKOFF * 2_u32.pow(attempt - 1);
+            Err(error) if for_now(&error) => {
+                if retries + 1 == REFUSED_ATTEMPTS || !budget.take() {
+                    return Err(error);
+                }
+                let longest = FIRST_BACKOFF * 2_u32.pow(retries);
                 tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
-                attempt += 1;
+                retries += 1;
             }
-            outcome => return outcome,
+            outcome => {
+                if outcome.as_ref().map_or_else(|error| error.as_service_error().is_some(), |_| true) {
+                    budget.give(retries.max(1));
+                }
+                return outcome;
+            }
         }
     }
 }

@@ -113,7 +113,7 @@ impl<R: Resource> Table<'_, R> {
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
         };
-        match while_refused(send, is_conflict).await {
+        match while_refused(&self.store.budget, send, is_conflict).await {
             Ok(output) => {
                 count(output.consumed_capacity());
                 Ok(())

@@ -1,13 +1,13 @@
 //! Writes that hold together: all of the steps take effect, or none.
 
 use aws_sdk_dynamodb::{
-    Client,
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
     types::{CancellationReason, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 
 use super::{
+    Store,
     request::{count, failure, is_throttle, is_too_large, while_refused},
     row::Row,
 };
@@ -23,12 +23,12 @@ pub type Rejections = Vec<(usize, Option<Row>)>;
 ///
 /// # Errors
 /// [`Error::Unavailable`] when other transactions stay in the way, [`Error::TooLarge`], [`Error::Internal`].
-pub async fn transact(client: &Client, steps: Vec<TransactWriteItem>) -> Result<Result<(), Rejections>, Error> {
+pub async fn transact(store: &Store, steps: Vec<TransactWriteItem>) -> Result<Result<(), Rejections>, Error> {
     let send = || {
-        let request = client.transact_write_items().set_transact_items(Some(steps.clone()));
+        let request = store.client.transact_write_items().set_transact_items(Some(steps.clone()));
         request.return_consumed_capacity(ReturnConsumedCapacity::Total).send()
     };
-    let error = match while_refused(send, in_conflict).await {
+    let error = match while_refused(&store.budget, send, in_conflict).await {
         Ok(output) => {
             count(output.consumed_capacity());
             return Ok(Ok(()));

@@ -109,7 +109,7 @@ impl<R: Resource> Table<'_, R> {
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
         };
-        match while_refused(send, is_refused_for_now).await {
+        match while_refused(&self.store.budget, send, is_refused_for_now).await {
             Ok(output) => {
                 count(output.consumed_capacity());
                 decode(output.attributes.unwrap_or_default()).map(Ok)

@@ -1,6 +1,9 @@
 //! Faults between the service and DynamoDB, made on the wire: refusals, lost answers, silence.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use axum::{
     Router,
@@ -21,7 +24,7 @@ use crate::{
 
 /// What happens to a request on its way.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
+pub enum Fault {
     /// Another transaction holds the row.
     Conflict,
     /// Too many requests.
@@ -40,7 +43,9 @@ enum Fault {
 
 /// A proxy in front of DynamoDB that faults and remembers requests.
 #[derive(Clone)]
-struct Proxy {
+pub struct Proxy {
+    /// How many requests have come, those that met a fault among them.
+    pub requests: Arc<AtomicUsize>,
     target: String,
     client: Client,
     faults: Arc<Mutex<Vec<(&'static str, Fault)>>>,
@@ -59,9 +64,10 @@ struct Exchange {
 
 impl Proxy {
     /// Starts one in front of a server's DynamoDB, and another server that goes through it.
-    async fn start() -> (Self, TestServer, TestServer) {
+    pub async fn start() -> (Self, TestServer, TestServer) {
         let behind = TestServer::start().await;
         let proxy = Self {
+            requests: Arc::default(),
             target: behind.dynamodb_url.clone(),
             client: Client::new(),
             faults: Arc::default(),
@@ -79,8 +85,13 @@ impl Proxy {
     }
 
     /// Makes the next requests of an operation meet these faults, in turn.
-    fn fault(&self, operation: &'static str, faults: &[Fault]) {
+    pub fn fault(&self, operation: &'static str, faults: &[Fault]) {
         self.faults.lock().unwrap().extend(faults.iter().map(|fault| (operation, *fault)));
+    }
+
+    /// Lets every request pass again.
+    pub fn heal(&self) {
+        self.faults.lock().unwrap().clear();
     }
 
     /// The exchanges since the last time.
@@ -96,6 +107,7 @@ impl Proxy {
 }
 
 async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Response {
+    proxy.requests.fetch_add(1, Ordering::Relaxed);
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
     let fault = proxy.next_fault(&operation);

@@ -11,6 +11,8 @@ mod model;
 mod races;
 mod runtime;
 mod samples;
+mod start;
+mod storms;
 #[path = "../support/mod.rs"]
 mod support;
 mod users;

@@ -25,7 +25,12 @@ use crate::{
 
 /// The app as a function has it, over the server's database.
 fn app_of(server: &TestServer) -> Arc<App> {
-    App::new(config(), dynamodb(&server.dynamodb_url))
+    app_at(&server.dynamodb_url)
+}
+
+/// The app as a function has it, over the DynamoDB at this address.
+pub fn app_at(dynamodb_url: &str) -> Arc<App> {
+    App::new(config(), dynamodb(dynamodb_url))
 }
 
 const LIMIT: Duration = Duration::from_secs(5);

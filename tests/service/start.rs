@@ -1,0 +1,106 @@
+//! The start of a function: what it sends to DynamoDB before the first event, and whom it trusts.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, Method, StatusCode},
+};
+use rustls_pki_types::{CertificateDer, pem::PemObject};
+use serverless_crud::{app::Config, resources::Item};
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use crate::runtime::app_at;
+
+/// What came in: from where, how, with which headers.
+type Seen = Arc<Mutex<Vec<(SocketAddr, Method, String, HeaderMap)>>>;
+
+/// A DynamoDB that answers everything with the same status and remembers it.
+async fn recorder(status: StatusCode) -> (String, Seen) {
+    let seen = Seen::default();
+    let record = async move |State(seen): State<Seen>, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
+        let (head, _) = request.into_parts();
+        seen.lock().unwrap().push((peer, head.method, head.uri.to_string(), head.headers));
+        (status, "healthy: dynamodb.us-east-1.amazonaws.com ")
+    };
+    let router = Router::new().fallback(record).with_state(seen.clone());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    (url, seen)
+}
+
+#[tokio::test]
+async fn the_start_asks_for_dynamodbs_health_and_shows_no_secret() {
+    let (url, seen) = recorder(StatusCode::OK).await;
+    app_at(&url).prime().await;
+    let seen = seen.lock().unwrap();
+    let [(_, method, uri, headers)] = &seen[..] else { panic!("it is one request: {seen:?}") };
+    assert_eq!((method, uri.as_str()), (&Method::GET, "/"));
+    for name in ["authorization", "x-amz-security-token", "x-amz-target"] {
+        assert!(!headers.contains_key(name), "{name} is not sent");
+    }
+}
+
+#[tokio::test]
+async fn the_first_request_finds_the_connection_open_whatever_the_answer_was() {
+    for status in [StatusCode::OK, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::INTERNAL_SERVER_ERROR] {
+        let (url, seen) = recorder(status).await;
+        let app = app_at(&url);
+        app.prime().await;
+        // The recorder knows no record: what is asked over which connection is all that matters.
+        let _ = app.store.table::<Item>().get(Uuid::now_v7()).await;
+        let seen = seen.lock().unwrap();
+        assert_eq!(seen[1].1, Method::POST);
+        assert_eq!(seen[0].0, seen[1].0, "the connection is the same after {status}");
+    }
+}
+
+#[tokio::test]
+async fn the_start_neither_fails_nor_waits_for_a_database_that_is_not_there() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = format!("http://{}", listener.local_addr().unwrap());
+    for url in [silent.as_str(), "http://127.0.0.1:1", "http://nowhere.invalid"] {
+        let start = Instant::now();
+        app_at(url).prime().await;
+        assert!(start.elapsed() < Duration::from_millis(900), "{url} held up the start for {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn a_function_trusts_amazons_five_roots() {
+    let pem = include_bytes!("../../src/app/amazon-roots.pem");
+    let roots: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().unwrap();
+    assert_eq!(roots.len(), 5);
+}
+
+#[test]
+fn other_roots_are_read_from_the_file_in_aws_ca_bundle() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let pem = include_bytes!("../../src/app/amazon-roots.pem");
+    let read = |bundle: &str| {
+        Config::read(|name| match name {
+            "AWS_CA_BUNDLE" => Some(bundle.to_owned()),
+            "CURSOR_SECRET" => Some("0".repeat(32)),
+            _ => Some("local".to_owned()).filter(|_| ["AWS_REGION", "TABLE_PREFIX"].contains(&name)),
+        })
+    };
+    assert_eq!(read(&file("good.pem", pem)).unwrap().ca_bundle.as_deref(), Some(&pem[..]));
+    assert_eq!(read("").unwrap().ca_bundle, None);
+    let broken = b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+    for bundle in [file("empty.pem", b""), file("broken.pem", broken), "/nowhere.pem".to_owned()] {
+        assert_eq!(read(&bundle).err().unwrap().name, "AWS_CA_BUNDLE");
+    }
+}

@@ -1,0 +1,71 @@
+//! A database in trouble: retries have a budget, and fit into the time a function has.
+
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use serverless_crud::app::within;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use crate::{
+    faults::{Fault, Proxy},
+    runtime::app_at,
+    samples::{create, item},
+};
+
+/// What a store retries in vain at most, in the SDK and itself.
+const BUDGET: usize = 100;
+const STORM: usize = 200;
+
+#[tokio::test]
+async fn a_storm_of_failures_does_not_multiply_requests() {
+    let (proxy, server, _behind) = Proxy::start().await;
+    let record = create(&server, "items", &item()).await;
+    let path = format!("/v1/items/{}", record["id"].as_str().unwrap());
+    for (method, operation) in [(Method::GET, "GetItem"), (Method::PATCH, "UpdateItem")] {
+        proxy.fault(operation, &[Fault::Throttle; 8 * STORM]);
+        let before = proxy.requests.load(Ordering::Relaxed);
+        let calls = (0..STORM).map(|_| {
+            let request = server.request(method.clone(), &path).json(&json!({ "name": "Changed" }));
+            request.header("If-Match", "*").send()
+        });
+        for response in join_all(calls).await {
+            assert_eq!(response.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+        }
+        let asked = proxy.requests.load(Ordering::Relaxed) - before;
+        // Without a budget it would be three, or eight times the requests. An update that fails is read back: once.
+        let plain = if operation == "GetItem" { STORM } else { 2 * STORM };
+        assert!((STORM + 1..=plain + BUDGET + 10).contains(&asked), "{asked} requests for {STORM} of {operation}");
+        proxy.heal();
+        // Once it answers again, it is asked as before, and what has been used up grows back.
+        let response = server.request(method.clone(), &path).json(&json!({ "name": "Changed" }));
+        assert_eq!(response.header("If-Match", "*").send().await.unwrap().status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_hangs_leaves_time_for_another() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let app = app_at(&format!("http://{}", listener.local_addr().unwrap()));
+    let silent = tokio::spawn(async move {
+        let mut connections = Vec::new();
+        while let Ok((connection, _)) = listener.accept().await {
+            connections.push(connection);
+            if connections.len() == 2 {
+                return;
+            }
+        }
+    });
+    let limit = Duration::from_secs(6);
+    let start = Instant::now();
+    let read = within(limit, app.store.table::<serverless_crud::resources::Item>().get(Uuid::now_v7()));
+    let (read, second) = tokio::join!(read, tokio::time::timeout(limit, silent));
+    assert!(read.is_err());
+    assert!(second.is_ok(), "the request is sent a second time");
+    assert!(start.elapsed() < limit + Duration::from_millis(500), "it is over in time: {:?}", start.elapsed());
+}

@@ -1,0 +1,88 @@
+//! What is linked: one line in `Cargo.toml` brings back, silently, what costs a function its start.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{collections::BTreeMap, process::Command};
+
+/// What a Lambda has no use for, and why.
+const FOREIGN: [(&str, &str); 15] = [
+    ("aws-lc-rs", "its first handshake gathers entropy from CPU jitter: 22 ms of CPU"),
+    ("aws-lc-sys", "its first handshake gathers entropy from CPU jitter: 22 ms of CPU"),
+    ("hyper v0.14", "the SDK's old HTTP stack, which its feature `rustls` links"),
+    ("rustls v0.21", "the SDK's old TLS, which its feature `rustls` links"),
+    ("aws-sdk-sso", "a function has its credentials in its environment"),
+    ("aws-sdk-ssooidc", "a function has its credentials in its environment"),
+    ("aws-sdk-signin", "a function has its credentials in its environment"),
+    ("libsqlite3-sys", "of the local server"),
+    ("dynoxide-rs", "of the local server"),
+    ("axum", "of the local server"),
+    ("clap", "of the local server"),
+    ("jsonschema", "of the contract's tests"),
+    ("reqwest", "of the tools"),
+    ("openssl-sys", "TLS is rustls'"),
+    ("native-tls", "TLS is rustls'"),
+];
+
+/// What may not be switched on in a crate that is linked.
+const FOREIGN_FEATURES: [(&str, &str, &str); 3] = [
+    ("aws-sdk-dynamodb", "rustls", "it links the old HTTP stack"),
+    ("aws-sdk-dynamodb", "default-https-client", "it links aws-lc"),
+    ("lambda_http", "apigw_http", "a REST API sends its own kind of event"),
+];
+
+/// Each crate that is linked, as in `hyper v1.2.3`, with its features.
+fn linked(arguments: &[&str]) -> BTreeMap<String, Vec<String>> {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["tree", "--offline", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "none"]);
+    let output = command.args(["--format", "{p}|{f}"]).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let output = output.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().map(|line| line.trim_end_matches(" (*)").split_once('|').unwrap());
+    lines.map(|(name, features)| (name.to_owned(), features.split(',').map(str::to_owned).collect())).collect()
+}
+
+fn is_of(package: &str, name: &str) -> bool {
+    let is_version = name.contains(' ');
+    package.strip_prefix(name).is_some_and(|rest| rest.starts_with(if is_version { '.' } else { ' ' }))
+}
+
+fn lambda() -> BTreeMap<String, Vec<String>> {
+    linked(&["--no-default-features", "--features", "lambda", "--target", "aarch64-unknown-linux-gnu"])
+}
+
+#[test]
+fn a_lambda_links_nothing_it_has_no_use_for() {
+    let linked = lambda();
+    assert!(linked.keys().any(|package| is_of(package, "aws-sdk-dynamodb")), "the tree is read");
+    for package in linked.keys() {
+        let found = FOREIGN.iter().find(|(name, _)| is_of(package, name));
+        assert!(found.is_none(), "a Lambda links {package}: {}", found.unwrap().1);
+    }
+}
+
+#[test]
+fn a_lambda_links_nothing_with_features_it_has_no_use_for() {
+    for (package, features) in lambda() {
+        for (name, feature, why) in FOREIGN_FEATURES {
+            let is_on = is_of(&package, name) && features.iter().any(|on| on == feature);
+            assert!(!is_on, "a Lambda links {package} with `{feature}`: {why}");
+        }
+    }
+}
+
+#[test]
+fn a_lambda_links_one_http_and_one_tls() {
+    let linked = lambda();
+    for name in ["hyper", "rustls", "http", "http-body"] {
+        let versions: Vec<_> = linked.keys().filter(|package| is_of(package, name)).collect();
+        assert!(versions.len() == 1, "a Lambda links {versions:?}");
+    }
+}
+
+#[test]
+fn the_tools_do_not_gather_entropy_from_jitter_either() {
+    for package in linked(&["--all-features"]).keys() {
+        assert!(!is_of(package, "aws-lc-rs"), "{package} comes with everything switched on");
+    }
+}

@@ -10,12 +10,12 @@ TARGET ?= arm64
 ENDPOINT ?=
 CONSUMER ?=
 DRY_RUN ?=
-# What run, seed and fuzz pass on: make run ARGS="--memory --port 4000"
+# What run, seed, fuzz and bench pass on: make run ARGS="--memory --port 4000"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run seed test setup lint test-rust test-contract test-stack e2e contract client fuzz bench-streams build deploy \
-	diff destroy api-key redrive audit
+.PHONY: help run seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
+	bench bench-streams build deploy diff destroy api-key redrive audit
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ run: ## Serve the API on 127.0.0.1:3000 with an embedded DynamoDB
 seed: ## Fill a running server with sample data
 	$(CARGO) run --bin seed -- $(ARGS)
 
-test: setup lint test-rust test-contract test-stack e2e ## Run every test
+test: setup lint test-rust test-instructions test-contract test-stack e2e ## Run every test
 
 setup: ## Install what the tests and the stack need, inside the project
 	scripts/setup
@@ -34,10 +34,14 @@ setup: ## Install what the tests and the stack need, inside the project
 lint: ## Check format and lints of all code
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --features lambda -- -D warnings
+	cd benches && $(CARGO) fmt --check
 	cd cdk && npm run --silent lint
 
 test-rust: ## Test the service, the local server and the contract's code
 	$(CARGO) test
+
+test-instructions: ## Hold the instructions of the hot paths against their budget
+	$(CARGO) bench --no-default-features --bench instructions
 
 test-contract: setup ## Test the contract: lint, client, Postman, docs page, a short fuzz
 	cd tools && npm run --silent test
@@ -67,6 +71,9 @@ fuzz: setup ## Try the running API with generated requests, long: ARGS="EXAMPLES
 
 bench-streams: ## Measure how fast the local server follows 100,000 changes
 	$(CARGO) bench --bench pump
+
+bench: ## Measure the functions and the local server: ARGS="--functions items_get --parts functions"
+	benches/run $(ARGS)
 
 build: ## Build the Lambdas for arm64, or with TARGET=host for this machine
 	scripts/build $(TARGET)

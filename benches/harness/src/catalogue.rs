@@ -1,0 +1,96 @@
+//! The programs that are measured.
+
+use std::path::PathBuf;
+
+use crate::{Result, options::Options};
+
+/// What a function is linked against, or runs in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// One of this project.
+    Ours,
+    /// Trusts the certificates in `AWS_CA_BUNDLE`, as ours.
+    SmallStore,
+    /// Trusts those of the system.
+    SystemStore,
+    /// Runs in Node.
+    Node,
+    /// Runs in Python.
+    Python,
+}
+
+/// A function to measure.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Its name in the tables.
+    pub name: String,
+    /// The function whose events it gets.
+    pub function: String,
+    /// What it is.
+    pub kind: Kind,
+    /// The program and its arguments.
+    pub command: Vec<PathBuf>,
+    /// What is deployed.
+    pub artifact: PathBuf,
+    /// The levers it does without.
+    pub without: String,
+}
+
+/// The levers, in the order of the table.
+pub const LEVERS: [&str; 5] = ["priming", "ring", "small-trust-store", "current-thread", "env-credentials"];
+
+/// The functions of this project and what they are compared with.
+pub fn functions(options: &Options) -> Result<Vec<Program>> {
+    let root = options.root.canonicalize()?;
+    let release = root.join("target/release");
+    let peers = root.join("benches/peers");
+    let native = |name: &str, file: &str, kind| {
+        let path = release.join(file);
+        program(name, kind, vec![path.clone()], path)
+    };
+    let mut programs = vec![
+        native("hyper hello", "hello", Kind::SmallStore),
+        native("DB floor", "floor", Kind::SmallStore),
+        native("default Rust", "default-function", Kind::SystemStore),
+    ];
+    let bundle = peers.join("dist/function.mjs");
+    programs.push(program("Node 20", Kind::Node, vec!["node".into(), bundle.clone()], bundle));
+    let source = peers.join("function.py");
+    programs.push(program("Python", Kind::Python, vec![peers.join(".venv/bin/python"), source.clone()], source));
+    for entry in std::fs::read_dir(root.join("target/lambda"))? {
+        let (name, path) = (entry.as_ref().map(|entry| entry.file_name()), entry.map(|entry| entry.path()));
+        let name = name?.into_string().map_err(|_| "a function's name is UTF-8")?;
+        let is_asked = options.functions.is_empty() || options.functions.contains(&name);
+        let has_event = root.join(format!("events/{name}.json")).exists();
+        let path = path.map_err(|error| error.to_string())?.join("bootstrap");
+        if is_asked && has_event && path.exists() {
+            let ours = program(&name, Kind::Ours, vec![path.clone()], path);
+            programs.push(Program { function: name, ..ours });
+        }
+    }
+    programs[5..].sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(programs)
+}
+
+/// `items_get` with every lever, and without each of them.
+pub fn levers(options: &Options) -> Vec<Program> {
+    let path = options.root.join("target/release/levers");
+    let asked = |lever: &&str| options.without.is_empty() || options.without.iter().any(|name| name == lever);
+    let all = LEVERS.join(",");
+    let variants = [""].into_iter().chain(LEVERS.into_iter().filter(asked)).chain([all.as_str()]);
+    let named = |without: &str| match without {
+        "" => "every lever".to_owned(),
+        every if every.contains(',') => "none of them".to_owned(),
+        one => format!("without {one}"),
+    };
+    variants
+        .map(|without| {
+            let base = program(&named(without), Kind::SystemStore, vec![path.clone()], path.clone());
+            Program { without: without.to_owned(), ..base }
+        })
+        .collect()
+}
+
+fn program(name: &str, kind: Kind, command: Vec<PathBuf>, artifact: PathBuf) -> Program {
+    Program { name: name.to_owned(), function: "items_get".to_owned(), kind, command, artifact, without: String::new() }
+}

@@ -1,0 +1,159 @@
+//! The local server under load, and its lists while the table grows.
+
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use serverless_crud::local::Server;
+use tokio::{process::Command, task::JoinSet};
+
+use crate::{Result, database::start_server, options::Options, stats::percentile};
+
+/// How many connections send at once.
+const CONNECTIONS: [u32; 3] = [1, 16, 64];
+const SIZES: [usize; 3] = [1_000, 100_000, 1_000_000];
+const LIST_REQUESTS: usize = 500;
+
+/// What a server did under one load.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Load {
+    /// What was asked.
+    pub what: String,
+    /// How many connections asked.
+    pub connections: u32,
+    /// Answers a second.
+    pub rate: f64,
+    /// Milliseconds: half of the answers came sooner, and so on.
+    pub p50: f64,
+    #[expect(missing_docs, reason = "as p50")]
+    pub p99: f64,
+    /// Answers that were no success.
+    pub failed: u64,
+}
+
+/// How long a page takes.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Page {
+    /// Records in the table.
+    pub records: usize,
+    /// Milliseconds, as in [`Load`].
+    pub p50: f64,
+    #[expect(missing_docs, reason = "as p50")]
+    pub p99: f64,
+    /// Seconds it took to create those that were added.
+    pub filled: f64,
+}
+
+/// Get, create and list under each number of connections.
+pub async fn load(options: &Options) -> Result<Vec<Load>> {
+    let server = start_server().await?;
+    fill(&server, 1_000).await?;
+    let page: Value = get(&server, "/v1/items?limit=1").await?;
+    let id = page["data"][0]["id"].as_str().ok_or("there is a record")?;
+    let mut loads = Vec::new();
+    for (what, method, path) in [
+        ("get", "GET", format!("/v1/items/{id}")),
+        ("list of 20", "GET", "/v1/items?limit=20".to_owned()),
+        ("create", "POST", "/v1/items".to_owned()),
+    ] {
+        for connections in CONNECTIONS {
+            eprintln!("load: {what}, {connections} connections");
+            loads.push(autocannon(options, &server, what, method, &path, connections).await?);
+        }
+    }
+    server.shutdown().await;
+    Ok(loads)
+}
+
+async fn autocannon(
+    options: &Options,
+    server: &Server,
+    what: &str,
+    method: &str,
+    path: &str,
+    connections: u32,
+) -> Result<Load> {
+    let mut command = Command::new("node");
+    command.arg(options.root.join("benches/peers/node_modules/autocannon/autocannon.js"));
+    command.args(["--json", "--no-progress", "--method", method, "--headers", &format!("x-api-key={}", server.key())]);
+    command.args(["--connections", &connections.to_string(), "--duration", &options.seconds.to_string()]);
+    if method == "POST" {
+        command.args(["--headers", "content-type=application/json", "--body", &body().to_string()]);
+    }
+    command.arg(format!("{}{path}", server.url())).stderr(Stdio::null());
+    let result: Value = serde_json::from_slice(&command.output().await?.stdout)?;
+    let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+    Ok(Load {
+        what: what.to_owned(),
+        connections,
+        rate: number(&result["2xx"]) / number(&result["duration"]),
+        p50: number(&result["latency"]["p50"]),
+        p99: number(&result["latency"]["p99"]),
+        failed: result["non2xx"].as_u64().unwrap_or_default() + result["errors"].as_u64().unwrap_or_default(),
+    })
+}
+
+/// The time of a page of twenty at each size.
+pub async fn lists(options: &Options) -> Result<Vec<Page>> {
+    let server = start_server().await?;
+    let (mut pages, mut present) = (Vec::new(), 0);
+    for size in SIZES.into_iter().filter(|size| *size <= options.records) {
+        eprintln!("lists: {size} records");
+        let start = Instant::now();
+        fill(&server, size - present).await?;
+        (present, _) = (size, ());
+        let filled = start.elapsed().as_secs_f64();
+        let mut times = Vec::new();
+        for _ in 0..LIST_REQUESTS {
+            let start = Instant::now();
+            let page: Value = get(&server, "/v1/items?limit=20").await?;
+            times.push(start.elapsed());
+            if page["data"].as_array().map(Vec::len) != Some(20) {
+                return Err("a page has twenty records".into());
+            }
+        }
+        times.sort();
+        let milliseconds = |percent| percentile(&times, percent).as_secs_f64() * 1e3;
+        pages.push(Page { records: size, p50: milliseconds(50), p99: milliseconds(99), filled });
+    }
+    server.shutdown().await;
+    Ok(pages)
+}
+
+async fn get(server: &Server, path: &str) -> Result<Value> {
+    thread_local! {
+        static CLIENT: reqwest::Client = reqwest::Client::new();
+    }
+    let client = CLIENT.with(Clone::clone);
+    let request = client.get(format!("{}{path}", server.url())).header("x-api-key", server.key());
+    Ok(request.timeout(Duration::from_secs(20)).send().await?.error_for_status()?.json().await?)
+}
+
+fn body() -> Value {
+    json!({ "name": "Espresso cup", "priceCents": 1250, "currency": "EUR", "status": "active", "tags": ["kitchen"] })
+}
+
+/// Creates records through the API.
+async fn fill(server: &Server, count: usize) -> Result<()> {
+    const WRITERS: usize = 16;
+    let client = reqwest::Client::new();
+    let mut writers = JoinSet::new();
+    for writer in 0..WRITERS {
+        let request = client.post(format!("{}/v1/items", server.url())).header("x-api-key", server.key()).json(&body());
+        let share = count / WRITERS + usize::from(writer < count % WRITERS);
+        writers.spawn(async move {
+            for _ in 0..share {
+                let request = request.try_clone().ok_or("a body in memory can be sent again")?;
+                request.send().await?.error_for_status()?;
+            }
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+        });
+    }
+    for result in writers.join_all().await {
+        result?;
+    }
+    Ok(())
+}

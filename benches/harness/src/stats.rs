@@ -1,0 +1,98 @@
+//! Many rounds as one figure, and how far they lie apart.
+
+use std::{
+    fs,
+    io::{Cursor, Write},
+    path::Path,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+
+use crate::{
+    Result,
+    catalogue::{Kind, Program},
+    round::Sample,
+};
+
+/// The figures of a program: of each, one a round.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct Figures {
+    /// The program.
+    pub name: String,
+    /// Milliseconds until the first question for an event.
+    pub init: Vec<f64>,
+    /// Milliseconds of the first event.
+    pub first: Vec<f64>,
+    /// Milliseconds of both.
+    pub sum: Vec<f64>,
+    /// Microseconds of warm events.
+    pub p50: Vec<f64>,
+    #[expect(missing_docs, reason = "as p50")]
+    pub p90: Vec<f64>,
+    #[expect(missing_docs, reason = "as p50")]
+    pub p99: Vec<f64>,
+    /// Microseconds of CPU a warm event.
+    pub cpu: Vec<f64>,
+    /// Peak memory in MB.
+    pub memory: Vec<f64>,
+    /// What is deployed, in MB, where it is all the function needs.
+    pub size: Option<f64>,
+    /// The same, zipped.
+    pub zip: Option<f64>,
+}
+
+impl Figures {
+    /// Those of a program that has not run yet.
+    pub fn new(program: &Program) -> Result<Self> {
+        // What runs in Node and Python needs more than this file.
+        let is_all = !matches!(program.kind, Kind::Node | Kind::Python);
+        let size = if is_all { Some(fs::metadata(&program.artifact)?.len()) } else { None };
+        let zip = is_all.then(|| zipped(&program.artifact)).transpose()?;
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        let (size, zip) = (size.map(megabytes), zip.map(megabytes));
+        Ok(Self { name: program.name.clone(), size, zip, ..Self::default() })
+    }
+
+    /// Adds a round.
+    pub fn add(&mut self, sample: Sample) {
+        let micros = |duration: Duration| duration.as_secs_f64() * 1e6;
+        self.init.push(micros(sample.init) / 1e3);
+        self.first.push(micros(sample.first) / 1e3);
+        self.sum.push(micros(sample.init + sample.first) / 1e3);
+        self.p50.push(micros(sample.p50));
+        self.p90.push(micros(sample.p90));
+        self.p99.push(micros(sample.p99));
+        self.cpu.push(micros(sample.cpu));
+        self.memory.push(sample.memory as f64 / 1e6);
+    }
+}
+
+/// The value in the middle.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The median with the least and the greatest, as in `1.25 (1.10–1.60)`.
+pub fn spread(values: &[f64], digits: usize) -> String {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let greatest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    format!("{:.digits$} ({least:.digits$}–{greatest:.digits$})", median(values))
+}
+
+/// The value below which so many percent of the sorted ones lie.
+pub fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+    let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+    sorted.get(place).copied().unwrap_or_default()
+}
+
+fn zipped(path: &Path) -> Result<u64> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let deflated = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+    zip.start_file("bootstrap", deflated)?;
+    zip.write_all(&fs::read(path)?)?;
+    Ok(zip.finish()?.into_inner().len() as u64)
+}

@@ -1,0 +1,75 @@
+//! TLS in front of a port, with a certificate made for the run.
+
+use std::{fs, path::Path, sync::Arc};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
+};
+
+use crate::{Result, options::Options};
+
+/// A port that speaks TLS, and the files of certificates that trust it.
+pub struct Tls {
+    /// As in `https://localhost:1234`.
+    pub url: String,
+    /// Amazon's roots, and the run's own.
+    pub small_bundle: String,
+    /// The system's roots, and the run's own.
+    pub system_bundle: String,
+    /// The run's own root.
+    pub own_root: String,
+}
+
+/// Speaks TLS for what listens at `target`.
+pub async fn start(options: &Options, target: String) -> Result<Tls> {
+    let mut authority = CertificateParams::new(vec!["bench".into()])?;
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
+    let key = KeyPair::generate()?;
+    let certificate = CertificateParams::new(vec!["localhost".into()])?.signed_by(&key, &authority)?;
+    let key = PrivateKeyDer::try_from(key.serialize_der())?;
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions()?.with_no_client_auth();
+    let acceptor = TlsAcceptor::from(Arc::new(config.with_single_cert(vec![certificate.der().clone()], key)?));
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("https://localhost:{}", listener.local_addr()?.port());
+    tokio::spawn(accept(listener, acceptor, target));
+
+    let root = authority.pem();
+    let amazon = fs::read_to_string(options.root.join("src/app/amazon-roots.pem"))?;
+    let system = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+    let system =
+        system.iter().find_map(|path| fs::read_to_string(path).ok()).ok_or("the system has no certificates")?;
+    Ok(Tls {
+        url,
+        own_root: file(options, "own.pem", &root)?,
+        small_bundle: file(options, "small.pem", &format!("{amazon}{root}"))?,
+        system_bundle: file(options, "system.pem", &format!("{system}{root}"))?,
+    })
+}
+
+fn file(options: &Options, name: &str, content: &str) -> Result<String> {
+    let path = options.folder().join(name);
+    fs::write(&path, content)?;
+    Ok(Path::canonicalize(&path)?.to_str().ok_or("the project's path is not UTF-8")?.to_owned())
+}
+
+async fn accept(listener: TcpListener, acceptor: TlsAcceptor, target: String) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let (acceptor, target) = (acceptor.clone(), target.clone());
+        // A connection that breaks is seen by its function.
+        tokio::spawn(async move {
+            stream.set_nodelay(true).ok()?;
+            let mut outside = acceptor.accept(stream).await.ok()?;
+            let mut inside = TcpStream::connect(target).await.ok()?;
+            inside.set_nodelay(true).ok()?;
+            copy_bidirectional(&mut outside, &mut inside).await.ok()
+        });
+    }
+}

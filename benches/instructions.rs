@@ -1,0 +1,178 @@
+//! Counts the instructions of the hot paths, from the event through the handler and DynamoDB's request to the answer,
+//! and holds them against `benches/instructions.toml`.
+//!
+//! DynamoDB's answers are there already: what is counted is this service and the SDK, without the socket and TLS, whose
+//! work depends on the kernel's timing. `valgrind` counts twice, for few events and for more: what the start takes goes
+//! with the difference. `UPDATE=1` writes the budget anew.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+use aws_smithy_runtime_api::{
+    client::{
+        http::{HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector, http_client_fn},
+        orchestrator::{HttpRequest, HttpResponse},
+        runtime_components::RuntimeComponents,
+    },
+    http::StatusCode,
+};
+use serde_json::{Value, json};
+use serverless_crud::{
+    app::{App, Config, LogLevel, client_over},
+    routes::{Handler, routes},
+    runtime,
+};
+
+/// How many events are counted: the difference of the two.
+const EVENTS: [u32; 2] = [40, 140];
+/// What a path may grow by without its budget being changed.
+const TOLERANCE: f64 = 1.05;
+const PATHS: [&str; 7] =
+    ["items_create", "items_delete", "items_get", "items_list", "items_patch", "items_update", "users_create"];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match &arguments[..] {
+        [path, events] => {
+            run(path, events.parse().unwrap());
+            ExitCode::SUCCESS
+        }
+        _ => check(),
+    }
+}
+
+/// Sends events to one operation.
+fn run(operation: &str, events: u32) {
+    let event = fs::read_to_string(project().join(format!("events/{operation}.json"))).unwrap();
+    let route = routes().into_iter().find(|route| route.operation == operation).unwrap();
+    let handler: Handler = route.handler;
+    let config = Config {
+        table_prefix: "bench-".into(),
+        cursor_secret: "0".repeat(32),
+        cors_origins: vec!["*".into()],
+        log_level: LogLevel::Info,
+        region: "us-east-1".into(),
+        endpoint_url: None,
+        ca_bundle: None,
+    };
+    let http = http_client_fn(|_: &HttpConnectorSettings, _: &RuntimeComponents| SharedHttpConnector::new(Canned));
+    let sdk = Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", None, None, "bench"));
+    let app = App::new(config, client_over(http, sdk));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        for _ in 0..events {
+            let call = |app: Arc<App>, request| handler(app, request);
+            let answer = runtime::respond(&app, &call, &event, Duration::from_secs(10)).await;
+            assert!((200..300).contains(&answer.status_code), "{operation} answers {answer:?}");
+        }
+    });
+}
+
+/// A DynamoDB whose answers are there before the question.
+#[derive(Debug)]
+struct Canned;
+
+impl HttpConnector for Canned {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let body = match target.rsplit('.').next().unwrap_or_default() {
+            "GetItem" => json!({ "Item": row() }),
+            "UpdateItem" => json!({ "Attributes": row() }),
+            "Query" => json!({ "Items": [row(), row(), row()], "Count": 3, "ScannedCount": 3 }),
+            _ => json!({}),
+        };
+        let response = HttpResponse::new(StatusCode::try_from(200).unwrap(), body.to_string().into());
+        HttpConnectorFuture::ready(Ok(response))
+    }
+}
+
+fn row() -> Value {
+    json!({
+        "id": { "S": "019a7d3e-0c00-7000-8000-000000000002" },
+        "version": { "N": "1" },
+        "createdAt": { "S": "2025-11-13T10:00:00.000Z" },
+        "updatedAt": { "S": "2025-11-13T10:00:00.000Z" },
+        "name": { "S": "Espresso cup" },
+        "description": { "S": "Stoneware, 80 ml, dishwasher safe." },
+        "priceCents": { "N": "1250" },
+        "currency": { "S": "EUR" },
+        "status": { "S": "active" },
+        "tags": { "L": [{ "S": "kitchen" }, { "S": "coffee" }] },
+    })
+}
+
+/// Holds each path against its budget.
+fn check() -> ExitCode {
+    if Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().is_err() {
+        return skip("valgrind is missing");
+    }
+    let file = project().join("benches/instructions.toml");
+    let text = fs::read_to_string(&file).unwrap_or_default();
+    let budget = budget(&text);
+    let counted: BTreeMap<&str, u64> = PATHS.into_iter().map(|path| (path, instructions(path))).collect();
+    if env::var_os("UPDATE").is_some() {
+        fs::write(&file, written(&text, &counted)).unwrap();
+    } else if budget.is_empty() {
+        return skip(&format!("there is no budget for {}", env::consts::ARCH));
+    }
+    let mut is_kept = true;
+    for (path, count) in counted {
+        let most = budget.get(path).copied().unwrap_or(count);
+        let change = (count as f64 / most as f64 - 1.0) * 100.0;
+        let verdict = if count as f64 > most as f64 * TOLERANCE { "OVER BUDGET" } else { "ok" };
+        println!("{path:<14} {count:>9} instructions an event, budget {most:>9} ({change:+.1} %) {verdict}");
+        is_kept &= verdict == "ok";
+    }
+    if is_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn skip(reason: &str) -> ExitCode {
+    println!("SKIPPED: the instructions of the hot paths are not counted: {reason}");
+    if env::var_os("REQUIRE_ALL").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// What one event takes.
+fn instructions(path: &str) -> u64 {
+    let [few, more] = EVENTS.map(|events| {
+        let mut command = Command::new("valgrind");
+        command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(env::current_exe().unwrap());
+        let output = command.args([path, &events.to_string()]).stdout(Stdio::null()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let count = text.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse::<u64>().ok());
+        count.filter(|_| output.status.success()).unwrap_or_else(|| panic!("{path} was not counted: {text}"))
+    });
+    (more - few) / u64::from(EVENTS[1] - EVENTS[0])
+}
+
+fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+/// The budget of this machine's kind.
+fn budget(text: &str) -> BTreeMap<String, u64> {
+    let section = format!("[{}]", env::consts::ARCH);
+    let lines = text.lines().skip_while(|line| *line != section).skip(1).take_while(|line| !line.starts_with('['));
+    let entries = lines.filter_map(|line| line.split_once(" = "));
+    entries.map(|(path, count)| (path.to_owned(), count.replace('_', "").parse().unwrap())).collect()
+}
+
+/// The file with this machine's section in place of the one it has.
+fn written(text: &str, counted: &BTreeMap<&str, u64>) -> String {
+    let section = format!("[{}]\n", env::consts::ARCH);
+    let (before, rest) = text.split_once(&section).unwrap_or((text, ""));
+    let after = rest.find("\n[").map_or("", |place| &rest[place..]);
+    let entries: String = counted.iter().map(|(path, count)| format!("{path} = {count}\n")).collect();
+    format!("{before}{section}{entries}{after}")
+}

@@ -1,0 +1,60 @@
+//! `items_get`, with the levers named in `BENCH_WITHOUT` switched off.
+
+use std::{env, error::Error, sync::Arc};
+
+use aws_config::{BehaviorVersion, Region, environment::EnvironmentVariableCredentialsProvider};
+use aws_sdk_dynamodb::config::{Builder, SharedHttpClient};
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use serverless_crud::{
+    app::{App, Config, client_over},
+    handlers,
+    resources::Item,
+    runtime,
+};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    runtime::report_panics();
+    let without = env::var("BENCH_WITHOUT").unwrap_or_default();
+    let has = |lever: &str| !without.split(',').any(|off| off == lever);
+    let mut builder = if has("current-thread") {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    let config = Config::from_env()?;
+    let served: Result<(), Box<dyn Error + Send + Sync>> = builder.enable_all().build()?.block_on(async {
+        let app = app(config, has).await;
+        if has("priming") {
+            app.prime().await;
+        }
+        runtime::run(app, handlers::get::<Item>).await
+    });
+    served.map_err(|error| error.to_string().into())
+}
+
+async fn app(config: Config, has: impl Fn(&str) -> bool) -> Arc<App> {
+    let http = http_client(&config, has("ring"), has("small-trust-store"));
+    let sdk = if has("env-credentials") {
+        Builder::new()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(config.region.clone()))
+            .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+    } else {
+        Builder::from(&aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone()).load().await)
+    };
+    let sdk = match &config.endpoint_url {
+        Some(url) => sdk.endpoint_url(url),
+        None => sdk,
+    };
+    App::new(config, client_over(http, sdk))
+}
+
+fn http_client(config: &Config, is_ring: bool, is_small: bool) -> SharedHttpClient {
+    let crypto = if is_ring { CryptoMode::Ring } else { CryptoMode::AwsLc };
+    let bundle = config.ca_bundle.clone().filter(|_| is_small);
+    // The system's store, which the harness names in SSL_CERT_FILE, has the certificate of its endpoint too.
+    let roots = bundle.map_or_else(TrustStore::default, |pem| TrustStore::empty().with_pem_certificate(pem));
+    let context = TlsContext::builder().with_trust_store(roots).build().expect("it has nothing that can be wrong");
+    let builder = aws_smithy_http_client::Builder::new();
+    builder.tls_provider(Provider::Rustls(crypto)).tls_context(context).build_https()
+}

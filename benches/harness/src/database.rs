@@ -2,15 +2,17 @@
 
 use std::{
     fs,
+    future::pending,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
 use serde_json::{Value, json};
-use serverless_crud::local::{self, Server};
+use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     Result,
     options::Options,
+    server::{KEY, Server},
     tls::{self, Tls},
 };
 
@@ -18,7 +20,9 @@ use crate::{
 pub struct Database {
     /// Where functions find it.
     pub tls: Tls,
+    /// The API over it, which makes the tables and the records.
     server: Server,
+    database: JoinHandle<()>,
     client: reqwest::Client,
     item: String,
     user: String,
@@ -28,11 +32,18 @@ pub struct Database {
 impl Database {
     /// Starts one, with thirty records in each table.
     pub async fn start(options: &Options) -> Result<Self> {
-        let server = start_server().await?;
-        let tls = tls::start(options, server.dynamodb_url().replace("http://", "")).await?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?.to_string();
+        let memory = dynoxide::Database::memory()?;
+        let database = tokio::spawn(async move {
+            // It ends with the run.
+            let _ = dynoxide::server::serve_with_shutdown(listener, memory, pending()).await;
+        });
+        let server = Server::start(options, &["--endpoint-url", &format!("http://{address}")]).await?;
+        let tls = tls::start(options, address).await?;
         let client = reqwest::Client::new();
         let (item, user, serial) = (String::new(), String::new(), AtomicUsize::new(0));
-        let mut database = Self { tls, server, client, item, user, serial };
+        let mut database = Self { tls, server, database, client, item, user, serial };
         for _ in 0..30 {
             database.item = database.create(options, "items").await?;
             database.user = database.create(options, "users").await?;
@@ -65,8 +76,8 @@ impl Database {
     }
 
     async fn create(&self, options: &Options, collection: &str) -> Result<String> {
-        let request = self.client.post(format!("{}/v1/{collection}", self.server.url()));
-        let request = request.header("x-api-key", self.server.key()).json(&self.body(options, collection)?);
+        let request = self.client.post(format!("{}/v1/{collection}", self.server.url));
+        let request = request.header("x-api-key", KEY).json(&self.body(options, collection)?);
         let record: Value = request.send().await?.error_for_status()?.json().await?;
         Ok(record["id"].as_str().ok_or("a record has an id")?.to_owned())
     }
@@ -82,13 +93,12 @@ impl Database {
     }
 }
 
-/// A local server in memory, without log and limits.
-pub async fn start_server() -> Result<Server> {
-    let unlimited = "1000000".parse()?;
-    let options = local::Options { memory: true, quiet: true, port: 0, dynamodb_port: 0, ..local::Options::default() };
-    Ok(local::start(local::Options { rate: unlimited, burst: unlimited, ..options }).await?)
-}
-
 fn sample(options: &Options, function: &str) -> Result<Value> {
     Ok(serde_json::from_slice(&fs::read(options.root.join(format!("events/{function}.json")))?)?)
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.database.abort();
+    }
 }

@@ -1,16 +1,22 @@
 //! The local server under load, and its lists while the table grows.
 
 use std::{
+    fs,
     process::Stdio,
     time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use serverless_crud::local::Server;
 use tokio::{process::Command, task::JoinSet};
 
-use crate::{Result, database::start_server, options::Options, stats::percentile};
+use crate::{
+    Result,
+    options::Options,
+    pocketbase::PocketBase,
+    server::{KEY, Server},
+    stats::percentile,
+};
 
 /// How many connections send at once.
 const CONNECTIONS: [u32; 3] = [1, 16, 64];
@@ -20,6 +26,8 @@ const LIST_REQUESTS: usize = 500;
 /// What a server did under one load.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Load {
+    /// The server.
+    pub server: String,
     /// What was asked.
     pub what: String,
     /// How many connections asked.
@@ -47,46 +55,76 @@ pub struct Page {
     pub filled: f64,
 }
 
-/// Get, create and list under each number of connections.
+/// A server under load, with a thousand records.
+pub struct Target {
+    /// Its name in the table.
+    pub name: &'static str,
+    /// As in `http://127.0.0.1:3000`.
+    pub url: String,
+    /// A header each request has, as in `x-api-key=…`.
+    pub header: String,
+    /// The path of the collection, to list and create.
+    pub collection: String,
+    /// The query of a page of twenty, the newest first.
+    pub page: &'static str,
+    /// The id of a record.
+    pub id: String,
+}
+
+/// Get, list and create under each number of connections, on each server.
 pub async fn load(options: &Options) -> Result<Vec<Load>> {
-    let server = start_server().await?;
+    let mut loads = Vec::new();
+    let folder = options.folder().join("local");
+    // One that is not there yet need not be removed.
+    let _ = fs::remove_dir_all(&folder);
+    let server = Server::start(options, &["--dynamodb-port", "0", "--data", &folder.display().to_string()]).await?;
     fill(&server, 1_000).await?;
     let page: Value = get(&server, "/v1/items?limit=1").await?;
-    let id = page["data"][0]["id"].as_str().ok_or("there is a record")?;
-    let mut loads = Vec::new();
+    let id = page["data"][0]["id"].as_str().ok_or("there is a record")?.to_owned();
+    let header = format!("x-api-key={}", KEY);
+    let (url, collection) = (server.url.clone(), "/v1/items".to_owned());
+    run(options, &Target { name: "this", url, header, collection, page: "limit=20", id }, &mut loads).await?;
+    drop(server);
+
+    let pocketbase = PocketBase::start(options, body()).await?;
+    run(options, &pocketbase.target, &mut loads).await?;
+    Ok(loads)
+}
+
+async fn run(options: &Options, target: &Target, loads: &mut Vec<Load>) -> Result<()> {
+    let Target { collection, page, id, .. } = target;
     for (what, method, path) in [
-        ("get", "GET", format!("/v1/items/{id}")),
-        ("list of 20", "GET", "/v1/items?limit=20".to_owned()),
-        ("create", "POST", "/v1/items".to_owned()),
+        ("get", "GET", format!("{collection}/{id}")),
+        ("list of 20", "GET", format!("{collection}?{page}")),
+        ("create", "POST", collection.clone()),
     ] {
         for connections in CONNECTIONS {
-            eprintln!("load: {what}, {connections} connections");
-            loads.push(autocannon(options, &server, what, method, &path, connections).await?);
+            eprintln!("load: {}, {what}, {connections} connections", target.name);
+            loads.push(autocannon(options, target, what, (method, &path), connections).await?);
         }
     }
-    server.shutdown().await;
-    Ok(loads)
+    Ok(())
 }
 
 async fn autocannon(
     options: &Options,
-    server: &Server,
+    target: &Target,
     what: &str,
-    method: &str,
-    path: &str,
+    (method, path): (&str, &str),
     connections: u32,
 ) -> Result<Load> {
     let mut command = Command::new("node");
     command.arg(options.root.join("benches/peers/node_modules/autocannon/autocannon.js"));
-    command.args(["--json", "--no-progress", "--method", method, "--headers", &format!("x-api-key={}", server.key())]);
+    command.args(["--json", "--no-progress", "--method", method, "--headers", &target.header]);
     command.args(["--connections", &connections.to_string(), "--duration", &options.seconds.to_string()]);
     if method == "POST" {
         command.args(["--headers", "content-type=application/json", "--body", &body().to_string()]);
     }
-    command.arg(format!("{}{path}", server.url())).stderr(Stdio::null());
+    command.arg(format!("{}{path}", target.url)).stderr(Stdio::null());
     let result: Value = serde_json::from_slice(&command.output().await?.stdout)?;
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
     Ok(Load {
+        server: target.name.to_owned(),
         what: what.to_owned(),
         connections,
         rate: number(&result["2xx"]) / number(&result["duration"]),
@@ -98,13 +136,13 @@ async fn autocannon(
 
 /// The time of a page of twenty at each size.
 pub async fn lists(options: &Options) -> Result<Vec<Page>> {
-    let server = start_server().await?;
+    let server = Server::start(options, &["--dynamodb-port", "0", "--memory"]).await?;
     let (mut pages, mut present) = (Vec::new(), 0);
     for size in SIZES.into_iter().filter(|size| *size <= options.records) {
         eprintln!("lists: {size} records");
         let start = Instant::now();
         fill(&server, size - present).await?;
-        (present, _) = (size, ());
+        present = size;
         let filled = start.elapsed().as_secs_f64();
         let mut times = Vec::new();
         for _ in 0..LIST_REQUESTS {
@@ -119,7 +157,6 @@ pub async fn lists(options: &Options) -> Result<Vec<Page>> {
         let milliseconds = |percent| percentile(&times, percent).as_secs_f64() * 1e3;
         pages.push(Page { records: size, p50: milliseconds(50), p99: milliseconds(99), filled });
     }
-    server.shutdown().await;
     Ok(pages)
 }
 
@@ -128,7 +165,7 @@ async fn get(server: &Server, path: &str) -> Result<Value> {
         static CLIENT: reqwest::Client = reqwest::Client::new();
     }
     let client = CLIENT.with(Clone::clone);
-    let request = client.get(format!("{}{path}", server.url())).header("x-api-key", server.key());
+    let request = client.get(format!("{}{path}", server.url)).header("x-api-key", KEY);
     Ok(request.timeout(Duration::from_secs(20)).send().await?.error_for_status()?.json().await?)
 }
 
@@ -142,7 +179,7 @@ async fn fill(server: &Server, count: usize) -> Result<()> {
     let client = reqwest::Client::new();
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
-        let request = client.post(format!("{}/v1/items", server.url())).header("x-api-key", server.key()).json(&body());
+        let request = client.post(format!("{}/v1/items", server.url)).header("x-api-key", KEY).json(&body());
         let share = count / WRITERS + usize::from(writer < count % WRITERS);
         writers.spawn(async move {
             for _ in 0..share {

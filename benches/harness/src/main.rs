@@ -7,9 +7,11 @@ mod goals;
 mod load;
 mod machine;
 mod options;
+mod pocketbase;
 mod report;
 mod round;
 mod runtime_api;
+mod server;
 mod stats;
 mod tls;
 

@@ -28,6 +28,9 @@ pub struct Options {
     /// How long each load lasts, in seconds.
     #[arg(long, default_value_t = 5)]
     pub seconds: u32,
+    /// The local server's program.
+    #[arg(long, default_value = "target/release/local")]
+    pub server: PathBuf,
     /// The project.
     #[arg(long, default_value = ".")]
     pub root: PathBuf,

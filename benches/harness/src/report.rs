@@ -39,9 +39,9 @@ pub fn write(options: &Options) -> Result<()> {
         text.push_str(
             "\n## The local server under load\n\nautocannon on the same machine takes its share of the cores.\n\n",
         );
-        text.push_str("| request | connections | answers/s | p50 ms | p99 ms | failed |\n| --- | ---: | ---: | ---: | ---: | ---: |\n");
-        for Load { what, connections, rate, p50, p99, failed } in loads {
-            writeln!(text, "| {what} | {connections} | {rate:.0} | {p50:.0} | {p99:.0} | {failed} |")?;
+        text.push_str("| server | request | connections | answers/s | p50 ms | p99 ms | failed |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |\n");
+        for Load { server, what, connections, rate, p50, p99, failed } in loads {
+            writeln!(text, "| {server} | {what} | {connections} | {rate:.0} | {p50:.0} | {p99:.0} | {failed} |")?;
         }
     }
     if let Some(pages) = read::<Page>(options, "lists") {

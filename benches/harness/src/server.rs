@@ -1,0 +1,42 @@
+//! The local server, as a process of its own.
+
+use std::process::Stdio;
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+use crate::{Result, options::Options};
+
+/// The API key of its basic plan.
+pub const KEY: &str = "local-basic-key-0123456789";
+
+/// A running local server.
+pub struct Server {
+    /// As in `http://127.0.0.1:3000`.
+    pub url: String,
+    _process: Child,
+}
+
+impl Server {
+    /// Starts one on a free port, without log and limits.
+    pub async fn start(options: &Options, arguments: &[&str]) -> Result<Self> {
+        let mut command = Command::new(options.root.join(&options.server));
+        command.args(["--port", "0", "--quiet", "--rate", "1000000", "--burst", "1000000"]).args(arguments);
+        // Without credentials of its own it takes the endpoint for an emulator.
+        command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_PROFILE").kill_on_drop(true);
+        let mut process = command.stdout(Stdio::piped()).spawn()?;
+        let output = process.stdout.take().ok_or("the output is piped")?;
+        let mut lines = BufReader::new(output).lines();
+        while let Some(line) = lines.next_line().await? {
+            if let Some(url) = line.strip_prefix("The API listens on ") {
+                let url = url.to_owned();
+                // What nobody reads would fill the pipe, and the server would wait.
+                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+                return Ok(Self { url, _process: process });
+            }
+        }
+        Err("the local server does not start".into())
+    }
+}

@@ -58,11 +58,11 @@ pub fn functions(options: &Options) -> Result<Vec<Program>> {
     let source = peers.join("function.py");
     programs.push(program("Python", Kind::Python, vec![peers.join(".venv/bin/python"), source.clone()], source));
     for entry in std::fs::read_dir(root.join("target/lambda"))? {
-        let (name, path) = (entry.as_ref().map(|entry| entry.file_name()), entry.map(|entry| entry.path()));
-        let name = name?.into_string().map_err(|_| "a function's name is UTF-8")?;
+        let entry = entry?;
+        let name = entry.file_name().into_string().map_err(|_| "a function's name is UTF-8")?;
         let is_asked = options.functions.is_empty() || options.functions.contains(&name);
         let has_event = root.join(format!("events/{name}.json")).exists();
-        let path = path.map_err(|error| error.to_string())?.join("bootstrap");
+        let path = entry.path().join("bootstrap");
         if is_asked && has_event && path.exists() {
             let ours = program(&name, Kind::Ours, vec![path.clone()], path);
             programs.push(Program { function: name, ..ours });

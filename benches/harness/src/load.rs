@@ -36,7 +36,6 @@ pub struct Load {
     pub rate: f64,
     /// Milliseconds: half of the answers came sooner, and so on.
     pub p50: f64,
-    #[expect(missing_docs, reason = "as p50")]
     pub p99: f64,
     /// Answers that were no success.
     pub failed: u64,
@@ -49,7 +48,6 @@ pub struct Page {
     pub records: usize,
     /// Milliseconds, as in [`Load`].
     pub p50: f64,
-    #[expect(missing_docs, reason = "as p50")]
     pub p99: f64,
     /// Seconds it took to create those that were added.
     pub filled: f64,

@@ -27,9 +27,7 @@ pub struct Sample {
     pub first: Duration,
     /// Warm events: half of them are faster, and so on.
     pub p50: Duration,
-    #[expect(missing_docs, reason = "as p50")]
     pub p90: Duration,
-    #[expect(missing_docs, reason = "as p50")]
     pub p99: Duration,
     /// CPU a warm event.
     pub cpu: Duration,

@@ -29,9 +29,7 @@ pub struct Figures {
     pub sum: Vec<f64>,
     /// Microseconds of warm events.
     pub p50: Vec<f64>,
-    #[expect(missing_docs, reason = "as p50")]
     pub p90: Vec<f64>,
-    #[expect(missing_docs, reason = "as p50")]
     pub p99: Vec<f64>,
     /// Microseconds of CPU a warm event.
     pub cpu: Vec<f64>,

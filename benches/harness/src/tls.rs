@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -29,6 +29,8 @@ pub struct Tls {
 /// Speaks TLS for what listens at `target`.
 pub async fn start(options: &Options, target: String) -> Result<Tls> {
     let mut authority = CertificateParams::new(vec!["bench".into()])?;
+    // Of another name than the certificate it signs, which would pass for its own issuer otherwise.
+    authority.distinguished_name.push(DnType::CommonName, "bench root");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
     let key = KeyPair::generate()?;

@@ -63,6 +63,9 @@ fn run(operation: &str, events: u32) {
         region: "us-east-1".into(),
         endpoint_url: None,
         ca_bundle: None,
+        events_endpoint_url: None,
+        event_bus: "default".into(),
+        history_days: 365,
     };
     let http = http_client_fn(|_: &HttpConnectorSettings, _: &RuntimeComponents| SharedHttpConnector::new(Canned));
     let sdk = Builder::new()

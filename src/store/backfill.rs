@@ -226,7 +226,7 @@ impl Store {
             .condition_expression(format!("attribute_exists(#mgId) AND ({})", filter.text))
             .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values((!values.is_empty()).then_some(values));
-        Ok(transaction::transact(&self.client, vec![transaction::check(check)]).await?.is_ok())
+        Ok(transaction::transact(self, vec![transaction::check(check)]).await?.is_ok())
     }
 
     /// About how many rows a table has, where that may be asked: DynamoDB counts every six hours.

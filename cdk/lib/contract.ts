@@ -64,6 +64,8 @@ export interface Contract {
   /** Each function once, though several operations may share it. */
   readonly functions: readonly FunctionDefinition[];
   readonly consumers: readonly ConsumerDefinition[];
+  /** The functions that no operation calls. */
+  readonly jobs: readonly FunctionDefinition[];
   readonly tables: readonly TableDefinition[];
   /** The draft 4 JSON Schema of each request model. */
   readonly models: Readonly<Record<string, object>>;
@@ -92,6 +94,7 @@ interface Document {
   readonly components?: { readonly parameters?: Readonly<Record<string, ParameterObject>> };
   readonly 'x-tables': readonly TableDefinition[];
   readonly 'x-consumers'?: readonly ConsumerDefinition[];
+  readonly 'x-jobs': readonly FunctionDefinition[];
 }
 
 /** Reads the contract at the top of the repository. */
@@ -112,6 +115,7 @@ export function readContract(root = REPOSITORY): Contract {
     })),
     functions: functionsOf(found.map(({ definition }) => definition['x-function'])),
     consumers: document['x-consumers'] ?? [],
+    jobs: document['x-jobs'],
     tables: document['x-tables'],
     models: Object.fromEntries([...models].map((name) => [name, readJson<object>(`${root}/schemas/${name}.json`)])),
   };

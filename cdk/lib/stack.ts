@@ -10,6 +10,7 @@ import { Consumers } from './consumers.ts';
 import type { Contract } from './contract.ts';
 import { Firewall } from './firewall.ts';
 import { Functions } from './functions.ts';
+import { Migrations } from './migrations.ts';
 import { Monitoring } from './monitoring.ts';
 import type { StageName, StageOptions } from './stages.ts';
 import { Tables } from './tables.ts';
@@ -50,6 +51,9 @@ export class Service extends Stack {
     }
     if (options.api.firewall) {
       new Firewall(this, 'Firewall', { rest, name, options, ...options.api.firewall });
+    }
+    for (const definition of contract.jobs) {
+      new Migrations(this, 'Migrations', { prefix, definition, functions, topic: monitoring.topic, options });
     }
     new CfnOutput(this, 'AlarmTopic', { value: monitoring.topic.topicArn });
   }

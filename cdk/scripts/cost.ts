@@ -94,10 +94,11 @@ function cache({ api }: StageOptions): number {
   return api.cache ? PRICES.cacheHour[api.cache.gigabytes] * HOURS : 0;
 }
 
-/** As lib/monitoring.ts has them. */
+/** As lib/monitoring.ts and lib/migrations.ts have them. */
 function alarms(): number {
-  const { functions, consumers, tables } = readContract();
-  return 3 + 2 * (functions.length + consumers.length) + 2 * tables.length + 3 * consumers.length;
+  const { functions, consumers, jobs, tables } = readContract();
+  const perConsumer = 3 * consumers.length;
+  return 3 + jobs.length + 2 * (functions.length + consumers.length) + 2 * tables.length + perConsumer;
 }
 
 function firewall({ api }: StageOptions): number {

@@ -9,6 +9,7 @@ import { templateOf } from './synthesized.ts';
 import { at, list, ofType, type Resource, rendered, resources } from './template.ts';
 
 const contract = readContract();
+const functions = [...contract.functions, ...contract.consumers, ...contract.jobs];
 const SNAPSHOT = new URL('access.json', import.meta.url);
 const LOGS = ['logs:CreateLogStream', 'logs:PutLogEvents'];
 const TRACES = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
@@ -47,7 +48,7 @@ function declared(stage: StageName): Record<string, string[]> {
   const prefix = `serverless-crud-${stage}-`;
   const hasKey = STAGES[stage].data.customerKey;
   return Object.fromEntries(
-    [...contract.functions, ...contract.consumers].map(({ name, grants }) => {
+    functions.map(({ name, grants }) => {
       const consumer = contract.consumers.find((one) => one.name === name);
       const tables = grants.flatMap(({ table, actions, onIndexes }) => {
         const indexes = contract.tables.find((definition) => definition.name === table)?.indexes ?? [];
@@ -88,10 +89,11 @@ describe('access', () => {
   test('each function has a role of its own, which Lambda alone may take', () => {
     const template = templateOf();
     const roles = ofType(template, 'AWS::Lambda::Function').map((lambda) => JSON.stringify(lambda.properties.Role));
-    assert.equal(new Set(roles).size, contract.functions.length + contract.consumers.length);
-    const taken = ofType(template, 'AWS::IAM::Role').map((role) =>
-      at(list(at(role.properties.AssumeRolePolicyDocument, 'Statement'))[0] ?? null, 'Principal', 'Service'),
-    );
+    assert.equal(new Set(roles).size, functions.length);
+    const taken = ofType(template, 'AWS::Lambda::Function').map((lambda) => {
+      const role = resources(template).get(String(list(at(lambda.properties.Role, 'Fn::GetAtt'))[0]));
+      return at(list(at(role?.properties.AssumeRolePolicyDocument, 'Statement'))[0] ?? null, 'Principal', 'Service');
+    });
     assert.deepEqual(new Set(taken), new Set(['lambda.amazonaws.com']));
   });
 
@@ -99,7 +101,7 @@ describe('access', () => {
     const policies = ofType(templateOf({ stage: 'prod' }), 'AWS::IAM::Policy');
     const uses = policies.flatMap((policy) => list(at(policy.properties.PolicyDocument, 'Statement')));
     const ofKey = uses.filter((statement) => list(at(statement, 'Action')).includes('kms:Decrypt'));
-    assert.equal(ofKey.length, contract.functions.length + contract.consumers.length);
+    assert.equal(ofKey.length, functions.length);
     for (const statement of ofKey) {
       assert.deepEqual(at(statement, 'Condition'), { StringLike: { 'kms:ViaService': 'dynamodb.*.amazonaws.com' } });
     }

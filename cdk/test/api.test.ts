@@ -205,7 +205,15 @@ describe('the stage', () => {
       assert.equal(properties.Value, undefined);
     }
     const outputs = Object.keys(dev.toJSON().Outputs as object).sort();
-    assert.deepEqual(outputs, ['AlarmTopic', 'ApiId', 'ApiKeyIdBasic', 'ApiKeyIdPremium', 'ApiUrl', 'EventBus']);
+    assert.deepEqual(outputs, [
+      'AlarmTopic',
+      'ApiId',
+      'ApiKeyIdBasic',
+      'ApiKeyIdPremium',
+      'ApiUrl',
+      'EventBus',
+      'MigrationMachine',
+    ]);
   });
 
   test('the logs of the gateway itself are made before it would make them, which would be for ever', () => {

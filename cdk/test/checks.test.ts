@@ -71,7 +71,7 @@ test('a new resource in the contract has its functions, table, methods and model
 });
 
 /** The contract with a copy of `items` under another name. */
-function withResource({ operations, functions, consumers, tables, models }: Contract, name: string): Contract {
+function withResource({ operations, functions, consumers, jobs, tables, models }: Contract, name: string): Contract {
   const copy = <T>(value: T, isItems: (text: string) => boolean): T[] => {
     const text = JSON.stringify(value);
     const title = name.charAt(0).toUpperCase() + name.slice(1);
@@ -85,6 +85,7 @@ function withResource({ operations, functions, consumers, tables, models }: Cont
     consumers,
     operations: all(operations, /"path":"\/v1\/items/),
     functions: all(functions, /^\{"name":"items_/),
+    jobs,
     tables: all(tables, /"name":"items"/),
     models: Object.fromEntries(all(Object.entries(models), /^\["Items/)),
   };

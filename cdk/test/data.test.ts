@@ -69,13 +69,15 @@ for (const stage of Object.keys(STAGES) as StageName[]) {
       const lambdas = ofType(template, 'AWS::Lambda::Function');
       assert.deepEqual(
         lambdas.map(({ properties }) => properties.FunctionName),
-        [...contract.functions, ...contract.consumers].map(({ name }) => `serverless-crud-${stage}-${name}`),
+        [...contract.functions, ...contract.consumers, ...contract.jobs].map(({ name }) => `serverless-crud-${stage}-${name}`),
       );
       for (const { properties } of lambdas) {
         assert.equal(properties.Runtime, 'provided.al2023');
         assert.deepEqual(properties.Architectures, ['arm64']);
         assert.equal(properties.MemorySize, functions.memory);
-        assert.equal(properties.Timeout, isConsumer(properties.FunctionName ?? null) ? 60 : functions.timeout);
+        const isJob = String(properties.FunctionName).endsWith('migrations_run');
+        const usual = isConsumer(properties.FunctionName ?? null) ? 60 : functions.timeout;
+        assert.equal(properties.Timeout, isJob ? 900 : usual);
         assert.deepEqual(properties.TracingConfig, { Mode: 'Active' });
         assert.equal(at(properties.LoggingConfig, 'LogFormat'), 'JSON');
         assert.ok(at(properties.LoggingConfig, 'LogGroup', 'Ref'));
@@ -92,7 +94,7 @@ for (const stage of Object.keys(STAGES) as StageName[]) {
 
     test('every function is called by its alias', () => {
       const aliases = ofType(template, 'AWS::Lambda::Alias');
-      assert.equal(aliases.length, contract.functions.length + contract.consumers.length);
+      assert.equal(aliases.length, contract.functions.length + contract.consumers.length + contract.jobs.length);
       for (const { properties } of aliases) {
         assert.equal(properties.Name, 'live');
       }
@@ -145,7 +147,8 @@ test('concurrency is reserved and provisioned as the stage says, but nothing kep
   assert.equal(warm.length, contract.functions.length);
   for (const { id, properties } of warm) {
     assert.deepEqual(properties.ProvisionedConcurrencyConfig, { ProvisionedConcurrentExecutions: 2 });
-    assert.ok(!contract.consumers.some(({ name }) => id.includes(name.replace('_', ''))));
+    const inBackground = [...contract.consumers, ...contract.jobs];
+    assert.ok(!inBackground.some(({ name }) => id.includes(name.replace('_', ''))));
   }
 });
 

@@ -58,12 +58,12 @@ export function templateOf(options: Options = {}): Template {
 }
 
 /** A folder with a binary for each function, of a header alone. */
-export function placeholders({ functions, consumers }: Contract, machine = 0xb7): string {
+export function placeholders({ functions, consumers, jobs }: Contract, machine = 0xb7): string {
   const folder = temporary('functions-');
   const header = Buffer.alloc(20);
   header.write('\x7fELF', 'latin1');
   header.writeUInt16LE(machine, 18);
-  for (const { name } of [...functions, ...consumers]) {
+  for (const { name } of [...functions, ...consumers, ...jobs]) {
     mkdirSync(join(folder, name));
     writeFileSync(join(folder, name, 'bootstrap'), header, { mode: 0o755 });
   }

@@ -53,7 +53,8 @@ where
 {
     serve_events(async |app, event: Value, remaining| {
         let start = Instant::now();
-        let outcome = job(app, event, remaining).await;
+        // Boxed, as a handler is.
+        let outcome = Box::pin(job(app, event, remaining)).await;
         let cause = outcome.as_ref().err().map(|error| error.cause().unwrap_or_else(|| format!("{error:?}")));
         let level = if cause.is_some() { LogLevel::Error } else { LogLevel::Info };
         write_line(&json!({

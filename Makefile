@@ -10,12 +10,13 @@ TARGET ?= arm64
 ENDPOINT ?=
 CONSUMER ?=
 DRY_RUN ?=
+EVENT ?= {}
 # What run, seed, fuzz and bench pass on: make run ARGS="--memory --port 4000"
 ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
-	bench bench-streams build deploy diff destroy api-key redrive audit
+	bench bench-streams bench-migrate build deploy diff destroy migrate migrations api-key redrive audit
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +87,15 @@ diff: ## Show what a deployment would change
 
 destroy: ## Delete a stage; production wants CONFIRM=destroy-prod
 	scripts/stack destroy $(STAGE)
+
+migrate: ## Apply pending migrations to a stage: EVENT='{"maxWcu": 500}' sets limits
+	scripts/stack migrate $(STAGE) '$(EVENT)'
+
+migrations: ## Migrate the running local server, or a stage, from here: ARGS="status", "plan", "up --stage dev"
+	$(CARGO) run --bin migrate -- $(or $(ARGS),status)
+
+bench-migrate: ## Measure migrations of large tables in the embedded database: ARGS="10000 100000 1000000"
+	scripts/bench-migrate $(ARGS)
 
 api-key: ## Print an API key of a stage: TIER=basic or premium
 	scripts/stack api-key $(STAGE) $(TIER)

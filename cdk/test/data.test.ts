@@ -69,7 +69,9 @@ for (const stage of Object.keys(STAGES) as StageName[]) {
       const lambdas = ofType(template, 'AWS::Lambda::Function');
       assert.deepEqual(
         lambdas.map(({ properties }) => properties.FunctionName),
-        [...contract.functions, ...contract.consumers, ...contract.jobs].map(({ name }) => `serverless-crud-${stage}-${name}`),
+        [...contract.functions, ...contract.consumers, ...contract.jobs].map(
+          ({ name }) => `serverless-crud-${stage}-${name}`,
+        ),
       );
       for (const { properties } of lambdas) {
         assert.equal(properties.Runtime, 'provided.al2023');

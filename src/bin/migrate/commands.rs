@@ -90,10 +90,10 @@ async fn apply(options: &Options, store: &Store, up: &Up) -> Result<Ending, Trou
     let migrations = files(options)?;
     let settings = settings(options, up);
     let (halt, progress) = (Arc::new(Halt::default()), Progress::default());
-    let about = match migrations.first() {
-        Some(migration) => store.about_how_many(migration.shape.table).await,
-        None => None,
-    };
+    let mut about = None;
+    for Standing { migration, .. } in standing(options, store).await?.iter().filter(|known| is_asked(known, up)) {
+        about = store.about_how_many(migration.shape.table).await.map(|more| about.unwrap_or_default() + more);
+    }
     let start = Instant::now();
     let work = migrate::up(store, migrations, &settings, &halt, &progress);
     let report = watched(work, &halt, &progress, about, !options.json).await?;
@@ -103,6 +103,13 @@ async fn apply(options: &Options, store: &Store, up: &Up) -> Result<Ending, Trou
         (false, true) => Ending::Stopped,
         (false, false) => Ending::Records,
     })
+}
+
+/// Whether the options ask for a migration.
+fn is_asked(standing: &Standing, up: &Up) -> bool {
+    let number = standing.migration.number;
+    let is_pending = !standing.is_applied() && up.to.is_none_or(|to| number <= to);
+    up.again.map_or(is_pending, |again| again == number)
 }
 
 fn settings(options: &Options, up: &Up) -> Settings {

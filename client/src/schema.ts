@@ -60,6 +60,26 @@ export interface paths {
         patch: operations["items_patch"];
         trace?: never;
     };
+    "/v1/items/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * History of item
+         * @description Lists what happened to a record, also to one that is deleted: newest first, page by page. An entry is there a moment after the change, and for as long as the stage keeps it.
+         */
+        get: operations["items_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/users": {
         parameters: {
             query?: never;
@@ -116,10 +136,74 @@ export interface paths {
         patch: operations["users_patch"];
         trace?: never;
     };
+    "/v1/users/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * History of user
+         * @description Lists what happened to a record, also to one that is deleted: newest first, page by page. An entry is there a moment after the change, and for as long as the stage keeps it.
+         */
+        get: operations["users_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description One change of a record. */
+        HistoryEntry: {
+            /**
+             * @description What happened.
+             * @enum {string}
+             */
+            action: "created" | "updated" | "deleted";
+            /**
+             * @description Whether something wrote it, or its time to live ran out.
+             * @enum {string}
+             */
+            cause: "write" | "expiry";
+            /** @description The names of the fields whose values differ. */
+            changed: string[];
+            /** @description Who did it: the id of the API key, an authorizer's principal, or a part of the service. */
+            changedBy?: string;
+            /** @description The change's id, the same in its event. */
+            eventId: string;
+            /**
+             * Format: uuid
+             * @description The record's id.
+             */
+            id: string;
+            /** @description The record after. */
+            new?: Record<string, never>;
+            /** @description The record before. */
+            old?: Record<string, never>;
+            /**
+             * Format: date-time
+             * @description When, in UTC.
+             */
+            time: string;
+            /**
+             * Format: int64
+             * @description The version the change made; of a deletion, the last one.
+             */
+            version: number;
+        };
+        /** @description A page of a history. */
+        HistoryPage: {
+            data: components["schemas"]["HistoryEntry"][];
+            /** @description Where the next page starts; null on the last one. */
+            nextCursor: string | null;
+        };
         /** @description Something with a price. */
         Item: {
             /**
@@ -648,7 +732,7 @@ export interface components {
         "If-None-Match": string;
         /** @description The most records a page holds. */
         limit: number;
-        /** @description By time of creation: oldest or newest first. */
+        /** @description By time: oldest or newest first. */
         order: "asc" | "desc";
     };
     requestBodies: never;
@@ -664,6 +748,8 @@ export interface components {
     };
     pathItems: never;
 }
+export type HistoryEntry = components['schemas']['HistoryEntry'];
+export type HistoryPage = components['schemas']['HistoryPage'];
 export type Item = components['schemas']['Item'];
 export type ItemPage = components['schemas']['ItemPage'];
 export type ItemsCreate = components['schemas']['ItemsCreate'];
@@ -706,7 +792,7 @@ export interface operations {
                 cursor?: components["parameters"]["cursor"];
                 /** @description The most records a page holds. */
                 limit?: components["parameters"]["limit"];
-                /** @description By time of creation: oldest or newest first. */
+                /** @description By time: oldest or newest first. */
                 order?: components["parameters"]["order"];
                 /** @description Only the records with this `ownerId`, whatever its case. */
                 ownerId?: string;
@@ -1135,6 +1221,85 @@ export interface operations {
             504: components["responses"]["GatewayTimeout"];
         };
     };
+    items_history: {
+        parameters: {
+            query?: {
+                /** @description The `nextCursor` of the page before; good for a day and for the same query alone. */
+                cursor?: components["parameters"]["cursor"];
+                /** @description The most records a page holds. */
+                limit?: components["parameters"]["limit"];
+                /** @description By time: oldest or newest first. */
+                order?: components["parameters"]["order"];
+            };
+            header?: never;
+            path: {
+                /** @description The record's id. */
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of changes. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "action": "created",
+                     *           "cause": "write",
+                     *           "changed": [
+                     *             "currency",
+                     *             "description",
+                     *             "name",
+                     *             "ownerId",
+                     *             "priceCents",
+                     *             "status",
+                     *             "tags"
+                     *           ],
+                     *           "changedBy": "basic",
+                     *           "eventId": "7de3041dd709b024af6f29e4fa13d34c",
+                     *           "id": "019a7d3e-0c00-7000-8000-000000000002",
+                     *           "new": {
+                     *             "createdAt": "2025-11-13T12:00:00.000Z",
+                     *             "currency": "EUR",
+                     *             "description": "Stoneware, 80 ml, dishwasher safe.",
+                     *             "id": "019a7d3e-0c00-7000-8000-000000000002",
+                     *             "name": "Espresso cup",
+                     *             "ownerId": "019a7d3e-0c00-7000-8000-000000000001",
+                     *             "priceCents": 1250,
+                     *             "status": "active",
+                     *             "tags": [
+                     *               "kitchen",
+                     *               "coffee"
+                     *             ],
+                     *             "updatedAt": "2025-11-13T12:00:00.000Z",
+                     *             "version": 1
+                     *           },
+                     *           "time": "2025-11-13T12:00:00.000Z",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["HistoryPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
+        };
+    };
     users_list: {
         parameters: {
             query?: {
@@ -1144,7 +1309,7 @@ export interface operations {
                 email?: string;
                 /** @description The most records a page holds. */
                 limit?: components["parameters"]["limit"];
-                /** @description By time of creation: oldest or newest first. */
+                /** @description By time: oldest or newest first. */
                 order?: components["parameters"]["order"];
             };
             header?: never;
@@ -1523,6 +1688,76 @@ export interface operations {
             412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
+        };
+    };
+    users_history: {
+        parameters: {
+            query?: {
+                /** @description The `nextCursor` of the page before; good for a day and for the same query alone. */
+                cursor?: components["parameters"]["cursor"];
+                /** @description The most records a page holds. */
+                limit?: components["parameters"]["limit"];
+                /** @description By time: oldest or newest first. */
+                order?: components["parameters"]["order"];
+            };
+            header?: never;
+            path: {
+                /** @description The record's id. */
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of changes. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "action": "created",
+                     *           "cause": "write",
+                     *           "changed": [
+                     *             "email",
+                     *             "name",
+                     *             "phone",
+                     *             "role"
+                     *           ],
+                     *           "changedBy": "basic",
+                     *           "eventId": "7de3041dd709b024af6f29e4fa13d34c",
+                     *           "id": "019a7d3e-0c00-7000-8000-000000000002",
+                     *           "new": {
+                     *             "createdAt": "2025-11-13T12:00:00.000Z",
+                     *             "email": "Ada@example.com",
+                     *             "id": "019a7d3e-0c00-7000-8000-000000000002",
+                     *             "name": "Ada Lovelace",
+                     *             "phone": "+442071838750",
+                     *             "role": "admin",
+                     *             "updatedAt": "2025-11-13T12:00:00.000Z",
+                     *             "version": 1
+                     *           },
+                     *           "time": "2025-11-13T12:00:00.000Z",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["HistoryPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];

@@ -1,18 +1,18 @@
 //! Reads what a request says, with every fault in the promised format.
 
-use aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Method;
-use lambda_http::{
-    Body, Request, RequestExt,
-    request::{LambdaRequest, RequestContext},
-};
+use lambda_http::{Body, Request, RequestExt};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{body, json};
+use super::{
+    body,
+    event::{Context, caller},
+    json,
+};
 use crate::{
     error::{Error, Violation},
     record::{Edit, IdempotencyKey, Resource, merge_patch, parse_id, to_object},
@@ -22,43 +22,6 @@ use crate::{
 pub const MAX_BODY_BYTES: usize = 400 * 1024;
 
 const MAX_IDEMPOTENCY_KEY_LENGTH: usize = 255;
-
-/// Reads the REST proxy event (payload version 1.0) API Gateway sends.
-///
-/// `http` refuses control characters in header values: each becomes a space.
-///
-/// # Errors
-/// When `text` is not such an event.
-pub fn event(text: &str) -> Result<Request, Error> {
-    let mut event: ApiGatewayProxyRequest = serde_json::from_str(text)
-        .or_else(|_| {
-            let mut event: Value = serde_json::from_str(text)?;
-            blank_unreadable_characters(&mut event);
-            serde_json::from_value(event)
-        })
-        .map_err(|error| Error::Internal(error.into()))?;
-    // `headers` holds the last value of each alone, and would replace the lists.
-    if !event.multi_value_headers.is_empty() {
-        event.headers.clear();
-    }
-    Ok(LambdaRequest::ApiGatewayV1(event).into())
-}
-
-/// Puts a space in the place of each character `http` refuses. A precondition or an idempotency key does not
-/// survive that, so that the request is refused; without the header it would be carried out unguarded.
-fn blank_unreadable_characters(event: &mut Value) {
-    let blank = |value: &mut Value| {
-        if let Value::String(text) = value {
-            *text = text.replace(char::is_control, " ");
-        }
-    };
-    if let Some(Value::Object(headers)) = event.get_mut("headers") {
-        headers.values_mut().for_each(blank);
-    }
-    if let Some(Value::Object(headers)) = event.get_mut("multiValueHeaders") {
-        headers.values_mut().filter_map(Value::as_array_mut).flatten().for_each(blank);
-    }
-}
 
 /// The id in the path.
 ///
@@ -164,13 +127,6 @@ fn idempotency_key(request: &Request) -> Result<Option<String>, Error> {
     Ok(Some(format!("{}/{key}", caller(request).unwrap_or_default())))
 }
 
-/// Who sends the request, as far as API Gateway knows: an authorizer's principal, or the id of the API key.
-pub fn caller(request: &Request) -> Option<String> {
-    let RequestContext::ApiGatewayV1(context) = request.request_context_ref()? else { return None };
-    let principal = context.authorizer.fields.get("principalId").and_then(Value::as_str);
-    principal.map(str::to_owned).or_else(|| context.identity.api_key_id.clone())
-}
-
 /// What the log and every answer need to know of a request.
 #[derive(Clone, Debug, Default)]
 pub struct RequestFacts {
@@ -185,13 +141,10 @@ pub struct RequestFacts {
 impl RequestFacts {
     /// Reads them.
     pub fn of(request: &Request) -> Self {
-        let (request_id, resource_path) = match request.request_context_ref() {
-            Some(RequestContext::ApiGatewayV1(context)) => (context.request_id.clone(), context.resource_path.clone()),
-            _ => (None, None),
-        };
+        let context = Context::of(request).cloned().unwrap_or_default();
         Self {
-            request_id: request_id.unwrap_or_default(),
-            route: format!("{} {}", request.method(), resource_path.unwrap_or_default()),
+            request_id: context.request_id.unwrap_or_default(),
+            route: format!("{} {}", request.method(), context.resource_path.unwrap_or_default()),
             origin: header(request, "origin"),
         }
     }

@@ -1,11 +1,11 @@
 //! Writes answers.
 
 use http::{StatusCode, header};
-use lambda_http::{Body, Request, RequestExt, request::RequestContext};
+use lambda_http::{Body, Request, RequestExt};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
-use super::Answer;
+use super::{Answer, event::Context};
 use crate::record::{Page, Record, Resource};
 
 /// What a query value may hold unescaped (RFC 3986 §2.3).
@@ -77,10 +77,7 @@ fn json(value: &impl Serialize) -> Body {
 
 /// The path as the client sees it, with the stage or base path.
 fn public_path(request: &Request) -> &str {
-    match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV1(context)) => context.path.as_deref().unwrap_or_default(),
-        _ => request.raw_http_path(),
-    }
+    Context::of(request).and_then(|context| context.path.as_deref()).unwrap_or_default()
 }
 
 fn next_query(request: &Request, cursor: &str) -> String {

@@ -71,7 +71,7 @@ fuzz: setup ## Try the running API with generated requests, long: ARGS="EXAMPLES
 	scripts/with-server scripts/fuzz $(ARGS)
 
 bench-streams: ## Measure how fast the local server follows 100,000 changes
-	$(CARGO) bench --bench pump
+	$(CARGO) bench --profile measure --bench pump
 
 bench: ## Measure the functions and the local server: ARGS="--functions items_get --parts functions"
 	benches/run $(ARGS)

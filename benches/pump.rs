@@ -3,8 +3,8 @@
 //! It writes rows past the API, far faster than the consumers follow, and waits for the last of them.
 
 use std::{
-    fs,
-    io::{BufRead, BufReader},
+    fs::{self, File},
+    io::{BufRead, BufReader, Read},
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -86,13 +86,15 @@ async fn write(client: &Client, batch: usize) {
 /// The seconds until the last event is published and the last entry written.
 async fn wait(folder: &Path, client: &Client, size: usize) -> f64 {
     let start = Instant::now();
-    let (mut read, mut events) = (0, 0);
+    let mut events = 0;
+    let mut published = File::open(folder.join("events.jsonl")).expect("the server has begun it");
+    let mut text = Vec::new();
     while events < size || position(client, "audit_append").await != position(client, "events_publish").await {
         assert!(start.elapsed() < PATIENCE, "{events} of {size}");
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let text = fs::read(folder.join("events.jsonl")).unwrap_or_default();
-        events += text[read..].iter().filter(|byte| **byte == b'\n').count();
-        read = text.len();
+        text.clear();
+        published.read_to_end(&mut text).expect("it is readable");
+        events += text.iter().filter(|byte| **byte == b'\n').count();
     }
     start.elapsed().as_secs_f64()
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # Where the programs are: another build has another folder.
-BIN = Path(os.environ.get("BENCH_BIN", ROOT / "target" / "bench-migrate"))
+BIN = Path(os.environ.get("BENCH_BIN", ROOT / "target" / "measure"))
 PORT = 8790
 URL = f"http://127.0.0.1:{PORT}"
 AUTHORIZATION = (

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::{
     Client,
     config::{
-        Builder, SharedHttpClient,
+        Builder, SharedHttpClient, StalledStreamProtectionConfig,
         retry::{RetryConfig, RetryPartition, TokenBucket},
         timeout::TimeoutConfig,
     },
@@ -36,6 +36,8 @@ pub fn client_over(http: SharedHttpClient, sdk: Builder) -> Client {
         .timeout_config(timeouts.build())
         .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
         .retry_partition(budget)
+        // It watches streamed bodies; DynamoDB's answers come whole, within an attempt's timeout.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .interceptor(FitToDeadline);
     Client::from_conf(sdk.build())
 }

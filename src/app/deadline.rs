@@ -37,14 +37,16 @@ impl Intercept for FitToDeadline {
         let Ok(left) = DEADLINE.try_with(|deadline| deadline.saturating_duration_since(Instant::now())) else {
             return Ok(());
         };
-        let (operation, attempt) = shares(left);
-        let timeouts = TimeoutConfig::builder().operation_timeout(operation).operation_attempt_timeout(attempt);
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(share(left));
         settings.interceptor_state().store_put(timeouts.build());
         Ok(())
     }
 }
 
-/// How long a request may take in all, and each attempt of it, so that one that hangs leaves time for the others.
-fn shares(left: Duration) -> (Duration, Duration) {
-    (left, ATTEMPT_TIMEOUT.min(left / MAX_ATTEMPTS))
+/// How long an attempt may take, so that one that hangs leaves time for the others.
+///
+/// Whoever calls `within` ends the work itself when the time is up: a timeout of the request as a whole would be one
+/// more timer for each, and each timer wakes the runtime once more.
+fn share(left: Duration) -> Duration {
+    ATTEMPT_TIMEOUT.min(left / MAX_ATTEMPTS)
 }

@@ -30,7 +30,8 @@
 //!
 //! DynamoDB writes the change into the table's stream, and Lambda hands batches of it to each consumer.
 //! [`streams::respond`] decodes each record into a [`streams::Change`], gives it to the consumer in the order of
-//! its record, and answers with the first that failed, from which Lambda goes on.
+//! its record, and answers with the first that failed, from which Lambda goes on. [`streams::answer`] has Lambda
+//! halve a batch that begins with it, so that it takes no other along where it is given up.
 #![forbid(unsafe_code)]
 
 pub mod app;

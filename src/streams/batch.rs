@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use tokio::time::timeout_at;
 
-use super::{Consumer, EventRecord, WAVE};
+use super::{
+    Consumer, EventRecord, WAVE,
+    event::{Event, Record},
+};
 use crate::{
     app::{App, LogLevel, metered},
     error::Error,
@@ -36,6 +39,38 @@ pub struct BatchResponse {
 pub struct BatchItemFailure {
     /// Its sequence number.
     pub item_identifier: String,
+}
+
+/// Why Lambda is to halve a batch; of what changed it tells nothing.
+const FIRST_FAILED: &str = "the first record of the batch failed: the log says why";
+
+/// Answers Lambda: as [`respond`], but where the first record of several is the one that failed, the call fails.
+///
+/// An answer that names a record has Lambda retry it with all that follows, as one batch: named until the retries are
+/// used up, the first takes the others into the dead letters with it. A batch whose call failed Lambda halves instead,
+/// which takes no retry, until the record is alone; there it is named (Lambda developer guide, "Configuring partial
+/// batch response with DynamoDB and Lambda").
+///
+/// # Errors
+/// What Lambda is told then.
+pub async fn answer(
+    app: &Arc<App>,
+    function: &str,
+    consumer: &dyn Consumer,
+    event: &str,
+    limit: Duration,
+) -> Result<BatchResponse, &'static str> {
+    let response = respond(app, function, consumer, event, limit).await;
+    let Some(BatchItemFailure { item_identifier: failed }) = response.batch_item_failures.first() else {
+        return Ok(response);
+    };
+    let records = serde_json::from_str::<Event>(event).map(|event| event.records).unwrap_or_default();
+    // One without a name is, to Lambda, the whole batch, and so the first too.
+    let is_first = |first: &RawValue| failed.is_empty() || Record::read(first).sequence == *failed;
+    match records[..] {
+        [first, _, ..] if is_first(first) => Err(FIRST_FAILED),
+        _ => Ok(response),
+    }
 }
 
 /// Gives the changes of a batch to a consumer, within `limit`.
@@ -90,54 +125,6 @@ async fn failures(app: &Arc<App>, consumer: &dyn Consumer, records: &[&RawValue]
         failures.extend(first_failure(app, consumer, shard, deadline).await.err());
     }
     failures
-}
-
-#[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(rename = "Records", borrow)]
-    records: Vec<&'a RawValue>,
-}
-
-/// A record of the batch, read as far as it can be.
-struct Record {
-    /// Its stream.
-    source: String,
-    /// Its sequence number; empty where it has none.
-    sequence: String,
-    /// The key of the item that changed.
-    key: String,
-    content: Option<EventRecord>,
-}
-
-impl Record {
-    fn read(text: &RawValue) -> Self {
-        let outline: Outline = serde_json::from_str(text.get()).unwrap_or_default();
-        let sequence = outline.dynamodb.sequence_number.unwrap_or_default();
-        Self {
-            source: outline.source.unwrap_or_default(),
-            key: outline.dynamodb.keys.map(|keys| keys.get().to_owned()).unwrap_or_default(),
-            content: serde_json::from_str(text.get()).ok().filter(|_| !sequence.is_empty()),
-            sequence,
-        }
-    }
-}
-
-/// The place of a record, which is read even where the record as a whole cannot be.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Outline<'a> {
-    #[serde(rename = "eventSourceARN")]
-    source: Option<String>,
-    #[serde(borrow)]
-    dynamodb: OutlineOfChange<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-struct OutlineOfChange<'a> {
-    sequence_number: Option<String>,
-    #[serde(borrow)]
-    keys: Option<&'a RawValue>,
 }
 
 /// A sequence number, and what went wrong there.

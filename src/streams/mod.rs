@@ -1,7 +1,7 @@
 //! Streams: each change of a table, typed, in order, and never lost.
 //!
 //! A consumer is a function of a [`Change`], or a [`Consumer`] where it takes several at once. [`serve`] runs it as
-//! a Lambda behind the streams; [`respond`] is what happens to one batch.
+//! a Lambda behind the streams; [`respond`] is what happens to one batch, [`answer`] what Lambda hears of it.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -34,6 +34,7 @@ mod change;
 mod cloud_event;
 mod consumer;
 mod decoder;
+mod event;
 mod events_publish;
 mod users_cascade;
 
@@ -44,7 +45,7 @@ use serde_json::value::RawValue;
 pub use aws_lambda_events::dynamodb::EventRecord;
 
 pub use audit_append::audit_append;
-pub use batch::{BatchResponse, respond};
+pub use batch::{BatchResponse, answer, respond};
 pub use change::{Change, What};
 pub use cloud_event::{CloudEvent, SCHEMA_VERSION, schema_id};
 pub use consumer::{Consumer, WAVE, Wave, each};
@@ -64,6 +65,6 @@ pub fn serve(consumer: impl Consumer) -> ExitCode {
     let (function, consumer) = (&function_name(), &consumer);
     runtime::serve_events(async |app, event: Box<RawValue>, remaining| {
         let limit = remaining.saturating_sub(runtime::ANSWER_MARGIN);
-        Ok(respond(&app, function, consumer, event.get(), limit).await)
+        Ok(answer(&app, function, consumer, event.get(), limit).await?)
     })
 }

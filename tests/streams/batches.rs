@@ -16,6 +16,7 @@ use serverless_crud::{
 };
 
 use crate::{
+    mapping,
     records::{STREAM, bare, batch, id, image, modified, record, sequence},
     support::{config, dynamodb},
 };
@@ -32,6 +33,7 @@ enum Poison {
     Panics,
     CannotBeDecoded,
     IsNoRecord,
+    HasNoPlace,
     Hangs,
 }
 
@@ -99,6 +101,9 @@ fn batch_of(size: usize, poison: Option<(usize, Poison)>) -> Vec<Value> {
             records[place]["dynamodb"].as_object_mut().unwrap().remove("SizeBytes");
             records[place]["eventName"] = Value::Null;
         }
+        Some((place, Poison::HasNoPlace)) => {
+            records[place]["dynamodb"].as_object_mut().unwrap().remove("SequenceNumber");
+        }
         _ => {}
     }
     records
@@ -162,11 +167,15 @@ impl Case {
     /// All of the rest is done, on each key in order.
     fn assert_rest(&self, done: &[String], begun_at: usize) {
         assert_eq!(done.len(), self.size - begun_at, "{self}: the rest is done");
-        let mut last: HashMap<usize, &String> = HashMap::new();
-        for sequence in done {
-            let before = last.insert(item_of(sequence), sequence);
-            assert!(before.is_none_or(|before| before < sequence), "{self}: in order on each key");
-        }
+        assert_in_order_on_each_key(done, self);
+    }
+}
+
+fn assert_in_order_on_each_key(done: &[String], case: &Case) {
+    let mut last: HashMap<usize, &String> = HashMap::new();
+    for sequence in done {
+        let before = last.insert(item_of(sequence), sequence);
+        assert!(before.is_none_or(|before| before < sequence), "{case}: in order on each key");
     }
 }
 
@@ -207,6 +216,29 @@ async fn every_other_poison_loses_nothing_either() {
     }
     for place in 0..12 {
         Case { size: 12, place, poison: Poison::Hangs }.check(&app, Duration::from_millis(300)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_poison_record_alone_is_given_up_and_all_others_are_done() {
+    let app = app();
+    for poison in [Poison::Fails, Poison::CannotBeDecoded, Poison::IsNoRecord, Poison::HasNoPlace] {
+        for size in [1, 2, 3, 10, 11, 33, LARGEST] {
+            // All places of the small ones, some of the large.
+            for place in (0..size).step_by(size / 10 + 1).chain([size - 1]) {
+                let (case, done) = (Case { size, place, poison }, Done::default());
+                let (poisoned, records) = (Some((place, poison)), batch_of(size, Some((place, poison))));
+                let given_up = mapping::deliver(&app, "test", &consumer(&done, poisoned), &records).await;
+                assert_eq!(given_up, [&records[place]], "{case}");
+                let (mut done, mut seen) = (done.take(), HashSet::new());
+                // Repeats aside.
+                done.retain(|sequence| seen.insert(sequence.clone()));
+                assert_in_order_on_each_key(&done, &case);
+                done.sort();
+                let others: Vec<String> = (0..size).filter(|other| *other != place).map(sequence).collect();
+                assert_eq!(done, others, "{case}");
+            }
+        }
     }
 }
 

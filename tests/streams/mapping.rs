@@ -1,4 +1,4 @@
-//! An event source mapping: reads a table's stream and gives batches to a consumer, as Lambda does.
+//! An event source mapping: reads a table's stream and gives batches to a consumer, by Lambda's rules.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use serverless_crud::{
     app::{App, Config},
     routes::{StreamConsumer, consumers},
-    streams,
+    streams::{self, Consumer},
 };
 
 use crate::{
@@ -16,8 +16,39 @@ use crate::{
 };
 
 const LIMIT: Duration = Duration::from_secs(20);
-/// More than any fault of the wire lasts.
-const ATTEMPTS: usize = 200;
+/// As in `cdk/lib/consumers.ts`.
+const RETRIES: u32 = 10;
+
+/// Gives a batch of a shard to a consumer until nothing of it is left, and returns what was given up.
+///
+/// The rules (Lambda developer guide, "Configuring partial batch response with DynamoDB and Lambda"): where a record is
+/// named, what comes before it is done, and the rest is tried again as it is, which takes a retry. Where the call
+/// fails, the batch is halved, which takes none, and the first half comes to its end before the second begins; one
+/// record is tried again, which takes a retry. Where there is none left, all that is left of the batch is given up.
+pub async fn deliver<'a>(app: &Arc<App>, name: &str, consumer: &dyn Consumer, records: &'a [Value]) -> Vec<&'a Value> {
+    let (mut given_up, mut open) = (Vec::new(), vec![(records, RETRIES)]);
+    while let Some((batch, retries)) = open.pop() {
+        let event = json!({ "Records": batch }).to_string();
+        let failed = match streams::answer(app, name, consumer, &event, LIMIT).await {
+            Ok(response) => match response.batch_item_failures.first() {
+                None => continue,
+                // A name it does not know is that of the whole batch.
+                Some(failed) => batch.iter().position(|record| sequence(record) == failed.item_identifier).unwrap_or(0),
+            },
+            Err(_) if batch.len() > 1 => {
+                let (first, second) = batch.split_at(batch.len() / 2);
+                open.extend([(second, retries), (first, retries)]);
+                continue;
+            }
+            Err(_) => 0,
+        };
+        match retries.checked_sub(1) {
+            Some(retries) => open.push((&batch[failed..], retries)),
+            None => given_up.extend(&batch[failed..]),
+        }
+    }
+    given_up
+}
 
 /// A server whose streams only the tests read, and the consumers' way to it and to the bus.
 pub struct Rig {
@@ -52,18 +83,12 @@ impl Rig {
             let (arn, records) = self.records(&format!("local-{table}")).await;
             let wanted = records.into_iter().filter(|record| events.contains(&record["eventName"].as_str().unwrap()));
             let records: Vec<Value> = wanted.map(|record| with_source(record, &arn)).collect();
-            let (mut start, mut attempts) = (0, 0);
-            while start < records.len() {
-                attempts += 1;
-                assert!(attempts < ATTEMPTS + records.len(), "{name} comes to an end");
-                let end = records.len().min(start + self.random.usize(1..=100));
-                let event = json!({ "Records": records[start..end] }).to_string();
-                let response = streams::respond(&self.app, name, consumer.as_ref(), &event, LIMIT).await;
-                let failed = response.batch_item_failures.first().map(|failure| &failure.item_identifier);
-                start = match failed {
-                    Some(failed) => records.iter().position(|record| sequence(record) == failed).unwrap(),
-                    None => end,
-                };
+            let mut rest = &records[..];
+            while !rest.is_empty() {
+                let (batch, others) = rest.split_at(self.random.usize(1..=rest.len().min(100)));
+                let given_up = deliver(&self.app, name, consumer.as_ref(), batch).await;
+                assert_eq!(given_up, Vec::<&Value>::new(), "{name} gives nothing up");
+                rest = others;
             }
         }
     }
@@ -116,7 +141,7 @@ fn with_source(mut record: Value, arn: &str) -> Value {
     record
 }
 
-/// A record's sequence number.
+/// A record's sequence number; nothing where it has none.
 pub fn sequence(record: &Value) -> &str {
-    record["dynamodb"]["SequenceNumber"].as_str().unwrap()
+    record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default()
 }

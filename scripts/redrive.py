@@ -2,26 +2,23 @@
 
 A dead letter has no records, only their place: they are fetched back from the stream, which keeps them for 24 hours,
 and the consumer is called with them as Lambda would call it. A letter is deleted when all of its records are done.
-Within a shard the order is kept: after a failure its later letters stay, and those of the shards that came after it.
+The order of each key is kept: after a change that fails, the later ones of its key stay, and the others go on.
 """
 
 import argparse
-import base64
-import itertools
 import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from tqdm import tqdm
+
+from dead_letters import Failure, Letter, Source, as_event, batches, key_of, read, wire
 
 CONTRACT = Path(__file__).resolve().parent.parent / "openapi.json"
 HISTORY = "history"
@@ -31,75 +28,10 @@ SEQUENCE_DIGITS = 40
 HIDDEN_SECONDS = 3_600
 # Asks all of a queue's servers: an empty answer then means an empty queue.
 WAIT_SECONDS = 2
-# What a function may be called with is 6 MB.
-MAX_EVENT_BYTES = 5_500_000
-# A shard may answer with empty pages on the way to its records.
-MAX_EMPTY_PAGES = 200
-EMPTY_PAGE_SECONDS = 0.2
-GONE = ("TrimmedDataAccessException", "ResourceNotFoundException")
 
 
-class Failure(Exception):
-    """What went wrong, in one line for people."""
-
-
-class Expired(Failure):
-    """The stream no longer has the records."""
-
-
-@dataclass(frozen=True)
-class Letter:
-    """A dead letter: the place of a batch in a shard (Lambda developer guide, "Retain discarded batches")."""
-
-    id: str
-    receipt: str
-    stream: str
-    shard: str
-    first: str
-    last: str
-    count: int
-    window: str
-
-    @classmethod
-    def read(cls, message: dict) -> "Letter":
-        try:
-            batch = json.loads(message["Body"])["DDBStreamBatchInfo"]
-            window = f"{batch['approximateArrivalOfFirstRecord']} to {batch['approximateArrivalOfLastRecord']}"
-            first, last = batch["startSequenceNumber"], batch["endSequenceNumber"]
-            int(first), int(last)
-            place = batch["streamArn"], batch["shardId"], first, last
-            return cls(message["MessageId"], message["ReceiptHandle"], *place, int(batch["batchSize"]), window)
-        except (KeyError, TypeError, ValueError):
-            raise Failure(f"the message {message['MessageId']} is not a dead letter of a stream: it stays") from None
-
-    @property
-    def table(self) -> str:
-        return self.stream.split("/")[1]
-
-    def __str__(self) -> str:
-        return f"{self.table}, {self.shard}, {self.first} to {self.last}"
-
-
-@dataclass(frozen=True)
-class Source:
-    """A stream as the consumer's event source mapping reads it."""
-
-    batch_size: int
-    # The kinds of changes it lets through; all when there are none.
-    kinds: frozenset[str]
-
-    @classmethod
-    def of(cls, mapping: dict) -> "Source":
-        kinds: set[str] = set()
-        for rule in mapping.get("FilterCriteria", {}).get("Filters", []):
-            pattern = json.loads(rule["Pattern"])
-            if set(pattern) != {"eventName"}:
-                raise Failure(f"the filter {rule['Pattern']} is not one on eventName alone: it cannot be repeated here")
-            kinds.update(pattern["eventName"])
-        return cls(mapping["BatchSize"], frozenset(kinds))
-
-    def takes(self, record: dict) -> bool:
-        return not self.kinds or record["eventName"] in self.kinds
+class CallFailed(Failure):
+    """The call failed as a whole, and not over one record."""
 
 
 class Redrive:
@@ -118,6 +50,8 @@ class Redrive:
         self.stack, self.consumer, self.dry_run = stack, consumer, dry_run
         self.function, self.sources, self.queue = self.find()
         self.done_records = 0
+        # The tables' keys that have a change which is not done.
+        self.held: set[tuple[str, str]] = set()
 
     def find(self) -> tuple[str, dict[str, Source], str]:
         """The function's alias, its streams, and its queue, as they are deployed."""
@@ -137,7 +71,7 @@ class Redrive:
         try:
             letters, strange = self.receive(waiting)
             if not waiting:
-                say(f"{self.consumer} has no dead letters")
+                return self.is_empty()
             done = 0
             with tqdm(total=len(letters), unit=" letters", disable=None) as progress:
                 for done_one in self.each(letters, waiting):
@@ -177,99 +111,105 @@ class Redrive:
         # A shard's id begins with the time it was opened: parents come before their children.
         return sorted(letters.values(), key=lambda letter: (letter.stream, letter.shard, int(letter.first))), strange
 
+    def is_empty(self) -> bool:
+        """Whether a queue that gives no message has none."""
+        name = "ApproximateNumberOfMessagesNotVisible"
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=[name])
+        if hidden := int(answer["Attributes"][name]):
+            say(f"{hidden} dead letters are hidden: another redrive has them, or one that was killed, for an hour at most")
+        else:
+            say(f"{self.consumer} has no dead letters")
+        return not hidden
+
     def each(self, letters: list[Letter], waiting: dict[str, str]) -> Iterator[bool]:
         """Of each letter whether it is through."""
-        stopped: set[str] = set()
-        for stream, of_stream in itertools.groupby(letters, key=lambda letter: letter.stream):
-            parents = self.parents(stream)
-            for letter in of_stream:
-                lineage = ancestry(letter.shard, parents)
-                if stopped.intersection((stream, shard) for shard in lineage):
-                    say(f"{letter}: left, since an earlier letter of its shard is")
-                    yield False
-                    continue
-                try:
-                    self.bring(letter)
-                except Expired as failure:
-                    # It will never be done: what comes after it need not wait, and must not expire as well.
-                    say(f"{letter}: {failure}")
-                    self.tell_what_expired(letter)
-                    yield False
-                except Failure as failure:
-                    say(f"{letter}: {failure}")
-                    stopped.add((stream, letter.shard))
-                    yield False
-                else:
-                    if not self.dry_run:
-                        self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=letter.receipt)
-                        waiting.pop(letter.id)
-                    yield True
+        for letter in letters:
+            try:
+                self.bring(letter)
+            except Failure as failure:
+                say(f"{letter}: {failure}")
+                yield False
+            else:
+                if not self.dry_run:
+                    self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=letter.receipt)
+                    waiting.pop(letter.id)
+                yield True
 
     def bring(self, letter: Letter) -> None:
         """Calls the consumer with the letter's records; returns when all are done."""
         source = self.sources.get(letter.stream)
         if source is None:
-            raise Expired("the stream is not, or no longer, one the consumer reads")
+            self.tell_what_expired(letter, letter.last)
+            raise Failure("the stream is not, or no longer, one the consumer reads")
         # Others of the shard were at work beside this batch: their records lie between its own, and are repeated.
-        found = list(self.records(letter))
-        if len(found) < letter.count:
-            raise Failure(f"the stream has {len(found)} of its {letter.count} records")
+        found, is_trimmed = read(self.streams, letter)
         records = [as_event(record, letter) for record in found if source.takes(record)]
         if self.dry_run:
             say(f"{letter}: {len(records)} records would be sent to {self.consumer}")
-        else:
-            for batch in batches(records, source.batch_size):
-                self.invoke(batch)
-        self.done_records += len(records)
+            self.done_records += len(records)
+        left = 0 if self.dry_run else sum(self.send(letter, batch) for batch in batches(records, source.batch_size))
+        if is_trimmed:
+            # What the stream still has does not wait for what will never come.
+            last = int(found[0]["dynamodb"]["SequenceNumber"]) - 1 if found else letter.last
+            self.tell_what_expired(letter, str(last))
+        reasons = []
+        if left:
+            reasons.append(f"{left} records are left, each failed or after one of its key that did")
+        if is_trimmed:
+            reasons.append(f"the stream no longer has {'all of ' if found else ''}its records")
+        elif len(found) < letter.count:
+            reasons.append(f"the stream has {len(found)} of its {letter.count} records")
+        if reasons:
+            raise Failure("; ".join(reasons))
 
-    def records(self, letter: Letter) -> Iterator[dict]:
-        """The records from the letter's first to its last."""
-        place = {"StreamArn": letter.stream, "ShardId": letter.shard}
-        start = {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "SequenceNumber": letter.first}
-        try:
-            iterator, empty = self.streams.get_shard_iterator(**place, **start)["ShardIterator"], 0
-            while iterator and empty < MAX_EMPTY_PAGES:
-                try:
-                    page = self.streams.get_records(ShardIterator=iterator)
-                except self.streams.exceptions.ExpiredIteratorException:
-                    # After 15 minutes: another one for the same place.
-                    iterator = self.streams.get_shard_iterator(**place, **start)["ShardIterator"]
-                    empty += 1
+    def send(self, letter: Letter, records: list[dict]) -> int:
+        """Calls the consumer with a batch, and again with what is left after a failure; how many are not done."""
+        rest, left = [records], 0
+        while rest:
+            batch = rest.pop()
+            ready = [record for record in batch if (letter.table, key_of(record)) not in self.held]
+            left += len(batch) - len(ready)
+            if not ready:
+                continue
+            try:
+                done, why = self.invoke(ready)
+            except CallFailed as failure:
+                if len(ready) > 1:
+                    # As Lambda does: which one it was shows when it is alone.
+                    middle = len(ready) // 2
+                    rest += [ready[middle:], ready[:middle]]
                     continue
-                for record in page["Records"]:
-                    sequence = record["dynamodb"]["SequenceNumber"]
-                    if int(sequence) <= int(letter.last):
-                        yield record
-                    if int(sequence) >= int(letter.last):
-                        return
-                    start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": sequence}
-                if not page["Records"]:
-                    empty += 1
-                    time.sleep(EMPTY_PAGE_SECONDS)
-                iterator = page.get("NextShardIterator")
-        except ClientError as error:
-            if error.response["Error"]["Code"] in GONE:
-                raise Expired("the stream no longer has its records") from None
-            raise
+                done, why = 0, str(failure)
+            self.done_records += done
+            if done < len(ready):
+                say(f"{letter}: {why}")
+                self.held.add((letter.table, key_of(ready[done])))
+                rest.append(ready[done:])
+        return left
 
-    def invoke(self, records: list[dict]) -> None:
+    def invoke(self, records: list[dict]) -> tuple[int, str]:
+        """How many records are done before the first that failed, and what is known of that."""
         payload = json.dumps({"Records": records}, default=wire).encode()
         answer = self.functions.invoke(FunctionName=self.function, Payload=payload)
         text = answer["Payload"].read()
         if "FunctionError" in answer:
-            raise Failure(f"{self.consumer} fails as a whole: {error_of(text)}")
+            raise CallFailed(f"{self.consumer} fails as a whole: {error_of(text)}")
         try:
-            failures = json.loads(text)["batchItemFailures"]
-            failed = [failure["itemIdentifier"] for failure in failures]
+            failed = {failure["itemIdentifier"] for failure in json.loads(text)["batchItemFailures"]}
         except (KeyError, TypeError, ValueError):
-            raise Failure(f"{self.consumer} does not answer as a consumer does") from None
+            raise CallFailed(f"{self.consumer} does not answer as a consumer does") from None
+        for done, record in enumerate(records):
+            if (sequence := record["dynamodb"]["SequenceNumber"]) in failed:
+                return done, f"{self.consumer} fails at {sequence}: its log says why"
         if failed:
-            raise Failure(f"{self.consumer} fails at {', '.join(failed) or 'the whole batch'}: its log says why")
+            raise CallFailed(f"{self.consumer} fails at the whole batch: its log says why")
+        return len(records), ""
 
-    def tell_what_expired(self, letter: Letter) -> None:
-        """Says what is known of records the stream has forgotten, and where they may still be found."""
-        say(f"  table {letter.table}, shard {letter.shard}, written {letter.window}, {letter.count} records")
-        say(f"  from {letter.first} to {letter.last}: the history has what happened to them; looking there")
+    def tell_what_expired(self, letter: Letter, last: str) -> None:
+        """Says what is known of records the stream has forgotten, up to the last, and where they may still be found."""
+        say(f"{letter}: what cannot be sent again is")
+        say(f"  of table {letter.table}, shard {letter.shard}, written {letter.window}, in a batch of {letter.count}")
+        say(f"  from {letter.first} to {last}: the history has what happened to them; looking there")
         collection = letter.table.removeprefix(f"{self.stack}-")
         found: set[str] = set()
         for page in self.dynamodb.get_paginator("scan").paginate(
@@ -280,7 +220,7 @@ class Redrive:
             ExpressionAttributeValues={
                 ":collection": {"S": f"{collection}#"},
                 ":first": {"S": letter.first.zfill(SEQUENCE_DIGITS)},
-                ":last": {"S": letter.last.zfill(SEQUENCE_DIGITS)},
+                ":last": {"S": last.zfill(SEQUENCE_DIGITS)},
             },
         ):
             found.update(item["record"]["S"].split("#", 1)[1] for item in page["Items"])
@@ -290,20 +230,6 @@ class Redrive:
             why = ": it is the consumer that would have written it" if self.consumer == "audit_append" else ""
             say(f"  the history has nothing of that time{why}; a restored copy of the table may (docs/stack.md)")
 
-    def parents(self, stream: str) -> dict[str, str]:
-        """The shard each shard of the stream came from; nothing of a stream that is gone."""
-        parents: dict[str, str] = {}
-        start: dict[str, str] = {}
-        try:
-            while True:
-                answer = self.streams.describe_stream(StreamArn=stream, **start)["StreamDescription"]
-                parents |= {shard["ShardId"]: shard.get("ParentShardId", "") for shard in answer["Shards"]}
-                if "LastEvaluatedShardId" not in answer:
-                    return parents
-                start = {"ExclusiveStartShardId": answer["LastEvaluatedShardId"]}
-        except self.streams.exceptions.ResourceNotFoundException:
-            return {}
-
     def show(self, waiting: dict[str, str]) -> None:
         """Makes what is left visible again at once."""
         entries = [
@@ -312,48 +238,6 @@ class Redrive:
         ]
         for start in range(0, len(entries), 10):
             self.sqs.change_message_visibility_batch(QueueUrl=self.queue, Entries=entries[start : start + 10])
-
-
-def ancestry(shard: str, parents: dict[str, str]) -> list[str]:
-    """The shard, the one it came from, and so on."""
-    lineage = []
-    while shard and shard not in lineage:
-        lineage.append(shard)
-        shard = parents.get(shard, "")
-    return lineage
-
-
-def as_event(record: dict, letter: Letter) -> dict:
-    """A record as Lambda sends it, where that differs from what the stream's API answers."""
-    event = record | {"eventSourceARN": letter.stream}
-    if who := record.get("userIdentity"):
-        event["userIdentity"] = {"type": who.get("Type"), "principalId": who.get("PrincipalId")}
-    return event
-
-
-def batches(records: list[dict], size: int) -> Iterator[list[dict]]:
-    """The records in order, as many at once as Lambda would send, and no more than it can."""
-    batch: list[dict] = []
-    total = 0
-    for record in records:
-        length = len(json.dumps(record, default=wire))
-        if batch and (len(batch) == size or total + length > MAX_EVENT_BYTES):
-            yield batch
-            batch, total = [], 0
-        batch.append(record)
-        total += length
-    if batch:
-        yield batch
-
-
-def wire(value: object) -> str | float:
-    """What JSON has no form for, as Lambda writes it: times in seconds, binary values in base64."""
-    if isinstance(value, datetime):
-        seconds = value.timestamp()
-        return int(seconds) if seconds.is_integer() else seconds
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    raise TypeError(f"a stream record holds a {type(value).__name__}")
 
 
 def error_of(text: bytes) -> str:

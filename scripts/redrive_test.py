@@ -9,9 +9,11 @@ from unittest.mock import MagicMock, patch
 
 from botocore.exceptions import ClientError
 
+import dead_letters
 import redrive
 
 ITEMS = "arn:aws:dynamodb:eu-central-1:123456789012:table/crud-items/stream/2026-01-01T00:00:00.000"
+USERS = ITEMS.replace("items", "users")
 OLD, YOUNG = "shardId-00000000000000000001-a", "shardId-00000000000000000002-b"
 
 
@@ -21,26 +23,31 @@ class Aws:
     def __init__(self) -> None:
         self.shards: dict[str, list[dict]] = {OLD: [], YOUNG: []}
         self.closed = {OLD}
-        self.parents = {YOUNG: OLD}
         self.trimmed_below = 0
         self.expire_next = False
         self.messages: dict[str, dict] = {}
         self.hidden: set[str] = set()
         self.calls: list[list[str]] = []
         self.failing: set[str] = set()
+        # Whose calls fail as a whole, as they do where the first record of several fails.
+        self.crashing: set[str] = set()
+        self.hidden_elsewhere = 0
+        self.history: list[str] = []
         self.filters: list[dict] = []
         self.batch_size = 2
+        self.sources = [ITEMS]
 
-    def write(self, shard: str, *sequences: int, kind: str = "MODIFY", **image) -> None:
+    def write(self, shard: str, *sequences: int, kind: str = "MODIFY", key: str = "", **image) -> None:
         for sequence in sequences:
             change = {"SequenceNumber": str(sequence), "NewImage": image}
+            change["Keys"] = {"id": {"S": key or f"key of {sequence}"}}
             change["ApproximateCreationDateTime"] = datetime(2026, 1, 1, tzinfo=timezone.utc)
             self.shards[shard].append({"eventID": f"e{sequence}", "eventName": kind, "dynamodb": change})
 
-    def letter(self, shard: str, first: int, last: int, count: int | None = None) -> str:
+    def letter(self, shard: str, first: int, last: int, count: int | None = None, stream: str = ITEMS) -> str:
         batch = {"shardId": shard, "startSequenceNumber": str(first), "endSequenceNumber": str(last)}
         batch |= {"approximateArrivalOfFirstRecord": "then", "approximateArrivalOfLastRecord": "later"}
-        batch |= {"batchSize": last - first + 1 if count is None else count, "streamArn": ITEMS}
+        batch |= {"batchSize": last - first + 1 if count is None else count, "streamArn": stream}
         return self.message(json.dumps({"DDBStreamBatchInfo": batch}))
 
     def message(self, body: str) -> str:
@@ -49,7 +56,15 @@ class Aws:
         return name
 
     def client(self, service: str, config) -> MagicMock:
-        return {"sqs": self.sqs, "dynamodbstreams": self.streams, "lambda": self.functions}.get(service, MagicMock)()
+        clients = {"sqs": self.sqs, "dynamodbstreams": self.streams, "lambda": self.functions, "dynamodb": self.dynamodb}
+        return clients[service]()
+
+    def dynamodb(self) -> MagicMock:
+        dynamodb = MagicMock()
+        items = [{"record": {"S": record}} for record in self.history]
+        dynamodb.get_paginator.return_value.paginate.side_effect = lambda **_: [{"Items": items}]
+        self.scan = dynamodb.get_paginator.return_value.paginate
+        return dynamodb
 
     def sqs(self) -> MagicMock:
         sqs = MagicMock()
@@ -61,6 +76,9 @@ class Aws:
             return {"Messages": found} if found else {}
 
         sqs.receive_message = receive
+        sqs.get_queue_attributes = lambda AttributeNames, **_: {
+            "Attributes": {name: str(self.hidden_elsewhere) for name in AttributeNames}
+        }
         sqs.delete_message = lambda ReceiptHandle, **_: self.messages.pop(ReceiptHandle)
         sqs.change_message_visibility_batch = lambda Entries, **_: self.hidden.difference_update(
             entry["ReceiptHandle"] for entry in Entries
@@ -71,10 +89,10 @@ class Aws:
         streams = MagicMock()
         streams.exceptions.ExpiredIteratorException = type("Expired", (Exception,), {})
         streams.exceptions.ResourceNotFoundException = type("Missing", (Exception,), {})
-        described = [{"ShardId": shard, "ParentShardId": self.parents.get(shard, "")} for shard in self.shards]
-        streams.describe_stream.return_value = {"StreamDescription": {"Shards": described}}
 
-        def iterator(ShardId, ShardIteratorType, SequenceNumber, **_):
+        def iterator(ShardId, ShardIteratorType, SequenceNumber=None, **_):
+            if ShardIteratorType == "TRIM_HORIZON":
+                return {"ShardIterator": (ShardId, self.trimmed_below)}
             if int(SequenceNumber) < self.trimmed_below:
                 raise refusal("TrimmedDataAccessException")
             after = int(SequenceNumber) + (ShardIteratorType == "AFTER_SEQUENCE_NUMBER")
@@ -97,14 +115,18 @@ class Aws:
 
     def functions(self) -> MagicMock:
         functions = MagicMock()
-        mapping = {"EventSourceArn": ITEMS, "BatchSize": self.batch_size, "FilterCriteria": {"Filters": self.filters}}
-        mapping["DestinationConfig"] = {"OnFailure": {"Destination": "arn:aws:sqs:eu-central-1:123456789012:letters"}}
-        functions.get_paginator.return_value.paginate.return_value = [{"EventSourceMappings": [mapping]}]
+        common = {"BatchSize": self.batch_size, "FilterCriteria": {"Filters": self.filters}}
+        common["DestinationConfig"] = {"OnFailure": {"Destination": "arn:aws:sqs:eu-central-1:123456789012:letters"}}
+        mappings = [common | {"EventSourceArn": source} for source in self.sources]
+        functions.get_paginator.return_value.paginate.return_value = [{"EventSourceMappings": mappings}]
 
         def invoke(Payload, **_):
             self.last_event = json.loads(Payload)
             sequences = [record["dynamodb"]["SequenceNumber"] for record in self.last_event["Records"]]
             self.calls.append(sequences)
+            if self.crashing.intersection(sequences):
+                error = {"errorType": "Crash", "errorMessage": "out of memory"}
+                return {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(error).encode())}
             failures = [{"itemIdentifier": one} for one in sequences if one in self.failing][:1]
             return {"Payload": io.BytesIO(json.dumps({"batchItemFailures": failures}).encode())}
 
@@ -124,7 +146,7 @@ class Redrives(unittest.TestCase):
         """Whether nothing is left, and what was said."""
         said = io.StringIO()
         session = patch("boto3.Session", return_value=MagicMock(client=self.aws.client))
-        pause = patch.object(redrive, "EMPTY_PAGE_SECONDS", 0)
+        pause = patch.object(dead_letters, "EMPTY_PAGE_SECONDS", 0)
         with session, pause, contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
             return redrive.Redrive("crud", "audit_append", dry_run).run(), said.getvalue()
 
@@ -139,28 +161,55 @@ class Redrives(unittest.TestCase):
         self.assertTrue(is_done)
         self.assertEqual(self.aws.messages, {})
 
-    def test_after_a_failure_the_shard_and_its_children_stay_and_are_visible(self) -> None:
-        self.aws.write(OLD, 1, 2, 3)
+    def test_after_a_failure_its_key_stays_and_the_others_go_on(self) -> None:
+        self.aws.batch_size = 10
+        self.aws.write(OLD, 1)
+        self.aws.write(OLD, 2, 4, 6, key="poison")
+        self.aws.write(OLD, 3, 5)
+        self.aws.shards[OLD].sort(key=lambda record: int(record["dynamodb"]["SequenceNumber"]))
         self.aws.write(YOUNG, 101)
-        names = [self.aws.letter(OLD, 1, 1), self.aws.letter(OLD, 2, 2), self.aws.letter(OLD, 3, 3)]
-        names.append(self.aws.letter(YOUNG, 101, 101))
+        self.aws.write(YOUNG, 102, key="poison")
+        names = [self.aws.letter(OLD, 1, 3), self.aws.letter(OLD, 4, 4), self.aws.letter(OLD, 5, 6)]
+        names += [self.aws.letter(YOUNG, 101, 101), self.aws.letter(YOUNG, 102, 102)]
         self.aws.failing = {"2"}
         is_done, said = self.redrive()
-        self.assertEqual(self.aws.calls, [["1"], ["2"]])
+        self.assertEqual(self.aws.calls, [["1", "2", "3"], ["3"], ["5"], ["101"]])
         self.assertFalse(is_done)
-        self.assertIn("fails at 2", said)
-        self.assertEqual(list(self.aws.messages), names[1:])
-        self.assertEqual(self.aws.hidden - {names[0]}, set())
+        for text in ("fails at 2", "1 records are left", "1 of 5 dead letters brought through, with 4 records", "4 left"):
+            self.assertIn(text, said)
+        self.assertEqual(list(self.aws.messages), [names[0], names[1], names[2], names[4]])
+        self.assertEqual(self.aws.hidden - {names[3]}, set())
+        # Once it is put right the whole of it comes, in order.
+        self.aws.calls, self.aws.failing = [], set()
+        self.assertTrue(self.redrive()[0])
+        self.assertEqual(self.aws.calls, [["1", "2", "3"], ["4"], ["5", "6"], ["102"]])
 
-    def test_a_shard_that_no_letter_of_failed_goes_on(self) -> None:
-        self.aws.parents = {}
-        self.aws.write(OLD, 1)
-        self.aws.write(YOUNG, 101)
+    def test_the_same_key_of_another_table_is_another(self) -> None:
+        self.aws.sources = [ITEMS, USERS]
+        self.aws.write(OLD, 1, key="same")
         self.aws.letter(OLD, 1, 1)
-        self.aws.letter(YOUNG, 101, 101)
+        self.aws.letter(OLD, 1, 1, stream=USERS)
         self.aws.failing = {"1"}
         self.redrive()
-        self.assertEqual(self.aws.calls, [["1"], ["101"]])
+        self.assertEqual(self.aws.calls, [["1"], ["1"]])
+
+    def test_a_call_that_fails_as_a_whole_is_halved(self) -> None:
+        self.aws.batch_size = 100
+        self.aws.write(OLD, *range(1, 10))
+        self.aws.letter(OLD, 1, 9)
+        self.aws.crashing = {"6"}
+        is_done, said = self.redrive()
+        self.assertFalse(is_done)
+        self.assertIn("fails as a whole: Crash: out of memory", said)
+        done = sorted(int(one) for call in self.aws.calls if "6" not in call for one in call)
+        self.assertEqual(done, [1, 2, 3, 4, 5, 7, 8, 9])
+
+    def test_letters_that_are_hidden_are_not_taken_for_none(self) -> None:
+        self.assertTrue(self.redrive()[0])
+        self.aws.hidden_elsewhere = 3
+        is_done, said = self.redrive()
+        self.assertFalse(is_done)
+        self.assertIn("3 dead letters are hidden", said)
 
     def test_an_iterator_that_expires_on_the_way_loses_and_repeats_nothing(self) -> None:
         self.aws.batch_size = 100
@@ -175,7 +224,7 @@ class Redrives(unittest.TestCase):
         is_done, said = self.redrive()
         self.assertFalse(is_done)
         self.assertIn("the stream has 2 of its 3 records", said)
-        self.assertEqual(self.aws.calls, [])
+        self.assertEqual(len(self.aws.messages), 1)
 
     def test_an_open_shard_that_gives_nothing_is_not_asked_for_ever(self) -> None:
         self.aws.letter(YOUNG, 1, 1)
@@ -193,6 +242,21 @@ class Redrives(unittest.TestCase):
         self.assertIn("it is the consumer that would have written it", said)
         self.assertEqual(self.aws.calls, [["5"]])
         self.assertEqual(list(self.aws.messages), [gone])
+
+    def test_of_a_letter_that_expires_the_rest_is_brought_and_it_stays(self) -> None:
+        self.aws.batch_size = 100
+        self.aws.trimmed_below = 5
+        self.aws.write(OLD, *range(5, 9))
+        self.aws.history = ["items#one"]
+        gone = self.aws.letter(OLD, 3, 7)
+        is_done, said = self.redrive()
+        self.assertFalse(is_done)
+        self.assertEqual(self.aws.calls, [["5", "6", "7"]])
+        self.assertEqual(list(self.aws.messages), [gone])
+        for text in ("no longer has all of its records", "from 3 to 4", "/v1/items/one/history"):
+            self.assertIn(text, said)
+        values = self.aws.scan.call_args.kwargs["ExpressionAttributeValues"]
+        self.assertEqual([values[name]["S"] for name in (":first", ":last")], ["3".zfill(40), "4".zfill(40)])
 
     def test_only_what_the_mapping_lets_through_is_sent(self) -> None:
         self.aws.filters = [{"Pattern": '{"eventName":["REMOVE"]}'}]
@@ -229,7 +293,7 @@ class Redrives(unittest.TestCase):
 
     def test_an_event_has_no_more_bytes_than_lambda_takes(self) -> None:
         records = [{"text": "x" * 2_000_000} for _ in range(4)]
-        self.assertEqual([len(batch) for batch in redrive.batches(records, 100)], [2, 2])
+        self.assertEqual([len(batch) for batch in dead_letters.batches(records, 100)], [2, 2])
 
 
 if __name__ == "__main__":

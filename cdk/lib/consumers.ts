@@ -19,8 +19,9 @@ const BATCH_SIZE = 100;
 /** A record that cannot be handled holds up a quarter of the keys of its shard; each key stays in order. */
 const LANES_A_SHARD = 4;
 /** A stream keeps records for 24 hours: what is given up within six leaves most of a day to bring it through. */
-const RETRIES = 10;
 const LONGEST_TRY = Duration.hours(6);
+/** An outage is no poison: it is sat out within the longest try. A record that is poison is alone by then, and cheap. */
+const RETRIES = 50;
 /** As long as SQS keeps messages at most. */
 const DEAD_LETTER_AGE = Duration.days(14);
 /** Every kind of change a stream has. */

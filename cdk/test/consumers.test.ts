@@ -78,7 +78,7 @@ describe('what fails', () => {
     for (const { properties } of mappings) {
       assert.deepEqual(properties.FunctionResponseTypes, ['ReportBatchItemFailures']);
       assert.equal(properties.BisectBatchOnFunctionError, true);
-      assert.equal(properties.MaximumRetryAttempts, 10);
+      assert.equal(properties.MaximumRetryAttempts, 50);
       assert.equal(properties.MaximumRecordAgeInSeconds, 6 * 60 * 60);
     }
   });

@@ -17,7 +17,7 @@ use crate::{
 
 const LIMIT: Duration = Duration::from_secs(20);
 /// As in `cdk/lib/consumers.ts`.
-const RETRIES: u32 = 10;
+const RETRIES: u32 = 50;
 
 /// Gives a batch of a shard to a consumer until nothing of it is left, and returns what was given up.
 ///

@@ -142,11 +142,11 @@ async fn first_failure(
         if wave.is_empty() {
             return Err((rest[0].sequence.clone(), Error::Internal("a stream record cannot be read".into())));
         }
-        let outcomes = match consume(app, consumer, &wave, deadline).await {
+        let outcomes = match consume(app, consumer, &wave, share(wave.len(), deadline)).await {
             // Which of them it was shows when each is alone.
-            None if wave.len() > 1 => one_by_one(app, consumer, &wave, deadline).await,
-            None => vec![Err(Error::Internal("the consumer panicked".into()))],
-            Some(outcomes) => outcomes,
+            Err(_) if wave.len() > 1 => one_by_one(app, consumer, &wave, deadline).await,
+            Err(error) => vec![Err(error)],
+            Ok(outcomes) => outcomes,
         };
         for (record, outcome) in rest.iter().zip(outcomes) {
             outcome.map_err(|error| (record.sequence.clone(), error))?;
@@ -163,23 +163,30 @@ fn wave<'a>(rest: &[&'a Record]) -> Vec<&'a EventRecord> {
     readable.take(WAVE).take_while(|(key, _)| keys.insert(*key)).map(|(_, content)| content).collect()
 }
 
-/// What became of a wave: none when the consumer panicked, or answered for another number of records.
+/// When a wave must be done: several leave half of the time to try each alone, should one of them hang.
+fn share(wave: usize, deadline: Instant) -> Instant {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if wave > 1 { deadline - left / 2 } else { deadline }
+}
+
+/// What became of each of a wave; an error where it panicked, answered for another number of records, or ran out of time.
 async fn consume(
     app: &Arc<App>,
     consumer: &dyn Consumer,
     wave: &[&EventRecord],
     deadline: Instant,
-) -> Option<Vec<Result<(), Error>>> {
+) -> Result<Vec<Result<(), Error>>, Error> {
+    let no_time = || Error::Unavailable("the function's time ran out".into());
     if Instant::now() >= deadline {
-        return Some(vec![Err(Error::Unavailable("the function's time ran out".into()))]);
+        return Err(no_time());
     }
     let work = AssertUnwindSafe(async { consumer.consume(app, wave).await }).catch_unwind();
-    match timeout_at(deadline.into(), work).await {
-        Ok(outcomes) => outcomes.ok().filter(|outcomes| outcomes.len() == wave.len()),
-        Err(_elapsed) => Some(vec![Err(Error::Unavailable("the function's time ran out".into()))]),
-    }
+    let outcomes = timeout_at(deadline.into(), work).await.map_err(|_elapsed| no_time())?;
+    let outcomes = outcomes.ok().filter(|outcomes| outcomes.len() == wave.len());
+    outcomes.ok_or_else(|| Error::Internal("the consumer panicked".into()))
 }
 
+/// Does the records of a wave up to the first that fails.
 async fn one_by_one(
     app: &Arc<App>,
     consumer: &dyn Consumer,
@@ -188,8 +195,8 @@ async fn one_by_one(
 ) -> Vec<Result<(), Error>> {
     let mut outcomes = Vec::new();
     for record in wave {
-        let outcome = consume(app, consumer, &[record], deadline).await.and_then(|mut outcomes| outcomes.pop());
-        let outcome = outcome.unwrap_or_else(|| Err(Error::Internal("the consumer panicked".into())));
+        let outcome = consume(app, consumer, &[record], deadline).await;
+        let outcome = outcome.and_then(|outcomes| outcomes.into_iter().collect());
         let failed = outcome.is_err();
         outcomes.push(outcome);
         if failed {

@@ -20,8 +20,8 @@ pub type Wave<'a> = BoxFuture<'a, Vec<Result<(), Error>>>;
 pub trait Consumer: Send + Sync + 'static {
     /// Takes changes of different records, at most [`WAVE`], and tells of each whether it is done.
     ///
-    /// A change can come again: what is done with it must be the same the second time. A panic, or an answer of
-    /// another length, is a failure of the whole wave, whose changes are then given one by one.
+    /// A change can come again: what is done with it must be the same the second time. A panic, an answer of another
+    /// length, or none in half of the time, is a failure of the whole wave, whose changes are then given one by one.
     fn consume<'a>(&'a self, app: &'a Arc<App>, wave: &'a [&'a EventRecord]) -> Wave<'a>;
 }
 

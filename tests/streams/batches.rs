@@ -149,16 +149,12 @@ impl Case {
     fn assert_failed(&self, done: &[String], failed: Option<String>) -> usize {
         let poisoned = sequence(self.place);
         let failed = failed.unwrap_or_else(|| panic!("{self} fails"));
-        if self.poison == Poison::Hangs {
-            // Those beside it may have been done, and are not known to be.
-            assert!(failed <= poisoned, "{self}: {failed}");
-        } else {
-            assert_eq!(failed, poisoned, "{self}");
-            let before = done.iter().filter(|done| **done < poisoned).count();
-            assert_eq!(before, self.place, "{self}: all before it are done");
-        }
+        assert_eq!(failed, poisoned, "{self}");
         let once: HashSet<&String> = done.iter().collect();
-        assert_eq!(once.len(), done.len(), "{self}: each is done once");
+        let before = once.iter().filter(|done| ***done < poisoned).count();
+        assert_eq!(before, self.place, "{self}: all before it are done");
+        // Those beside one that hangs are not known to be done, and are tried again to find it.
+        assert!(once.len() == done.len() || self.poison == Poison::Hangs, "{self}: each is done once");
         let is_after = |done: &String| *done >= poisoned && item_of(done) == item_of(&poisoned);
         assert!(!done.iter().any(is_after), "{self}: nothing after it on its key");
         (0..self.size).find(|place| sequence(*place) == failed).unwrap()
@@ -215,7 +211,7 @@ async fn every_other_poison_loses_nothing_either() {
         }
     }
     for place in 0..12 {
-        Case { size: 12, place, poison: Poison::Hangs }.check(&app, Duration::from_millis(300)).await;
+        Case { size: 12, place, poison: Poison::Hangs }.check(&app, Duration::from_millis(600)).await;
     }
 }
 

@@ -74,8 +74,7 @@ pub fn consumers() -> Vec<StreamConsumer> {
             name: "users_cascade",
             tables: vec![User::COLLECTION],
             events: vec!["REMOVE"],
-            // The index of owners follows its table by a moment: an item written just before the user was
-            // deleted is in it by then.
+            // It waits until the index of owners has followed its table: what is gathered meanwhile is not paid.
             batching_window: 5,
             grants: vec![
                 Grant { on_indexes: true, ..on(Item::COLLECTION, &["Query"]) },

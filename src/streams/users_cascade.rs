@@ -1,7 +1,9 @@
 //! `users_cascade`: when a user is deleted, the items of that user are archived, and belong to nobody.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, stream};
 use uuid::Uuid;
 
 use super::{Change, Consumer, What, each};
@@ -14,6 +16,11 @@ use crate::{
 
 /// How many items are read at a time.
 const BATCH: u8 = 25;
+/// How many of them are archived at a time.
+const SIDE_BY_SIDE: usize = 8;
+/// How old a deletion must be: five seconds for the index of owners to follow its table, and one since the time a
+/// stream gives is that of a second's beginning.
+const SETTLED: Duration = Duration::from_secs(6);
 const WRITER: &str = "users_cascade";
 
 /// The consumer behind the stream of users.
@@ -22,10 +29,20 @@ const WRITER: &str = "users_cascade";
 pub fn users_cascade() -> impl Consumer {
     each(|app, change: Change<User>| async move {
         match change.what {
-            What::Deleted { old } => archive_items_of(&app, old.id).await,
+            What::Deleted { old } => {
+                settle(change.time).await;
+                archive_items_of(&app, old.id).await
+            }
             What::Created { .. } | What::Updated { .. } => Ok(()),
         }
     })
+}
+
+/// Waits until an item that was given to the user before the deletion is to be found by its owner.
+async fn settle(deletion: DateTime<Utc>) {
+    // One from ahead of this clock is as good as one of now.
+    let age = (Utc::now() - deletion).to_std().unwrap_or_default();
+    tokio::time::sleep(SETTLED.saturating_sub(age)).await;
 }
 
 async fn archive_items_of(app: &Arc<App>, user: Uuid) -> Result<(), Error> {
@@ -34,9 +51,9 @@ async fn archive_items_of(app: &Arc<App>, user: Uuid) -> Result<(), Error> {
         ListQuery { limit: BATCH, order: Order::Ascending, filter: Some((owner, user.to_string())), cursor: None };
     loop {
         let page = app.store.table::<Item>().list(&query).await?;
-        for item in page.data {
-            archive(app, item, user).await?;
-        }
+        let archived = stream::iter(page.data).map(|item| archive(app, item, user)).buffer_unordered(SIDE_BY_SIDE);
+        // One that fails leaves none of the others half done.
+        archived.collect::<Vec<_>>().await.into_iter().collect::<Result<(), _>>()?;
         // The index follows its table: what was archived may still be in it, so that pages go by position.
         query.cursor = page.next;
         if query.cursor.is_none() {

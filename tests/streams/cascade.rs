@@ -1,9 +1,17 @@
 //! When a user is deleted, the items of that user are archived, and no others.
 
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{mapping::Rig, send, server, support::TestServer, until};
+use crate::{
+    mapping::Rig,
+    send, server,
+    support::{self, TestServer},
+    until,
+};
 
 const ITEMS: usize = 60;
 
@@ -69,4 +77,29 @@ async fn a_cascade_goes_on_where_it_failed_and_a_second_time_changes_nothing() {
         assert!(is_archived(&item), "{item}");
         assert_eq!(item["version"], 2, "written once");
     }
+}
+
+#[tokio::test]
+async fn an_item_that_the_index_shows_seconds_after_the_deletion_is_archived_too() {
+    let mut rig = Rig::start(6).await;
+    rig.age = 0;
+    let leaving = user(&rig.server, "a@example.com").await;
+    let item = item_of(&rig.server, &leaving).await;
+    let client = support::dynamodb(&rig.server.dynamodb_url);
+    let is_in_index = async |update: &str| {
+        let id = AttributeValue::S(item["id"].as_str().unwrap().into());
+        let request = client.update_item().table_name("local-items").key("id", id).update_expression(update);
+        let owner = AttributeValue::S(leaving["id"].as_str().unwrap().into());
+        let request = if update.contains(':') { request.expression_attribute_values(":owner", owner) } else { request };
+        request.send().await.unwrap();
+    };
+    is_in_index("REMOVE ownerIdKey").await;
+    let path = format!("/v1/users/{}", leaving["id"].as_str().unwrap());
+    send(&rig.server, Method::DELETE, &path, &json!(null)).await;
+    let catches_up = async {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        is_in_index("SET ownerIdKey = :owner").await;
+    };
+    tokio::join!(catches_up, rig.drain("users_cascade"));
+    assert!(is_archived(&read(&rig.server, &item).await));
 }

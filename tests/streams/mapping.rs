@@ -55,6 +55,8 @@ pub struct Rig {
     pub server: TestServer,
     pub dynamodb: Wire,
     pub bus: Wire,
+    /// How many seconds ago the changes happened, as the consumers see it.
+    pub age: i64,
     app: Arc<App>,
     random: fastrand::Rng,
 }
@@ -72,25 +74,37 @@ impl Rig {
         let (dynamodb, bus) = (Wire::to(&server.dynamodb_url, seed).await, Wire::to_bus(seed + 1).await);
         let config = Config { events_endpoint_url: Some(bus.url.clone()), ..config() };
         let app = App::new(config, support::dynamodb(&dynamodb.url));
-        Self { server, dynamodb, bus, app, random: fastrand::Rng::with_seed(seed + 2) }
+        Self { server, dynamodb, bus, age: 60, app, random: fastrand::Rng::with_seed(seed + 2) }
     }
 
     /// Gives all changes to a consumer, in batches of any size, until none is left.
     pub async fn drain(&mut self, name: &str) {
-        let StreamConsumer { tables, events, consumer, .. } =
-            consumers().into_iter().find(|consumer| consumer.name == name).unwrap();
+        let StreamConsumer { tables, events, consumer, .. } = consumer(name);
         for table in tables {
             let (arn, records) = self.records(&format!("local-{table}")).await;
             let wanted = records.into_iter().filter(|record| events.contains(&record["eventName"].as_str().unwrap()));
-            let records: Vec<Value> = wanted.map(|record| with_source(record, &arn)).collect();
+            let records: Vec<Value> = wanted.map(|record| self.as_event(record, &arn)).collect();
             let mut rest = &records[..];
             while !rest.is_empty() {
                 let (batch, others) = rest.split_at(self.random.usize(1..=rest.len().min(100)));
                 let given_up = deliver(&self.app, name, consumer.as_ref(), batch).await;
-                assert_eq!(given_up, Vec::<&Value>::new(), "{name} gives nothing up");
+                assert_eq!(given_up.len(), 0, "{name} gives nothing up");
                 rest = others;
             }
         }
+    }
+
+    /// Gives changes as they are to a consumer, which does them all.
+    pub async fn give(&self, name: &str, records: &[Value]) {
+        let given_up = deliver(&self.app, name, consumer(name).consumer.as_ref(), records).await;
+        assert_eq!(given_up.len(), 0, "{name} gives nothing up");
+    }
+
+    fn as_event(&self, mut record: Value, arn: &str) -> Value {
+        record["eventSourceARN"] = arn.into();
+        let time = &mut record["dynamodb"]["ApproximateCreationDateTime"];
+        *time = (time.as_f64().unwrap() as i64 - self.age).into();
+        record
     }
 
     /// A table's stream, from its beginning.
@@ -136,9 +150,8 @@ impl Rig {
     }
 }
 
-fn with_source(mut record: Value, arn: &str) -> Value {
-    record["eventSourceARN"] = arn.into();
-    record
+fn consumer(name: &str) -> StreamConsumer {
+    consumers().into_iter().find(|consumer| consumer.name == name).unwrap()
 }
 
 /// A record's sequence number; nothing where it has none.

@@ -1,5 +1,7 @@
 //! The history: an entry for each change of each record, written once and never changed.
 
+use std::borrow::Cow;
+
 use aws_sdk_dynamodb::{operation::put_item::PutItemError, types::ReturnConsumedCapacity};
 use uuid::Uuid;
 
@@ -17,15 +19,13 @@ use crate::{
 
 /// Sequence numbers have 21 to 40 digits (API reference, `StreamRecord`): filled up they sort as numbers do.
 const SEQUENCE_DIGITS: usize = 40;
-/// What an entry may take of the 400 KB of an item, so that its keys have room.
-const MAX_ENTRY_BYTES: usize = 390 * 1024;
 const EVENT_ID: &str = "eventId";
 
 impl Store {
     /// Adds an entry, or finds that it has been added before.
     ///
     /// The key is the change's place in the stream, so that a repeat meets its own entry. Where an entry is too
-    /// large, the record before is left out of it: the entry before has it.
+    /// large, the record before is left out of it, which the entry before has; then the record after, too.
     ///
     /// # Errors
     /// [`Error::Internal`] when another change holds the place.
@@ -36,8 +36,17 @@ impl Store {
         entry: &Entry,
         expires_at: i64,
     ) -> Result<(), Error> {
-        let is_large = serde_json::to_vec(entry).map_or(0, |text| text.len()) > MAX_ENTRY_BYTES;
-        let entry = if is_large && entry.new.is_some() { &Entry { old: None, ..entry.clone() } } else { entry };
+        let mut entry = Cow::Borrowed(entry);
+        loop {
+            match self.put_entry(collection, sequence, &entry, expires_at).await {
+                Err(Error::TooLarge) if entry.old.is_some() => entry.to_mut().old = None,
+                Err(Error::TooLarge) if entry.new.is_some() => entry.to_mut().new = None,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn put_entry(&self, collection: &str, sequence: &str, entry: &Entry, expires_at: i64) -> Result<(), Error> {
         let mut row: Row = serde_dynamo::to_item(entry).expect("an entry is a struct of JSON values");
         row.insert(HISTORY_RECORD.into(), string(record_key(collection, entry.id)));
         row.insert(HISTORY_SEQUENCE.into(), string(format!("{sequence:0>SEQUENCE_DIGITS$}")));

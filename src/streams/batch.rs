@@ -94,8 +94,9 @@ pub async fn respond(
     };
     let level = if failures.is_empty() { LogLevel::Info } else { LogLevel::Error };
     if level >= app.config.log_level {
+        let cause = |error: &Error| error.cause().unwrap_or_else(|| format!("{error:?}"));
         let failures =
-            failures.iter().map(|(sequence, error)| json!({ "sequenceNumber": sequence, "cause": error.cause() }));
+            failures.iter().map(|(sequence, error)| json!({ "sequenceNumber": sequence, "cause": cause(error) }));
         write_line(&json!({
             "level": level.name(),
             "time": format_time(&now()),

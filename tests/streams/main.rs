@@ -4,6 +4,7 @@
 
 mod batches;
 mod cascade;
+mod entries;
 mod events;
 mod faults;
 mod history;

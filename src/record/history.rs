@@ -1,6 +1,6 @@
 //! The history of a record: what changed, when, and who changed it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -69,4 +69,11 @@ pub enum Cause {
     Write,
     /// Its time to live ran out.
     Expiry,
+}
+
+/// Whether what a write says of its time is of the change the stream saw then.
+///
+/// A row that is put back from a backup still says when, and by whom, it was once written.
+pub fn is_near(said: &DateTime<Utc>, seen: &DateTime<Utc>) -> bool {
+    (*said - *seen).abs() <= TimeDelta::minutes(5)
 }

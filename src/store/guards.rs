@@ -25,7 +25,8 @@ pub const IDEMPOTENCY_LIFETIME: i64 = 24 * 60 * 60;
 const SIGNATURE_LIFETIME: i64 = 7 * 24 * 60 * 60;
 
 const FINGERPRINT: &str = "fingerprint";
-const CREATED_AT: &str = "createdAt";
+/// When a row of bookkeeping was written.
+pub const CREATED_AT: &str = "createdAt";
 
 /// A step of a transaction, and what it means when its condition does not hold.
 pub struct Step {
@@ -174,11 +175,13 @@ pub fn remember<R: Resource>(store: &Store, key: &IdempotencyKey, record: &Recor
 
 /// The step that remembers who deletes a record: the stream shows the row as its last writer left it.
 pub fn sign_deletion<R: Resource>(store: &Store, id: Uuid, writer: &str) -> Step {
+    let now = now();
     let put = Put::builder()
         .table_name(store.table_name(BOOKKEEPING))
         .item(BOOKKEEPING_KEY, string(deletion_key(R::COLLECTION, id)))
         .item(WRITTEN_BY, string(writer))
-        .item(EXPIRES_AT, number(now().timestamp() + SIGNATURE_LIFETIME));
+        .item(CREATED_AT, string(format_time(&now)))
+        .item(EXPIRES_AT, number(now.timestamp() + SIGNATURE_LIFETIME));
     Step { action: transaction::put(put), guards: Guard::Nothing }
 }
 

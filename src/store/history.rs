@@ -3,18 +3,19 @@
 use std::borrow::Cow;
 
 use aws_sdk_dynamodb::{operation::put_item::PutItemError, types::ReturnConsumedCapacity};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
     Store,
-    guards::deletion_key,
+    guards::{CREATED_AT, deletion_key},
     request::{count, failure},
     row::{Row, WRITTEN_BY, number, string},
     schema::{BOOKKEEPING, BOOKKEEPING_KEY, EXPIRES_AT, HISTORY, HISTORY_RECORD, HISTORY_SEQUENCE},
 };
 use crate::{
     error::Error,
-    record::{Entry, ListQuery, Order, Page},
+    record::{Entry, ListQuery, Order, Page, is_near},
 };
 
 /// Sequence numbers have 21 to 40 digits (API reference, `StreamRecord`): filled up they sort as numbers do.
@@ -108,16 +109,20 @@ impl Store {
         Ok(Page { data: entries.collect::<Result<_, _>>()?, next })
     }
 
-    /// Who deleted a record, where the deletion was signed.
+    /// Who deleted a record at that time, where the deletion was signed.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Internal`].
-    pub async fn deleted_by(&self, collection: &str, id: Uuid) -> Result<Option<String>, Error> {
+    pub async fn deleted_by(&self, collection: &str, id: Uuid, time: &DateTime<Utc>) -> Result<Option<String>, Error> {
         let request = self.client.get_item().table_name(self.table_name(BOOKKEEPING));
         let request = request.key(BOOKKEEPING_KEY, string(deletion_key(collection, id))).consistent_read(true);
         let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(failure)?;
         count(output.consumed_capacity());
-        Ok(output.item.and_then(|mut row| row.remove(WRITTEN_BY)?.as_s().ok().cloned()))
+        let Some(row) = output.item else { return Ok(None) };
+        let text = |name: &str| row.get(name)?.as_s().ok();
+        // A record that is put back can be deleted again.
+        let is_of_this = text(CREATED_AT).and_then(|signed| signed.parse().ok()).is_some_and(|at| is_near(&at, time));
+        Ok(text(WRITTEN_BY).filter(|_| is_of_this).cloned())
     }
 }
 

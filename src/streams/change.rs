@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     error::Error,
-    record::{Action, Cause, Entry, Record, Resource, fields, to_object},
+    record::{Action, Cause, Entry, Record, Resource, fields, is_near, to_object},
     store::{Row, WRITE_ID, WRITTEN_BY, decode},
 };
 
@@ -72,16 +72,14 @@ impl<R: Resource> Change<R> {
             "REMOVE" => What::Deleted { old: image(old)? },
             _ => return Err(Error::Internal("a stream record of an unknown kind".into())),
         };
+        let written = written(record, &what);
         let expired = record.user_identity.as_ref().is_some_and(|who| who.principal_id == EXPIRY_PRINCIPAL);
         Ok(Self {
             event_id: record.event_id.clone(),
             sequence: record.change.sequence_number.clone().unwrap_or_default(),
-            time: match &what {
-                What::Created { new } | What::Updated { new, .. } if is_signed(record) => new.updated_at,
-                _ => record.change.approximate_creation_date_time,
-            },
+            time: written.map_or(record.change.approximate_creation_date_time, |new| new.updated_at),
             cause: if expired { Cause::Expiry } else { Cause::Write },
-            changed_by: is_signed(record).then(|| text(new, WRITTEN_BY)).flatten(),
+            changed_by: written.and_then(|_| text(new, WRITTEN_BY)),
             what,
         })
     }
@@ -110,10 +108,18 @@ impl<R: Resource> Change<R> {
     }
 }
 
-/// Whether the write was one of the store's, which sign the row anew: others leave what stands there.
-fn is_signed(record: &EventRecord) -> bool {
-    let (old, new) = (text(&record.change.old_image, WRITE_ID), text(&record.change.new_image, WRITE_ID));
-    new.is_some() && new != old
+/// What the store wrote, where the write was one of its own: it signs the row anew, and creates the first version.
+///
+/// Others leave the signature that stands there, or put back a row with one of another time.
+fn written<'a, R>(record: &EventRecord, what: &'a What<R>) -> Option<&'a Record<R>> {
+    let new = match what {
+        What::Created { new } if new.version == 1 => new,
+        What::Updated { new, .. } => new,
+        What::Created { .. } | What::Deleted { .. } => return None,
+    };
+    let signature = text(&record.change.new_image, WRITE_ID);
+    let is_new = signature.is_some() && signature != text(&record.change.old_image, WRITE_ID);
+    (is_new && is_near(&new.updated_at, &record.change.approximate_creation_date_time)).then_some(new)
 }
 
 fn text(item: &serde_dynamo::Item, name: &str) -> Option<String> {

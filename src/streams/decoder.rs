@@ -39,7 +39,7 @@ pub async fn entry(app: &Arc<App>, decoders: &[Decoder], record: &EventRecord) -
     let decoder = *decoder.ok_or_else(|| Error::Internal("a change of a table that holds no resource".into()))?;
     let mut entry = (decoder.decode)(record)?;
     if entry.action == Action::Deleted && entry.cause == Cause::Write {
-        entry.changed_by = app.store.deleted_by(decoder.collection, entry.id).await?;
+        entry.changed_by = app.store.deleted_by(decoder.collection, entry.id, &entry.time).await?;
     }
     Ok((decoder, entry))
 }

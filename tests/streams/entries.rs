@@ -1,13 +1,19 @@
 //! What `audit_append` writes: who, how large, for how long, and what of it is shown.
 
 use chrono::Utc;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    history,
+    create_item, history,
     mapping::Rig,
+    path,
     records::{id, image, record},
+    send,
+    support::{self, TestServer},
 };
+
+const DAY: i64 = 24 * 60 * 60;
 
 /// The change as it happened at a time.
 fn at(mut record: Value, time: i64) -> Value {
@@ -17,6 +23,32 @@ fn at(mut record: Value, time: i64) -> Value {
 
 fn path_of(item: usize) -> String {
     format!("/v1/items/{}", id(item))
+}
+
+#[tokio::test]
+async fn a_deletion_is_its_signers_only_where_the_signature_is_of_its_time() {
+    for (age, who) in [(60, json!("local-basic")), (600, Value::Null)] {
+        let mut rig = Rig::start(1).await;
+        rig.age = age;
+        let item = create_item(&rig.server, "Cup").await;
+        let path = path("items", &item);
+        send(&rig.server, Method::DELETE, &path, &json!(null)).await;
+        rig.drain("audit_append").await;
+        let entries = history(&rig.server, &path).await;
+        assert_eq!((&entries[0]["action"], &entries[0]["changedBy"]), (&json!("deleted"), &who), "{age} s");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_expires_by_the_time_of_its_change_whatever_the_row_says() {
+    let rig = Rig::start(1).await;
+    let now = Utc::now().timestamp();
+    let mut ahead = image(0, 1, "Cup");
+    ahead["updatedAt"]["S"] = "2099-01-01T00:00:00.000Z".into();
+    rig.give("audit_append", &[at(record("INSERT", 0, 0, None, Some(ahead)), now)]).await;
+    let rows = support::dynamodb(&rig.server.dynamodb_url).scan().table_name("local-history").send().await.unwrap();
+    let expires_at: i64 = rows.items()[0]["expiresAt"].as_n().unwrap().parse().unwrap();
+    assert_eq!(expires_at, now + DAY);
 }
 
 #[tokio::test]

@@ -51,13 +51,13 @@ pub fn record(kind: &str, place: usize, item: usize, old: Option<Value>, new: Op
     record
 }
 
-/// The row of an item.
+/// The row of an item, written when the stream saw it.
 pub fn image(item: usize, version: u64, name: &str) -> Value {
     json!({
         "id": { "S": id(item) },
         "version": { "N": version.to_string() },
-        "createdAt": { "S": "2026-01-01T00:00:00.000Z" },
-        "updatedAt": { "S": "2026-01-02T00:00:00.000Z" },
+        "createdAt": { "S": "2025-11-13T00:00:00.000Z" },
+        "updatedAt": { "S": "2025-11-13T02:13:19.250Z" },
         "name": { "S": name },
         "priceCents": { "N": "1250" },
         "currency": { "S": "EUR" },

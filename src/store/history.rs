@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    record::{Entry, ListQuery, Order, Page, is_near},
+    record::{Entry, ListQuery, Order, Page, is_near, now},
 };
 
 /// Sequence numbers have 21 to 40 digits (API reference, `StreamRecord`): filled up they sort as numbers do.
@@ -75,38 +75,66 @@ impl Store {
 
     /// One page of a record's history, by the order of its changes.
     ///
+    /// It is one request, for one entry more than the page holds; another one where some of them have expired. A page
+    /// can be shorter than the limit, where entries are large, and still have a next one.
+    ///
     /// # Errors
     /// [`Error::Invalid`] for a cursor that is not of this history.
     pub async fn history(&self, collection: &'static str, id: Uuid, query: &ListQuery) -> Result<Page<Entry>, Error> {
         let key = record_key(collection, id);
         let list = format!("{HISTORY} {key} {:?}", query.order);
         let after = query.cursor.as_deref().map(|cursor| self.cursor_key.open(&list, cursor)).transpose()?;
-        let mut request = self
-            .client
-            .query()
-            .table_name(self.table_name(HISTORY))
-            .scan_index_forward(query.order == Order::Ascending)
-            .limit(query.limit.into())
-            .key_condition_expression("#record = :record")
-            .expression_attribute_names("#record", HISTORY_RECORD)
-            .expression_attribute_values(":record", string(&key))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        if let Some(after) = after {
-            let sequence = String::from_utf8(after).expect("it was sealed as text");
-            request = request
-                .exclusive_start_key(HISTORY_RECORD, string(&key))
-                .exclusive_start_key(HISTORY_SEQUENCE, string(sequence));
-        }
-        let output = request.send().await.map_err(failure)?;
-        count(output.consumed_capacity());
-        let end = output.last_evaluated_key().and_then(|key| key.get(HISTORY_SEQUENCE)?.as_s().ok());
-        let next = end.map(|end| self.cursor_key.seal(&list, end.as_bytes()));
-        let entries = output.items.unwrap_or_default().into_iter().map(|row| {
+        let mut after = after.map(|after| String::from_utf8(after).expect("it was sealed as text"));
+        let (limit, now) = (usize::from(query.limit), now().timestamp());
+        let mut rows = Vec::new();
+        let end = loop {
+            let (found, end) = self.query_history(&key, query, after).await?;
+            let is_whole = found.len() > limit;
+            // DynamoDB deletes what has expired when it gets to it: an expired entry counts as gone.
+            rows.extend(found.into_iter().filter(|row| expiry(row).is_none_or(|expiry| expiry > now)));
+            if rows.len() > limit {
+                rows.truncate(limit);
+                break rows.last().and_then(sequence_of);
+            }
+            // An answer that is cut for its size ends the page.
+            if end.is_none() || !is_whole {
+                break end;
+            }
+            after = end;
+        };
+        let entries = rows.into_iter().map(|row| {
             // What serde says could hold a value of the record, which has no place in a log.
             let unreadable = |_| Error::Corrupt { collection, id: id.to_string(), cause: "its history".into() };
             serde_dynamo::from_item(row).map_err(unreadable)
         });
+        let next = end.map(|end| self.cursor_key.seal(&list, end.as_bytes()));
         Ok(Page { data: entries.collect::<Result<_, _>>()?, next })
+    }
+
+    /// Entries after a place, one more than the limit at most, and where they end if there may be more.
+    async fn query_history(
+        &self,
+        key: &str,
+        query: &ListQuery,
+        after: Option<String>,
+    ) -> Result<(Vec<Row>, Option<String>), Error> {
+        let request = self.client.query().table_name(self.table_name(HISTORY));
+        let mut request = request
+            .scan_index_forward(query.order == Order::Ascending)
+            .limit(i32::from(query.limit) + 1)
+            .key_condition_expression("#record = :record")
+            .expression_attribute_names("#record", HISTORY_RECORD)
+            .expression_attribute_values(":record", string(key))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        if let Some(after) = after {
+            request = request
+                .exclusive_start_key(HISTORY_RECORD, string(key))
+                .exclusive_start_key(HISTORY_SEQUENCE, string(after));
+        }
+        let output = request.send().await.map_err(failure)?;
+        count(output.consumed_capacity());
+        let end = output.last_evaluated_key().and_then(sequence_of);
+        Ok((output.items.unwrap_or_default(), end))
     }
 
     /// Who deleted a record at that time, where the deletion was signed.
@@ -124,6 +152,15 @@ impl Store {
         let is_of_this = text(CREATED_AT).and_then(|signed| signed.parse().ok()).is_some_and(|at| is_near(&at, time));
         Ok(text(WRITTEN_BY).filter(|_| is_of_this).cloned())
     }
+}
+
+fn sequence_of(row: &Row) -> Option<String> {
+    row.get(HISTORY_SEQUENCE)?.as_s().ok().cloned()
+}
+
+/// When a row expires.
+fn expiry(row: &Row) -> Option<i64> {
+    row.get(EXPIRES_AT)?.as_n().ok()?.parse().ok()
 }
 
 fn record_key(collection: &str, id: Uuid) -> String {

@@ -8,7 +8,7 @@ use crate::{
     create_item, history,
     mapping::Rig,
     path,
-    records::{id, image, record},
+    records::{id, image, modified, record},
     send,
     support::{self, TestServer},
 };
@@ -23,6 +23,21 @@ fn at(mut record: Value, time: i64) -> Value {
 
 fn path_of(item: usize) -> String {
     format!("/v1/items/{}", id(item))
+}
+
+/// The versions in each page, up to the one without a next one.
+async fn pages(server: &TestServer, path: &str, limit: usize, order: &str) -> Vec<Vec<Value>> {
+    let (mut pages, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = format!("{path}/history?limit={limit}&order={order}{cursor}");
+        let page: Value = server.request(Method::GET, &page).send().await.unwrap().json().await.unwrap();
+        let entries = page["data"].as_array().unwrap();
+        pages.push(entries.iter().map(|entry| entry["version"].clone()).collect());
+        match page["nextCursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return pages,
+        }
+    }
 }
 
 #[tokio::test]
@@ -70,5 +85,33 @@ async fn of_an_entry_that_is_too_large_as_much_is_kept_as_fits() {
         assert_eq!(entries.len(), 1, "{item}");
         assert_eq!((entries[0]["old"].is_object(), entries[0]["new"].is_object()), (has_old, has_new), "{item}");
         assert!(entries[0]["changed"].as_array().unwrap().contains(&json!("name")), "{item}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_ends_with_the_last_entry_has_no_next_one_and_what_has_expired_is_not_shown() {
+    let rig = Rig::start(1).await;
+    let now = Utc::now().timestamp();
+    let change = |place: usize, time| {
+        let mut change = modified(place, 0);
+        change["dynamodb"]["NewImage"]["version"]["N"] = (place + 1).to_string().into();
+        at(change, time)
+    };
+    rig.give("audit_append", &(0..5).map(|place| change(place, now - 2 * DAY)).collect::<Vec<_>>()).await;
+    let expired = rig.server.request(Method::GET, &format!("{}/history", path_of(0))).send().await.unwrap();
+    assert_eq!(expired.status(), 404, "nothing is left of it");
+    rig.give("audit_append", &(5..11).map(|place| change(place, now)).collect::<Vec<_>>()).await;
+    let versions = |versions: &[u64]| versions.iter().map(|version| json!(version)).collect::<Vec<_>>();
+    for (limit, desc, asc) in [
+        (2, vec![versions(&[11, 10]), versions(&[9, 8]), versions(&[7, 6])], vec![6, 8, 10]),
+        (3, vec![versions(&[11, 10, 9]), versions(&[8, 7, 6])], vec![6, 9]),
+        (4, vec![versions(&[11, 10, 9, 8]), versions(&[7, 6])], vec![6, 10]),
+        (6, vec![versions(&[11, 10, 9, 8, 7, 6])], vec![6]),
+        (100, vec![versions(&[11, 10, 9, 8, 7, 6])], vec![6]),
+    ] {
+        assert_eq!(pages(&rig.server, &path_of(0), limit, "desc").await, desc, "{limit}");
+        let firsts = pages(&rig.server, &path_of(0), limit, "asc").await;
+        assert_eq!(firsts.concat(), versions(&[6, 7, 8, 9, 10, 11]), "{limit}");
+        assert_eq!(firsts.iter().map(|page| page[0].clone()).collect::<Value>(), json!(asc), "{limit}");
     }
 }

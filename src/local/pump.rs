@@ -3,6 +3,7 @@
 use std::{
     fs::OpenOptions,
     io::{self, Write},
+    panic::AssertUnwindSafe,
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -18,6 +19,7 @@ use dynoxide::{
     },
     streams::shard_id,
 };
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinHandle, time};
 
@@ -66,7 +68,7 @@ impl Pump {
             for table in tables {
                 let (consumer, events) = (consumer.clone(), events.clone());
                 let reader = Reader { source: source.clone(), name, table, events, consumer };
-                readers.push(tokio::spawn(reader.run(stopped.clone())));
+                readers.push(tokio::spawn(reader.keep_running(stopped.clone())));
             }
         }
         Self { stop, readers }
@@ -76,7 +78,7 @@ impl Pump {
     pub async fn stop(self) {
         self.stop.send_replace(true);
         for reader in self.readers {
-            // One that panicked has stopped already.
+            // It ends by itself: its panics are caught.
             let _ = reader.await;
         }
     }
@@ -92,7 +94,15 @@ struct Reader {
 }
 
 impl Reader {
-    async fn run(self, mut stopped: watch::Receiver<bool>) {
+    /// Runs until the pump stops: a panic is told, and the reader goes on where it was.
+    async fn keep_running(self, stopped: watch::Receiver<bool>) {
+        while let Err(_panic) = AssertUnwindSafe(self.run(stopped.clone())).catch_unwind().await {
+            eprintln!("the reader of the stream of {} for {} panicked: it starts again", self.table, self.name);
+            time::sleep(PAUSE * 10).await;
+        }
+    }
+
+    async fn run(&self, mut stopped: watch::Receiver<bool>) {
         let mut failures = 0;
         let mut position = None;
         while !*stopped.borrow() {

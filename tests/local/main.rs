@@ -1,6 +1,7 @@
 //! The local server: what it adds around the functions' code, how it starts, stops and crashes.
 
 mod crash;
+mod dead_letters;
 mod event;
 mod gateway;
 mod log;

@@ -181,8 +181,8 @@ pub struct Grant {
     pub table: &'static str,
     /// The actions, without `dynamodb:`.
     pub actions: Vec<&'static str>,
-    /// Whether they are on the table's indexes rather than the table itself.
-    pub on_indexes: bool,
+    /// The indexes of the table they are on; none where they are on the table itself.
+    pub indexes: Vec<String>,
 }
 
 /// A handler of any resource.
@@ -207,7 +207,8 @@ impl Collection {
         let is_nested = to_object(&R::example()).values().any(serde_json::Value::is_object);
 
         let create = merged([own(&["PutItem"]), on(BOOKKEEPING, &["PutItem"])].into_iter().chain(references()));
-        let list = vec![Grant { on_indexes: true, ..own(&["Query"]) }];
+        let indexes = resource_table::<R>().indexes.into_iter().map(|index| index.name);
+        let list = vec![Grant { indexes: indexes.collect(), ..own(&["Query"]) }];
         let read_first = is_nested.then(|| own(&["GetItem"]));
         let update = merged(
             read_first
@@ -251,7 +252,7 @@ fn schema<R: Resource>() -> serde_json::Value {
 }
 
 fn on(table: &'static str, actions: &[&'static str]) -> Grant {
-    Grant { table, actions: actions.to_vec(), on_indexes: false }
+    Grant { table, actions: actions.to_vec(), indexes: Vec::new() }
 }
 
 /// One grant a table.

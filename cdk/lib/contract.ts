@@ -3,11 +3,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** DynamoDB actions on a table, or on its indexes. */
+/** DynamoDB actions on a table, or on some of its indexes where it names any. */
 export interface Grant {
   readonly table: string;
   readonly actions: readonly string[];
-  readonly onIndexes: boolean;
+  readonly indexes: readonly string[];
 }
 
 /** A key of a table or index; all keys are strings. */
@@ -149,7 +149,7 @@ function functionsOf(definitions: readonly FunctionDefinition[]): FunctionDefini
     const merged = functions.get(name) ?? new Map<string, Grant>();
     functions.set(name, merged);
     for (const grant of grants) {
-      const key = `${grant.table} ${grant.onIndexes}`;
+      const key = [grant.table, ...grant.indexes].join(' ');
       const actions = new Set([...(merged.get(key)?.actions ?? []), ...grant.actions]);
       merged.set(key, { ...grant, actions: [...actions].sort() });
     }

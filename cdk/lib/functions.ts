@@ -1,7 +1,6 @@
 // One function for each the contract names, each with a role of its own that has its grants and no more.
 
 import { Duration } from 'aws-cdk-lib';
-import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type Alias, Code, Function as LambdaFunction, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
@@ -130,22 +129,16 @@ export class Functions extends Construct {
     return role;
   }
 
-  private statement({ table: name, actions, onIndexes }: Grant): PolicyStatement {
-    const { contract, tables } = this.props;
-    const table = tables.byName.get(name);
-    const definition = contract.tables.find((table) => table.name === name);
-    if (!table || !definition) {
+  private statement({ table: name, actions, indexes }: Grant): PolicyStatement {
+    const table = this.props.tables.byName.get(name);
+    if (!table) {
       throw new Error(`openapi.json grants actions on the table ${name}, which x-tables does not have`);
     }
     return new PolicyStatement({
       actions: actions.map((action) => `dynamodb:${action}`),
-      resources: onIndexes ? indexArns(table, definition.indexes) : [table.tableArn],
+      resources: indexes.length ? indexes.map((index) => `${table.tableArn}/index/${index}`) : [table.tableArn],
     });
   }
-}
-
-function indexArns(table: TableV2, indexes: readonly { readonly name: string }[]): string[] {
-  return indexes.map(({ name }) => `${table.tableArn}/index/${name}`);
 }
 
 function cursorSecret(scope: Construct): Secret {

@@ -50,9 +50,8 @@ function declared(stage: StageName): Record<string, string[]> {
   return Object.fromEntries(
     functions.map(({ name, grants }) => {
       const consumer = contract.consumers.find((one) => one.name === name);
-      const tables = grants.flatMap(({ table, actions, onIndexes }) => {
-        const indexes = contract.tables.find((definition) => definition.name === table)?.indexes ?? [];
-        const targets = onIndexes ? indexes.map((index) => `/index/${index.name}`) : [''];
+      const tables = grants.flatMap(({ table, actions, indexes }) => {
+        const targets = indexes.length ? indexes.map((index) => `/index/${index}`) : [''];
         return actions.flatMap((action) => targets.map((target) => `dynamodb:${action} ${prefix}${table}${target}`));
       });
       const logs = LOGS.map((action) => `${action} /aws/lambda/${prefix}${name}`);

@@ -77,7 +77,7 @@ pub fn consumers() -> Vec<StreamConsumer> {
             // It waits until the index of owners has followed its table: what is gathered meanwhile is not paid.
             batching_window: 5,
             grants: vec![
-                Grant { on_indexes: true, ..on(Item::COLLECTION, &["Query"]) },
+                Grant { indexes: vec![streams::OWNER_INDEX.into()], ..on(Item::COLLECTION, &["Query"]) },
                 on(Item::COLLECTION, &["GetItem", "UpdateItem"]),
             ],
             publishes: false,

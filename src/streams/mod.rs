@@ -51,7 +51,7 @@ pub use cloud_event::{CloudEvent, SCHEMA_VERSION, schema_id};
 pub use consumer::{Consumer, WAVE, Wave, each};
 pub use decoder::Decoder;
 pub use events_publish::events_publish;
-pub use users_cascade::users_cascade;
+pub use users_cascade::{OWNER_INDEX, users_cascade};
 
 use crate::runtime;
 

@@ -14,6 +14,8 @@ use crate::{
     resources::{Item, ItemStatus, User},
 };
 
+/// The index the items are found by: the filter's field names it.
+pub const OWNER_INDEX: &str = "ownerId";
 /// How many items are read at a time.
 const BATCH: u8 = 25;
 /// How many of them are archived at a time.
@@ -46,7 +48,7 @@ async fn settle(deletion: DateTime<Utc>) {
 }
 
 async fn archive_items_of(app: &Arc<App>, user: Uuid) -> Result<(), Error> {
-    let owner = Item::FILTERS.iter().find(|filter| filter.field == "ownerId").expect("items are found by owner");
+    let owner = Item::FILTERS.iter().find(|filter| filter.field == OWNER_INDEX).expect("items are found by owner");
     let mut query =
         ListQuery { limit: BATCH, order: Order::Ascending, filter: Some((owner, user.to_string())), cursor: None };
     loop {

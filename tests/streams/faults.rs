@@ -130,8 +130,12 @@ async fn a_consumer_asks_dynamodb_for_nothing_its_role_does_not_grant_and_its_ro
             rig.dynamodb.operations.lock().unwrap().insert(("local-items".into(), "GetItem".into()));
         }
         let granted = |grant: &Grant| {
-            let table = format!("local-{}{}", grant.table, if grant.on_indexes { " indexes" } else { "" });
-            grant.actions.iter().map(|action| (table.clone(), (*action).to_owned())).collect::<Vec<_>>()
+            let table = format!("local-{}", grant.table);
+            let indexes = grant.indexes.iter().map(|index| format!("{table}/index/{index}"));
+            let places = if grant.indexes.is_empty() { vec![table.clone()] } else { indexes.collect() };
+            let of_place =
+                |place: String| grant.actions.iter().map(move |action| (place.clone(), (*action).to_owned()));
+            places.into_iter().flat_map(of_place).collect::<Vec<_>>()
         };
         let granted: BTreeSet<_> = consumer.grants.iter().flat_map(granted).collect();
         assert_eq!(rig.take_operations(), granted, "{}", consumer.name);

@@ -118,7 +118,10 @@ async fn forward(wire: &Wire, url: &str, mut headers: HeaderMap, body: Bytes) ->
     let operation = headers["x-amz-target"].to_str().unwrap().rsplit('.').next().unwrap().to_owned();
     let request: Value = serde_json::from_slice(&body).unwrap();
     let table = request["TableName"].as_str().unwrap_or_default();
-    let table = format!("{table}{}", if request["IndexName"].is_null() { "" } else { " indexes" });
+    let table = match request["IndexName"].as_str() {
+        Some(index) => format!("{table}/index/{index}"),
+        None => table.to_owned(),
+    };
     wire.operations.lock().unwrap().insert((table, operation));
     headers.remove("host");
     let answer = wire.client.post(url).headers(headers).body(body).send().await.unwrap();

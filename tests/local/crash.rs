@@ -1,6 +1,9 @@
 //! `kill -9` in the middle of a write load: every write that was answered is still there.
 
 use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -24,6 +27,8 @@ struct Written {
     created: Value,
     /// The record after a patch, when that was answered too.
     patched: Option<Value>,
+    /// Whether it was deleted after that, as far as is known.
+    deleted: Option<bool>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,10 +41,13 @@ async fn every_answered_write_outlives_a_kill_with_its_history_and_uniqueness_an
         assert!(new.len() > WRITERS, "there was a load: {}", new.len());
         written.extend(new);
         let server = Process::start(folder.path(), &[]);
+        let mut changes = BTreeSet::new();
         for write in &written {
             assert_is_there(&server, write).await;
-            assert_has_history(&server, write).await;
+            changes.extend(assert_has_history(&server, write).await);
         }
+        assert!(written.iter().any(|write| write.deleted == Some(true)), "some were deleted");
+        assert_are_published(folder.path(), changes).await;
     }
 }
 
@@ -52,7 +60,7 @@ async fn write_until_killed(server: Arc<Process>, round: usize) -> Vec<Written> 
             let mut written = Vec::new();
             for number in 0.. {
                 let name = format!("r{round}w{writer}n{number}");
-                match write(&server, &name).await {
+                match write(&server, &name, number % 3 == 0).await {
                     Some(new) => written.push(new),
                     None => break,
                 }
@@ -73,45 +81,82 @@ async fn write_until_killed(server: Arc<Process>, round: usize) -> Vec<Written> 
     writers.join_all().await.into_iter().flatten().collect()
 }
 
-/// Creates a user and patches it, as far as the server answers.
-async fn write(server: &Process, name: &str) -> Option<Written> {
+/// Creates a user, patches it, and deletes it if it is to go, as far as the server answers.
+async fn write(server: &Process, name: &str, goes: bool) -> Option<Written> {
     let (email, key) = (format!("{name}@example.com"), format!("key-{name}"));
     let post = server.request(Method::POST, "/v1/users").header("idempotency-key", &key).json(&user(&email));
     let created = read(post, 201).await?;
     let patch = server.request(Method::PATCH, &path(&created)).json(&json!({ "name": name }));
     let patched = read(patch, 200).await;
-    Some(Written { email, key, created, patched })
+    let mut deleted = Some(false);
+    if goes && patched.is_some() {
+        let answer = server.request(Method::DELETE, &path(&created)).send().await.ok();
+        deleted = answer.map(|answer| {
+            assert_eq!(answer.status(), 204);
+            true
+        });
+    }
+    Some(Written { email, key, created, patched, deleted })
 }
 
-/// The history has each version of the record once, whether its write was answered or not.
-async fn assert_has_history(server: &Process, write: &Written) {
-    let record = read(server.request(Method::GET, &path(&write.created)), 200).await.expect("an answer");
-    let versions: Vec<u64> = (1..=record["version"].as_u64().expect("a number")).collect();
+/// The record as it is now, if it is.
+async fn find(server: &Process, write: &Written) -> Option<Value> {
+    let answer = server.request(Method::GET, &path(&write.created)).send().await.expect("an answer");
+    let is_there = answer.status() == 200;
+    assert!(is_there || answer.status() == 404, "{}", answer.status());
+    // A deletion that was not answered is done, or it is not.
+    assert!(write.deleted.is_none_or(|deleted| deleted != is_there), "{:?}", write.deleted);
+    if is_there { answer.json().await.ok() } else { None }
+}
+
+/// The history has each change of the record once, whether its write was answered or not; their ids.
+async fn assert_has_history(server: &Process, write: &Written) -> Vec<String> {
+    let record = find(server, write).await;
+    let expected: Vec<u64> = match &record {
+        Some(record) => (1..=record["version"].as_u64().expect("a number")).collect(),
+        // Created, patched, and deleted in its last version.
+        None => vec![1, 2, 2],
+    };
     let end = Instant::now() + Duration::from_secs(60);
     loop {
         let history = server.request(Method::GET, &format!("{}/history?order=asc", path(&write.created)));
-        let history = read(history, 200).await.expect("an answer");
-        let entries = history["data"].as_array().expect("a page");
+        let history = read(history, 200).await.unwrap_or_default();
+        let entries = history["data"].as_array().cloned().unwrap_or_default();
         let found: Vec<u64> = entries.iter().map(|entry| entry["version"].as_u64().expect("a number")).collect();
-        if found == versions {
-            assert_eq!(entries.last().expect("it is not empty")["new"], record);
-            return;
+        if found == expected {
+            assert_eq!(entries.last().expect("it is not empty")["new"], record.unwrap_or_default());
+            let id = |entry: &Value| entry["eventId"].as_str().expect("an id").to_owned();
+            return entries.iter().map(id).collect();
         }
-        assert!(Instant::now() < end && found.len() < versions.len(), "{found:?} of {versions:?}");
+        assert!(Instant::now() < end && found.len() < expected.len(), "{found:?} of {expected:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Each change is in the file of events, at least once.
+async fn assert_are_published(folder: &Path, mut changes: BTreeSet<String>) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !changes.is_empty() {
+        assert!(Instant::now() < end, "{changes:?} are not published");
+        let text = fs::read_to_string(folder.join("events.jsonl")).unwrap_or_default();
+        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            let event: Value = serde_json::from_str(line).expect("a line is an event");
+            changes.remove(event["id"].as_str().expect("an id"));
+        }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
 async fn assert_is_there(server: &Process, write: &Written) {
-    let found = read(server.request(Method::GET, &path(&write.created)), 200).await.expect("an answer");
-    match &write.patched {
-        Some(patched) => assert_eq!(&found, patched),
-        // The patch that was not answered is there as a whole, or not at all.
-        None => assert!(found == write.created || found["version"] == 2 && found["name"] != write.created["name"]),
+    if let Some(found) = find(server, write).await {
+        match &write.patched {
+            Some(patched) => assert_eq!(&found, patched),
+            // The patch that was not answered is there as a whole, or not at all.
+            None => assert!(found == write.created || found["version"] == 2 && found["name"] != write.created["name"]),
+        }
+        let upper = user(&write.email.to_uppercase());
+        read(server.request(Method::POST, "/v1/users").json(&upper), 409).await.expect("an answer");
     }
-
-    let upper = user(&write.email.to_uppercase());
-    read(server.request(Method::POST, "/v1/users").json(&upper), 409).await.expect("an answer");
 
     let again = server.request(Method::POST, "/v1/users").header("idempotency-key", &write.key);
     let again = read(again.json(&user(&write.email)), 201).await.expect("an answer");

@@ -55,15 +55,9 @@ where
         let start = Instant::now();
         // Boxed, as a handler is.
         let outcome = Box::pin(job(app, event, remaining)).await;
-        let cause = outcome.as_ref().err().map(|error| error.cause().unwrap_or_else(|| format!("{error:?}")));
+        let cause = outcome.as_ref().err().map(cause_of);
         let level = if cause.is_some() { LogLevel::Error } else { LogLevel::Info };
-        write_line(&json!({
-            "level": level.name(),
-            "time": format_time(&now()),
-            "durationMs": start.elapsed().as_secs_f64() * 1e3,
-            "coldStart": !IS_WARM.swap(true, Ordering::Relaxed),
-            "cause": cause,
-        }));
+        log(LogLevel::Info, level, start, || json!({ "cause": cause }));
         outcome.map_err(|_| cause.unwrap_or_default().into())
     })
 }
@@ -152,23 +146,38 @@ where
     let cause = result.as_ref().err().and_then(Error::cause);
     let mut answer = result.unwrap_or_else(|error| http::problem(&error, &facts.request_id));
     http::cors::allow(&mut answer, facts.origin.as_deref(), &app.config.cors_origins);
-    let is_cold_start = !IS_WARM.swap(true, Ordering::Relaxed);
     let level = if answer.status().is_server_error() { LogLevel::Error } else { LogLevel::Info };
-    if level >= app.config.log_level {
+    log(app.config.log_level, level, start, || {
         let mut line = json!({
-            "level": level.name(),
-            "time": format_time(&now()),
             "requestId": facts.request_id,
             "route": facts.route,
             "status": answer.status().as_u16(),
-            "durationMs": (start.elapsed().as_secs_f64() * 1e6).round() / 1e3,
             "capacityUnits": capacity_units,
-            "coldStart": is_cold_start,
         });
         line.as_object_mut().expect("it is an object").extend(cause.map(|cause| ("cause".into(), cause.into())));
-        write_line(&line);
-    }
+        line
+    });
     into_event(answer)
+}
+
+/// Writes the line of one event, unless only what is worse is logged: its own fields, and those every line has.
+pub fn log(least: LogLevel, level: LogLevel, start: Instant, fields: impl FnOnce() -> Value) {
+    // Also where nothing is written: the next event finds the process warm.
+    let is_cold_start = !IS_WARM.swap(true, Ordering::Relaxed);
+    if level < least {
+        return;
+    }
+    let mut line = fields();
+    line["level"] = level.name().into();
+    line["time"] = format_time(&now()).into();
+    line["durationMs"] = ((start.elapsed().as_secs_f64() * 1e6).round() / 1e3).into();
+    line["coldStart"] = is_cold_start.into();
+    write_line(&line);
+}
+
+/// What a line says of an error that is no caller's.
+pub fn cause_of(error: &Error) -> String {
+    error.cause().unwrap_or_else(|| format!("{error:?}"))
 }
 
 /// Writes a line to the log; one that nobody reads any more is no reason to stop.

@@ -19,8 +19,7 @@ use super::{
 use crate::{
     app::{App, LogLevel, metered},
     error::Error,
-    record::{format_time, now},
-    runtime::write_line,
+    runtime::{cause_of, log},
 };
 
 /// What Lambda is answered (Lambda developer guide, "Reporting batch item failures with DynamoDB").
@@ -93,20 +92,15 @@ pub async fn respond(
         Err(_) => (0, (vec![(String::new(), Error::Internal("the event is no batch of a stream".into()))], 0.0)),
     };
     let level = if failures.is_empty() { LogLevel::Info } else { LogLevel::Error };
-    if level >= app.config.log_level {
-        let cause = |error: &Error| error.cause().unwrap_or_else(|| format!("{error:?}"));
-        let failures =
-            failures.iter().map(|(sequence, error)| json!({ "sequenceNumber": sequence, "cause": cause(error) }));
-        write_line(&json!({
-            "level": level.name(),
-            "time": format_time(&now()),
+    log(app.config.log_level, level, start, || {
+        let failed = |(sequence, error): &Failure| json!({ "sequenceNumber": sequence, "cause": cause_of(error) });
+        json!({
             "function": function,
             "records": records,
-            "failures": failures.collect::<Value>(),
-            "durationMs": (start.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+            "failures": failures.iter().map(failed).collect::<Value>(),
             "capacityUnits": capacity_units,
-        }));
-    }
+        })
+    });
     let failure = |(item_identifier, _)| BatchItemFailure { item_identifier };
     BatchResponse { batch_item_failures: failures.into_iter().map(failure).collect() }
 }

@@ -53,6 +53,7 @@ async fn each_request_and_each_batch_is_one_line_without_body_keys_or_personal_d
     }
     let published = batches.iter().find(|line| line["function"] == "events_publish").expect("its line");
     assert_eq!((&published["records"], &published["failures"]), (&json!(1), &json!([])));
+    assert!(published["coldStart"].is_boolean() && published["durationMs"].is_number());
     for private in PRIVATE {
         assert!(
             !requests.iter().chain(&batches).any(|line| line.to_string().contains(private)),

@@ -35,6 +35,9 @@ pub struct Entry {
     /// The record after, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new: Option<Value>,
+    /// Whether a record in it is a row of another shape than the resource's, as migrations meet it.
+    #[serde(skip)]
+    pub has_other_shape: bool,
 }
 
 /// What happened to a record.

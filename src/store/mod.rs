@@ -33,7 +33,7 @@ pub use cursor::CursorKey;
 pub use ledger::{Entry, LockRow, Segment, State};
 pub use request::metered;
 pub use rewrite::{RowUpdate, Shape};
-pub use row::{Row, WRITE_ID, WRITTEN_BY, decode, encode};
+pub use row::{MIGRATION, Row, WRITE_ID, WRITTEN_BY, decode, encode, without_own_attributes};
 pub use schema::{
     BOOKKEEPING, BOOKKEEPING_KEY, HISTORY, IndexDefinition, TableDefinition, bookkeeping_table, history_table,
     resource_table,

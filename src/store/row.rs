@@ -24,6 +24,8 @@ pub const UPDATED_AT: &str = "updatedAt";
 pub const WRITE_ID: &str = "writeId";
 /// Who wrote it last.
 pub const WRITTEN_BY: &str = "writtenBy";
+/// What begins who wrote it where a migration did.
+pub const MIGRATION: &str = "migration-";
 /// The index behind a list without a filter.
 pub const LIST_INDEX: &str = "list";
 /// Its partition key.
@@ -62,6 +64,13 @@ pub fn decode<R: Resource>(row: Row) -> Result<Record<R>, Error> {
         };
         Error::Corrupt { collection: R::COLLECTION, id, cause: cause.into() }
     })
+}
+
+/// A row without the attributes that are no fields of the record.
+pub fn without_own_attributes<R: Resource>(mut row: Row) -> Row {
+    let keys: Vec<String> = R::FILTERS.iter().map(filter_attribute).collect();
+    row.retain(|name, _| ![WRITE_ID, WRITTEN_BY, LIST_SHARD].contains(&name.as_str()) && !keys.contains(name));
+    row
 }
 
 /// The id of a row.

@@ -73,12 +73,11 @@ impl<R: Resource> Change<R> {
             _ => return Err(Error::Internal("a stream record of an unknown kind".into())),
         };
         let written = written(record, &what);
-        let expired = record.user_identity.as_ref().is_some_and(|who| who.principal_id == EXPIRY_PRINCIPAL);
         Ok(Self {
             event_id: record.event_id.clone(),
             sequence: record.change.sequence_number.clone().unwrap_or_default(),
             time: written.map_or(record.change.approximate_creation_date_time, |new| new.updated_at),
-            cause: if expired { Cause::Expiry } else { Cause::Write },
+            cause: cause(record),
             changed_by: written.and_then(|_| text(new, WRITTEN_BY)),
             what,
         })
@@ -104,7 +103,7 @@ impl<R: Resource> Change<R> {
             What::Deleted { old } => (Action::Deleted, names(old), Some(json(old)), None),
         };
         let Self { event_id, time, cause, changed_by, .. } = self;
-        Entry { event_id, action, id, version, time, cause, changed_by, changed, old, new }
+        Entry { event_id, action, id, version, time, cause, changed_by, changed, old, new, has_other_shape: false }
     }
 }
 
@@ -122,7 +121,13 @@ fn written<'a, R>(record: &EventRecord, what: &'a What<R>) -> Option<&'a Record<
     (is_new && is_near(&new.updated_at, &record.change.approximate_creation_date_time)).then_some(new)
 }
 
-fn text(item: &serde_dynamo::Item, name: &str) -> Option<String> {
+/// Why a record changed.
+pub(super) fn cause(record: &EventRecord) -> Cause {
+    let expired = record.user_identity.as_ref().is_some_and(|who| who.principal_id == EXPIRY_PRINCIPAL);
+    if expired { Cause::Expiry } else { Cause::Write }
+}
+
+pub(super) fn text(item: &serde_dynamo::Item, name: &str) -> Option<String> {
     match item.get(name) {
         Some(serde_dynamo::AttributeValue::S(text)) => Some(text.clone()),
         _ => None,

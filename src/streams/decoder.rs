@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_lambda_events::dynamodb::EventRecord;
 
-use super::Change;
+use super::{Change, other_shape};
 use crate::{
     app::App,
     error::Error,
@@ -24,7 +24,10 @@ pub struct Decoder {
 impl Decoder {
     /// The decoder of a resource.
     pub fn of<R: Resource>() -> Self {
-        let decode = |record: &EventRecord| Change::<R>::decode(record).map(Change::into_entry);
+        let decode = |record: &EventRecord| {
+            let change = Change::<R>::decode(record);
+            change.map(Change::into_entry).or_else(|error| other_shape::entry::<R>(record, error))
+        };
         Self { collection: R::COLLECTION, singular: R::NAME, decode }
     }
 }

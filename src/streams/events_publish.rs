@@ -43,8 +43,10 @@ impl EventsPublish {
                 }
             };
             let event = CloudEvent::new(decoder, &format!("{}{}", app.config.table_prefix, decoder.collection), &entry);
+            let has_other_shape = entry.has_other_shape;
             let (mut entry, mut bytes) = bus.entry(&event);
-            if bytes > MAX_CALL_BYTES {
+            // The schema promises the shape of records.
+            if bytes > MAX_CALL_BYTES || has_other_shape {
                 (entry, bytes) = bus.entry(&event.without_records(decoder));
             }
             if call_bytes + bytes > MAX_CALL_BYTES {

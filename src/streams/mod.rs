@@ -36,6 +36,7 @@ mod consumer;
 mod decoder;
 mod event;
 mod events_publish;
+mod other_shape;
 mod users_cascade;
 
 use std::process::ExitCode;

@@ -16,7 +16,7 @@ use crate::{
 const DAY: i64 = 24 * 60 * 60;
 
 /// The change as it happened at a time.
-fn at(mut record: Value, time: i64) -> Value {
+pub fn at(mut record: Value, time: i64) -> Value {
     record["dynamodb"]["ApproximateCreationDateTime"] = time.into();
     record
 }

@@ -10,6 +10,7 @@ mod faults;
 mod history;
 mod mapping;
 mod records;
+mod shapes;
 #[path = "../support/mod.rs"]
 mod support;
 mod wire;

@@ -1,0 +1,62 @@
+//! Changes of rows that have another shape than the code reads: those that migrations start from and pass through.
+
+use std::collections::BTreeSet;
+
+use aws_lambda_events::dynamodb::EventRecord;
+use serde_json::{Map, Value};
+
+use super::change::{cause, text};
+use crate::{
+    error::Error,
+    record::{Action, Entry, Resource, parse_id},
+    store::{MIGRATION, Row, WRITE_ID, WRITTEN_BY, decode, without_own_attributes},
+};
+
+/// The entry of a change that `error` kept from being decoded, with the rows as they are.
+///
+/// The row before may have a shape of the past. The row after may not, unless a migration wrote it: several can lead
+/// to a shape, one after the other.
+///
+/// # Errors
+/// `error`, where it is no such change.
+pub fn entry<R: Resource>(record: &EventRecord, error: Error) -> Result<Entry, Error> {
+    let (old, new) = (&record.change.old_image, &record.change.new_image);
+    let writer = text(new, WRITTEN_BY).filter(|_| text(new, WRITE_ID) != text(old, WRITE_ID));
+    let is_migrated = writer.as_deref().is_some_and(|writer| writer.starts_with(MIGRATION));
+    let action = match record.event_name.as_str() {
+        "MODIFY" if is_migrated || decode::<R>(Row::from(new.clone())).is_ok() => Action::Updated,
+        "REMOVE" => Action::Deleted,
+        _ => return Err(error),
+    };
+    let last = if action == Action::Deleted { old } else { new };
+    let (Some(old), Some(last)) = (object::<R>(old), object::<R>(last)) else { return Err(error) };
+    let id = last.get("id").and_then(Value::as_str).and_then(parse_id);
+    let (Some(id), Some(version)) = (id, last.get("version").and_then(Value::as_u64)) else { return Err(error) };
+    let new = (action == Action::Updated).then_some(last);
+    Ok(Entry {
+        event_id: record.event_id.clone(),
+        action,
+        id,
+        version,
+        time: record.change.approximate_creation_date_time,
+        cause: cause(record),
+        changed_by: writer,
+        changed: differing(&old, new.as_ref()),
+        old: Some(Value::Object(old)),
+        new: new.map(Value::Object),
+        has_other_shape: true,
+    })
+}
+
+/// A row as JSON, without what is the store's own.
+fn object<R: Resource>(row: &serde_dynamo::Item) -> Option<Map<String, Value>> {
+    serde_dynamo::from_item(without_own_attributes::<R>(Row::from(row.clone()))).ok()
+}
+
+/// The fields whose values differ; of a deletion, all.
+fn differing(old: &Map<String, Value>, new: Option<&Map<String, Value>>) -> Vec<String> {
+    let names: BTreeSet<&String> = old.keys().chain(new.into_iter().flat_map(Map::keys)).collect();
+    let is_field = |name: &str| !["id", "version", "createdAt", "updatedAt"].contains(&name);
+    let differs = |name: &str| new.is_none_or(|new| new.get(name) != old.get(name));
+    names.into_iter().filter(|name| is_field(name) && differs(name)).cloned().collect()
+}

@@ -1,17 +1,14 @@
 //! The backfill of one migration: segments side by side, page by page, a checkpoint after each.
 
-use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
 };
 
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 
 use super::{
-    Budget, Failure, Lock,
+    Budget, Failure, Halt, Lock, Progress, Width,
     file::{Change, Migration},
     patience::patiently,
     row::update_of,
@@ -21,69 +18,10 @@ use crate::{
     store::{Entry, Found, PageRequest, RowUpdate, ScannedPage, Segment, Store, Written, metered},
 };
 
-/// How often a request that waits for its budget looks whether to stop.
-const LOOK: Duration = Duration::from_millis(100);
 /// How often a record is read anew when others get in between.
 const RACES: usize = 50;
 /// How many records a segment remembers by name of those that refuse.
 const NAMED_REFUSALS: usize = 50;
-
-/// How much is done at once.
-#[derive(Clone, Debug)]
-pub struct Width {
-    /// Into how many segments a table is cut.
-    pub segments: u16,
-    /// How many writes are under way at once, in all segments together.
-    pub writes: u16,
-    /// How many rows a page looks at.
-    pub page: u16,
-}
-
-/// What a run has done so far; others may look.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// Rows looked at.
-    pub scanned: AtomicU64,
-    /// Rows written.
-    pub written: AtomicU64,
-    /// Rows that refused.
-    pub refused: AtomicU64,
-    /// Read units used, in thousandths.
-    pub read_units: AtomicU64,
-    /// Write units used, in thousandths.
-    pub write_units: AtomicU64,
-}
-
-/// When to stop before the end.
-#[derive(Debug, Default)]
-pub struct Halt {
-    asked: AtomicBool,
-    deadline: Option<Instant>,
-}
-
-impl Halt {
-    /// Stops at this time at the latest.
-    pub fn at(deadline: Instant) -> Self {
-        Self { asked: AtomicBool::new(false), deadline: Some(deadline) }
-    }
-
-    /// Stops as soon as what is under way is done.
-    pub fn ask(&self) {
-        self.asked.store(true, Ordering::Relaxed);
-    }
-
-    /// Waits until it is time to stop.
-    async fn wait(&self) {
-        while !self.is_due() {
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
-    /// Whether to stop.
-    pub fn is_due(&self) -> bool {
-        self.asked.load(Ordering::Relaxed) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
-    }
-}
 
 /// The backfill of one migration under a lock.
 pub struct Engine<'a> {
@@ -165,7 +103,7 @@ impl Engine<'_> {
         let reserved = self.reads.wait().await;
         let (page, units) = metered(self.patiently(|| self.store.scan_page(&request))).await;
         self.reads.settle(&reserved, units);
-        add_units(&self.progress.read_units, units);
+        self.progress.count_read(units);
         page
     }
 
@@ -276,7 +214,7 @@ impl Engine<'_> {
         let table = self.migration.shape.table;
         let (written, units) = metered(self.patiently(|| self.store.write_row(table, id, update))).await;
         self.writes.settle(&reserved, units);
-        add_units(&self.progress.write_units, units);
+        self.progress.count_write(units);
         match written {
             Err(Failure::Store(Error::TooLarge)) => Ok(Some(Written::Refused("it would be too large".into()))),
             outcome => outcome.map(Some),
@@ -290,9 +228,4 @@ impl Engine<'_> {
     {
         patiently(|| self.lock.is_good(), send).await
     }
-}
-
-fn add_units(total: &AtomicU64, units: f64) {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "units are few and not negative")]
-    total.fetch_add((units * 1e3).round() as u64, Ordering::Relaxed);
 }

@@ -2,14 +2,13 @@
 
 use std::{
     sync::{Mutex, PoisonError, atomic::AtomicBool},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Budget, Engine, Failure, Halt, Lock, LockSettings, Progress, Width,
+    Budget, Engine, Failure, Halt, Lock, Progress, Ran, Report, Settings,
     file::Migration,
     history::{Standing, standing},
     patience::patiently,
@@ -19,93 +18,6 @@ use crate::{
     record::{format_time, now},
     store::{Entry, Segment, State, Store},
 };
-
-/// How a run goes about it.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The lock.
-    pub lock: LockSettings,
-    /// How much at once.
-    pub width: Width,
-    /// At most so many read units a second.
-    pub max_rcu: Option<f64>,
-    /// At most so many write units a second.
-    pub max_wcu: Option<f64>,
-    /// The last migration to apply.
-    pub to: Option<u32>,
-    /// One that is applied, to be run again: for records written in the old shape since.
-    pub again: Option<u32>,
-}
-
-impl Settings {
-    /// Settings that suit a table of any size.
-    pub fn new(who: impl Into<String>) -> Self {
-        Self {
-            lock: LockSettings { who: who.into(), lease: Duration::from_secs(30), patience: Duration::ZERO },
-            width: Width { segments: 4, writes: 32, page: 500 },
-            max_rcu: None,
-            max_wcu: None,
-            to: None,
-            again: None,
-        }
-    }
-}
-
-/// What a run came to.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Report {
-    /// Whether nothing that was asked for is left.
-    pub done: bool,
-    /// Whether it was stopped before the end; the next run goes on there.
-    pub stopped: bool,
-    /// What was run, in order; the last one may not have come to its end.
-    pub migrations: Vec<Ran>,
-    /// How many are left.
-    pub pending: usize,
-}
-
-/// What became of a migration.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Ran {
-    /// Its number.
-    pub number: u32,
-    /// Its name.
-    pub name: String,
-    /// How far it has come.
-    pub state: State,
-    /// Rows looked at.
-    pub scanned: u64,
-    /// Rows written.
-    pub written: u64,
-    /// Rows that needed no write when it came to it.
-    pub skipped: u64,
-    /// Rows that refused.
-    pub refused: u64,
-    /// For how long it ran, in milliseconds.
-    pub duration_ms: u64,
-    /// The first of those that refused: id and reason.
-    pub refusals: Vec<(String, String)>,
-}
-
-impl Ran {
-    /// The sums of an entry.
-    pub fn of(entry: &Entry) -> Self {
-        let sum = |of: fn(&Segment) -> u64| entry.segments.iter().map(of).sum();
-        Self {
-            number: entry.number,
-            name: entry.name.clone(),
-            state: entry.state,
-            scanned: sum(|segment| segment.scanned),
-            written: sum(|segment| segment.written),
-            skipped: sum(|segment| segment.skipped),
-            refused: sum(|segment| segment.refused),
-            duration_ms: entry.duration_ms,
-            refusals: entry.segments.iter().flat_map(|segment| segment.refusals.clone()).collect(),
-        }
-    }
-}
 
 /// Applies what is pending. Where nothing is, it takes no lock and writes nothing.
 ///

@@ -14,11 +14,14 @@ mod guards;
 mod history;
 mod ledger;
 mod list;
+mod lock;
 mod prime;
+mod probe;
 mod request;
 mod rewrite;
 mod row;
 mod schema;
+mod shape;
 mod table;
 mod transaction;
 mod update;
@@ -30,14 +33,16 @@ use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 pub use admin::create_missing_tables;
 pub use backfill::{Found, PageRequest, Raw, ScannedPage, Written};
 pub use cursor::CursorKey;
-pub use ledger::{Entry, LockRow, Segment, State};
+pub use ledger::{Entry, Segment, State};
+pub use lock::LockRow;
 pub use request::metered;
-pub use rewrite::{RowUpdate, Shape};
+pub use rewrite::RowUpdate;
 pub use row::{MIGRATION, Row, WRITE_ID, WRITTEN_BY, decode, encode, without_own_attributes};
 pub use schema::{
     BOOKKEEPING, BOOKKEEPING_KEY, HISTORY, IndexDefinition, TableDefinition, bookkeeping_table, history_table,
     resource_table,
 };
+pub use shape::Shape;
 
 use crate::record::Resource;
 use request::RetryBudget;

@@ -8,108 +8,10 @@ use uuid::Uuid;
 
 use super::{
     backfill::{Found, Raw},
-    row::{
-        ID, LIST_SHARD, LIST_SHARDS, Row, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, decode, field_text,
-        filter_attribute, folded, id, index_key, list_key, number, shard, string,
-    },
+    row::{ID, Row, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, id, number, string},
+    shape::Shape,
 };
-use crate::{
-    error::Error,
-    record::{Filter, Reference, Resource, Unique, format_time, now},
-};
-
-/// When a record was made: nothing changes it.
-const CREATED_AT: &str = "createdAt";
-
-/// What a change to the raw rows of a resource must know of it.
-#[derive(Clone)]
-pub struct Shape {
-    /// The table.
-    pub table: &'static str,
-    filters: &'static [Filter],
-    unique: &'static [Unique],
-    references: &'static [Reference],
-    decodes: fn(Row) -> Result<(), Error>,
-}
-
-impl Shape {
-    /// That of a resource.
-    pub fn of<R: Resource>() -> Self {
-        Self {
-            table: R::COLLECTION,
-            filters: R::FILTERS,
-            unique: R::UNIQUE,
-            references: R::REFERENCES,
-            decodes: |row| decode::<R>(row).map(drop),
-        }
-    }
-
-    /// Why an expression may not write an attribute, if it may not.
-    pub fn refuses(&self, attribute: &str) -> Option<String> {
-        if [VERSION, UPDATED_AT, WRITE_ID, WRITTEN_BY].contains(&attribute) {
-            return Some(format!("writes `{attribute}`, which every write sets by itself: leave it out"));
-        }
-        if [ID, CREATED_AT].contains(&attribute) {
-            return Some(format!("writes `{attribute}`, which never changes: leave it out"));
-        }
-        if self.guarded().any(|field| field == attribute) {
-            return Some(format!("writes `{attribute}`, which is unique or refers to a record: change it by the API"));
-        }
-        if attribute == LIST_SHARD || self.filters.iter().any(|filter| filter_attribute(filter) == attribute) {
-            return Some(format!(
-                "writes `{attribute}`, which is computed from the record: use a transform, as `rekey`"
-            ));
-        }
-        let is_filter = self.filters.iter().any(|filter| filter.field == attribute);
-        is_filter.then(|| format!("writes `{attribute}`, which an index is made of: use a transform, which mends both"))
-    }
-
-    /// Fields that other rows depend on.
-    fn guarded(&self) -> impl Iterator<Item = &'static str> {
-        let references = self.references.iter().map(|reference| reference.field);
-        self.unique.iter().map(|unique| unique.field).chain(references)
-    }
-
-    /// The record in a row as JSON, without what the store adds to it.
-    pub(super) fn fields_of(&self, row: &Row) -> Map<String, Value> {
-        let is_ours = |name: &str| {
-            [WRITE_ID, WRITTEN_BY, LIST_SHARD].contains(&name)
-                || self.filters.iter().any(|filter| filter_attribute(filter) == name)
-        };
-        let fields = row.iter().filter(|(name, _)| !is_ours(name));
-        fields.filter_map(|(name, value)| Some((name.clone(), json(value)?))).collect()
-    }
-
-    /// What the indexes of a record are keyed by.
-    fn keys(&self, id: Uuid, fields: &Map<String, Value>) -> Vec<(String, Option<AttributeValue>)> {
-        let keys = self.filters.iter().map(|filter| {
-            let key = index_key(filter, id, fields.get(filter.field));
-            (filter_attribute(filter), key)
-        });
-        let list = (LIST_SHARD.to_owned(), Some(string(list_key(shard(id, LIST_SHARDS)))));
-        std::iter::once(list).chain(keys).collect()
-    }
-
-    /// Whether the change leaves alone what it may not touch.
-    fn check(&self, before: &Map<String, Value>, after: &Map<String, Value>) -> Result<(), String> {
-        for field in [ID, CREATED_AT, VERSION, UPDATED_AT] {
-            if before.get(field) != after.get(field) {
-                return Err(format!("the transform changes `{field}`, which is not its to change"));
-            }
-        }
-        let is_same = |field: &str, ignore_case| {
-            let text = |fields| field_text(fields, field).map(|text| folded(&text, ignore_case));
-            text(before) == text(after)
-        };
-        // A change of case alone leaves the row of the unique value as it is.
-        let uniques = self.unique.iter().map(|unique| (unique.field, unique.ignore_case));
-        let references = self.references.iter().map(|reference| (reference.field, false));
-        match uniques.chain(references).find(|(field, ignore_case)| !is_same(field, *ignore_case)) {
-            Some((field, _)) => Err(format!("the transform changes `{field}`, which other rows depend on")),
-            None => Ok(()),
-        }
-    }
-}
+use crate::record::{format_time, now};
 
 /// An update of one row, with its condition.
 #[derive(Clone, Debug)]
@@ -239,8 +141,4 @@ fn changed(row: &Row, changes: &[(String, Option<AttributeValue>)]) -> Row {
 
 fn attribute(value: &Value) -> AttributeValue {
     serde_dynamo::to_attribute_value(value).expect("it is JSON")
-}
-
-fn json(value: &AttributeValue) -> Option<Value> {
-    serde_dynamo::from_attribute_value(value.clone()).ok()
 }

@@ -148,18 +148,21 @@ impl Engine<'_> {
         let (table, filter) = (self.migration.shape.table, &self.migration.filter);
         if matches!(fate, Fate::Written) {
             let is_expression = matches!(self.migration.change, Change::Expression { .. });
-            if is_expression && self.patiently(|| self.store.matches(table, &id, filter)).await? {
-                // It may be another's write by now that matches.
-                let row = self.patiently(|| self.store.read_row(table, &id)).await?;
-                if row.is_some_and(|row| row.has_mark(mark)) {
+            let matches = match is_expression {
+                true => self.patiently(|| self.store.still_matches(table, &id, filter, mark)).await?,
+                false => Some(false),
+            };
+            match matches {
+                Some(true) => {
                     return Err(Failure::Refused(vec![format!(
                         "{}: {id} still matches the filter after its update, so that nothing would tell what is done: \
                          make the filter leave out what the update makes; no other record was written",
                         self.migration.title()
                     )]));
                 }
-            } else {
-                self.is_proven.store(true, Ordering::Relaxed);
+                Some(false) => self.is_proven.store(true, Ordering::Relaxed),
+                // It is another's write by now.
+                None => {}
             }
         }
         Ok(fate)

@@ -148,7 +148,10 @@ impl Looker<'_> {
             plan.fault = Some(format!("{}: DynamoDB would refuse it: {reason}", row.id()));
         }
         let is_expression = matches!(migration.change, Change::Expression { .. });
-        if plan.fault.is_none() && is_expression && scratch.matches(table, row.id(), &migration.filter).await? {
+        if plan.fault.is_none()
+            && is_expression
+            && scratch.still_matches(table, row.id(), &migration.filter, NO_MARK).await? == Some(true)
+        {
             plan.fault = Some(format!("{} would still match the filter after its update", row.id()));
         }
         if let Some(changed) = scratch.read_row(table, row.id()).await? {

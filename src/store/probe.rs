@@ -1,31 +1,39 @@
 //! What a migration asks of single rows and of a table, beside its pages and its writes.
 
-use aws_sdk_dynamodb::types::ConditionCheck;
+use aws_sdk_dynamodb::types::{ConditionCheck, ReturnValuesOnConditionCheckFailure};
 
 use super::{
     Found, Raw, Store,
     request::failure,
-    row::{ID, string},
+    row::{ID, WRITE_ID, string},
     transaction,
 };
 use crate::error::Error;
 
 impl Store {
-    /// Whether a row matches, asked of DynamoDB itself.
+    /// Whether a row that has the mark matches, asked of DynamoDB itself; none when it has not.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it is to be asked again.
-    pub async fn matches(&self, table: &str, id: &str, filter: &Raw) -> Result<bool, Error> {
+    pub async fn still_matches(&self, table: &str, id: &str, filter: &Raw, mark: &str) -> Result<Option<bool>, Error> {
         let mut names = filter.names.clone();
-        names.insert("#mgId".into(), ID.into());
-        let values = filter.attribute_values();
+        names.insert("#mgWriteId".into(), WRITE_ID.into());
+        let mut values = filter.attribute_values();
+        values.insert(":mgMark".into(), string(mark));
         let check = ConditionCheck::builder()
             .table_name(self.table_name(table))
             .key(ID, string(id))
-            .condition_expression(format!("attribute_exists(#mgId) AND ({})", filter.text))
+            .condition_expression(format!("#mgWriteId = :mgMark AND ({})", filter.text))
             .set_expression_attribute_names(Some(names))
-            .set_expression_attribute_values((!values.is_empty()).then_some(values));
-        Ok(transaction::transact(self, vec![transaction::check(check)]).await?.is_ok())
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        Ok(match transaction::transact(self, vec![transaction::check(check)]).await? {
+            Ok(()) => Some(true),
+            Err(met) => {
+                let row = met.into_iter().find_map(|(_, row)| row).map(Found);
+                row.filter(|row| row.has_mark(mark)).map(|_| false)
+            }
+        })
     }
 
     /// About how many rows a table has, where that may be asked: DynamoDB counts every six hours.

@@ -8,18 +8,12 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Router,
-    body::{Body, Bytes},
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
-};
-use reqwest::Client;
 use serde_json::json;
-use tokio::net::TcpListener;
 
-use crate::raw::{assert_migrated, bookkeeping, finished, json_of, rows, run, server_with, settings, signal, started};
+use crate::{
+    raw::{assert_migrated, bookkeeping, finished, json_of, rows, run, server_with, settings, signal, started},
+    wire::{Fault, Proxy},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_random_points_it_goes_on_and_writes_each_record_once() {
@@ -76,47 +70,23 @@ async fn asked_to_stop_it_ends_cleanly_and_the_next_run_goes_on() {
     rows(&url).await.values().for_each(|row| assert_migrated(row, 3));
 }
 
-/// A proxy in front of DynamoDB that throttles, and loses answers of what was carried out.
-#[derive(Clone)]
-struct Proxy {
-    target: String,
-    client: Client,
-    faults: Arc<AtomicUsize>,
-}
-
-async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default().to_owned();
-    let chance = fastrand::u8(0..10);
-    if chance == 0 {
-        proxy.faults.fetch_add(1, Ordering::Relaxed);
-        let refusal = json!({ "__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException" });
-        return (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], refusal.to_string())
-            .into_response();
-    }
-    let mut headers = headers;
-    headers.remove("host");
-    let answer = proxy.client.post(&proxy.target).headers(headers).body(body).send().await.unwrap();
-    let (status, content) = (answer.status(), answer.headers()["content-type"].clone());
-    let bytes = answer.bytes().await.unwrap();
-    if chance == 1 && !target.ends_with("CreateTable") {
-        proxy.faults.fetch_add(1, Ordering::Relaxed);
-        return (StatusCode::INTERNAL_SERVER_ERROR, "{}").into_response();
-    }
-    let mut response = Response::builder().status(status);
-    response.headers_mut().unwrap().insert("content-type", content);
-    response.body(Body::from(bytes)).unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn throttles_and_lost_answers_change_nothing_but_the_time() {
     let server = server_with(200).await;
     let faults = Arc::new(AtomicUsize::new(0));
-    let proxy = Proxy { target: server.dynamodb_url.clone(), client: Client::new(), faults: faults.clone() };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(pass).with_state(proxy)).await });
+    let counted = faults.clone();
+    let proxy = Proxy::start(&server.dynamodb_url, move |_, _| {
+        let fault = match fastrand::u8(0..10) {
+            0 => Fault::Throttle,
+            1 => Fault::LoseAnswer,
+            _ => return Fault::None,
+        };
+        counted.fetch_add(1, Ordering::Relaxed);
+        fault
+    })
+    .await;
     let migrations = serverless_crud::migrate::compiled().unwrap();
-    let report = run(&url, migrations, &settings()).await.unwrap();
+    let report = run(&proxy.url, migrations, &settings()).await.unwrap();
     assert!(report.done && faults.load(Ordering::Relaxed) > 50);
     assert!(report.migrations.iter().all(|ran| (ran.written, ran.skipped) == (200, 0)), "{report:?}");
     rows(&server.dynamodb_url).await.values().for_each(|row| assert_migrated(row, 3));

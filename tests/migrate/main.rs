@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod access;
 mod command;
 mod crash;
 mod engine;
@@ -10,4 +11,5 @@ mod locks;
 mod raw;
 #[path = "../support/mod.rs"]
 mod support;
+mod wire;
 mod writers;

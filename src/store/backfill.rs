@@ -16,7 +16,10 @@ use super::{
     row::{ID, Row, VERSION, WRITE_ID, id, string},
     shape::Shape,
 };
-use crate::error::Error;
+use crate::{
+    error::Error,
+    record::{format_time, now},
+};
 
 /// Text in DynamoDB's expression language, with what its placeholders stand for.
 #[derive(Clone, Debug, Default)]
@@ -178,6 +181,9 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] when it is to be sent again.
     pub async fn write_row(&self, table: &str, id: &str, update: &RowUpdate) -> Result<Written, Error> {
+        // Each time anew: it waited for its turn, or was sent before, and others wrote the row meanwhile.
+        let mut values = update.values.clone();
+        values.insert(":mgTime".into(), string(format_time(&now())));
         let request = self
             .client_without_retries
             .update_item()
@@ -186,7 +192,7 @@ impl Store {
             .update_expression(&update.text)
             .condition_expression(&update.condition)
             .set_expression_attribute_names(Some(update.names.clone()))
-            .set_expression_attribute_values(Some(update.values.clone()))
+            .set_expression_attribute_values(Some(values))
             .return_values(ReturnValue::None)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);

@@ -11,7 +11,6 @@ use super::{
     row::{ID, Row, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, id, number, string},
     shape::Shape,
 };
-use crate::record::{format_time, now};
 
 /// An update of one row, with its condition.
 #[derive(Clone, Debug)]
@@ -86,8 +85,7 @@ impl RowUpdate {
         ];
         names.extend(own.map(|(placeholder, name)| (placeholder.to_owned(), name.to_owned())));
         let mut values = filter.attribute_values();
-        let time = string(format_time(&now()));
-        let own = [(":mgZero", number(0)), (":mgOne", number(1)), (":mgTime", time), (":mgMark", string(mark))];
+        let own = [(":mgZero", number(0)), (":mgOne", number(1)), (":mgMark", string(mark))];
         values.extend(own.map(|(placeholder, value)| (placeholder.to_owned(), value)));
         let version = "#mgVersion = if_not_exists(#mgVersion, :mgZero) + :mgOne";
         Self {

@@ -7,7 +7,10 @@ use uuid::Uuid;
 use super::{
     Table,
     request::{count, failure},
-    row::{ID, LIST_INDEX, LIST_SHARD, LIST_SHARDS, Row, decode, filter_attribute, filter_key, id, list_key, string},
+    row::{
+        ID, LIST_INDEX, LIST_SHARD, LIST_SHARDS, Row, VERSION, decode, filter_attribute, filter_key, id, list_key,
+        string,
+    },
 };
 use crate::{
     error::Error,
@@ -70,6 +73,10 @@ struct ShardPage {
     end: Option<String>,
 }
 
+fn version(row: &Row) -> Option<u64> {
+    row.get(VERSION)?.as_n().ok()?.parse().ok()
+}
+
 /// The rows of the page, and where it ends if there may be more.
 ///
 /// Behind the end of a shard there may be others of its rows: nothing is taken that comes later than the
@@ -80,7 +87,12 @@ fn merge(pages: Vec<ShardPage>, query: &ListQuery) -> (Vec<Row>, Option<Uuid>) {
     let horizon = ends.reduce(|first, end| if is_before(end, first) { end } else { first }).map(str::to_owned);
     let mut rows: Vec<Row> = pages.into_iter().flat_map(|page| page.rows).collect();
     rows.retain(|row| horizon.as_deref().is_none_or(|horizon| !is_before(horizon, id(row))));
-    rows.sort_by(|a, b| if query.order == Order::Ascending { id(a).cmp(id(b)) } else { id(b).cmp(id(a)) });
+    rows.sort_by(|a, b| {
+        let order = if query.order == Order::Ascending { id(a).cmp(id(b)) } else { id(b).cmp(id(a)) };
+        order.then_with(|| version(b).cmp(&version(a)))
+    });
+    // While a migration moves a record from shard to shard, an index may show it in both: the newer one counts.
+    rows.dedup_by(|later, first| id(later) == id(first));
     let is_full = rows.len() > query.limit.into();
     rows.truncate(query.limit.into());
     let end = if is_full { rows.last().map(id) } else { horizon.as_deref() };

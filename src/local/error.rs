@@ -68,7 +68,9 @@ impl fmt::Display for StartError {
             }
             Self::Endpoint { url, cause } => write!(formatter, "no DynamoDB answers at {url}: {cause}"),
             Self::Tables(cause) => write!(formatter, "cannot create the tables: {cause}"),
-            Self::Migrations(cause) => write!(formatter, "cannot apply the migrations: {cause}"),
+            Self::Migrations(cause) => {
+                write!(formatter, "cannot apply the migrations: {cause}; --no-migrations starts without them")
+            }
         }
     }
 }

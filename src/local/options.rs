@@ -62,6 +62,9 @@ pub struct Options {
     /// Leave the streams unread: no history, no events, no cascade.
     #[arg(long)]
     pub no_consumers: bool,
+    /// Leave the tables as they are: apply no migrations.
+    #[arg(long)]
+    pub no_migrations: bool,
     /// Leave the checking of bodies to the functions.
     #[arg(long)]
     pub no_validation: bool,

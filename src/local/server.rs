@@ -74,7 +74,9 @@ pub async fn start(options: Options) -> Result<Server, StartError> {
     let app = App::new(config(&options, cursor_secret, &dynamodb_url, events_url), client.clone());
     let tables = if streamed.is_some() { tables() } else { unstreamed_tables() };
     create_missing_tables(&app.store, &tables).await.map_err(refused)?;
-    apply_migrations(&app.store).await?;
+    if !options.no_migrations {
+        apply_migrations(&app.store).await?;
+    }
     let pump = streamed.map(|embedded| Pump::start(&app, &client, &embedded.database, in_folder(DEAD_LETTERS_FILE)));
 
     let (running, functions) = mpsc::channel(1);
@@ -180,13 +182,7 @@ async fn apply_migrations(store: &Store) -> Result<(), StartError> {
     let migrations = migrate::compiled().map_err(failed)?;
     let (halt, progress) = (Halt::default(), Progress::default());
     let report = migrate::up(store, migrations, &settings, &halt, &progress).await.map_err(failed)?;
-    match report.migrations.last().filter(|_| !report.done) {
-        Some(ran) => Err(StartError::Migrations(format!(
-            "{} records refused {:04}_{}: `cargo run --bin migrate -- plan` says which, and why",
-            ran.refused, ran.number, ran.name
-        ))),
-        None => Ok(()),
-    }
+    report.refusals().map_or(Ok(()), |refusals| Err(StartError::Migrations(refusals)))
 }
 
 pub(super) fn refused(error: Error) -> StartError {

@@ -4,6 +4,9 @@ use serde::Serialize;
 
 use crate::store::{Entry, Segment, State};
 
+/// How many records are named in a line.
+const NAMED: usize = 3;
+
 /// What a run came to.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -16,6 +19,16 @@ pub struct Report {
     pub migrations: Vec<Ran>,
     /// How many are left.
     pub pending: usize,
+}
+
+impl Report {
+    /// Says in a line how many records refused, and of the first of them which and why.
+    pub fn refusals(&self) -> Option<String> {
+        let ran = self.migrations.last().filter(|ran| ran.state == State::Incomplete)?;
+        let named = ran.refusals.iter().take(NAMED).map(|(id, reason)| format!("{id}: {reason}").replace('\n', " "));
+        let named = named.collect::<Vec<_>>().join("; ");
+        Some(format!("{} records refused {:04}_{}: {named}", ran.refused, ran.number, ran.name))
+    }
 }
 
 /// What became of a migration.

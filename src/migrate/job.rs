@@ -5,11 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 
-use super::{Failure, Halt, Progress, Settings, compiled, up};
-use crate::{app::App, error::Error};
+use super::{Failure, Halt, Progress, RATES, SEGMENTS, Settings, compiled, up};
+use crate::{
+    app::{App, within},
+    error::Error,
+};
 
 /// What is kept of the function's time: for the writes under way, the checkpoint, and the answer.
 const MARGIN: Duration = Duration::from_secs(12);
@@ -19,44 +22,60 @@ const LARGEST_SHARE: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 struct Event {
     to: Option<u32>,
     max_rcu: Option<f64>,
     max_wcu: Option<f64>,
     segments: Option<u16>,
+    /// What the state machine keeps of the last call.
+    #[serde(rename = "answer")]
+    _answer: IgnoredAny,
+}
+
+impl Event {
+    fn read(event: Value) -> Result<Self, String> {
+        let event: Self =
+            serde_json::from_value(event).map_err(|error| format!("the event cannot be read: {error}"))?;
+        for (name, rate) in [("maxRcu", event.max_rcu), ("maxWcu", event.max_wcu)] {
+            if rate.is_some_and(|rate| !RATES.contains(&rate)) {
+                return Err(format!("`{name}` must be from {} to {} units a second", RATES.start(), RATES.end()));
+            }
+        }
+        if event.segments.is_some_and(|segments| !SEGMENTS.contains(&segments)) {
+            return Err(format!("`segments` must be from {} to {}", SEGMENTS.start(), SEGMENTS.end()));
+        }
+        Ok(event)
+    }
 }
 
 /// Applies pending migrations for at most `remaining`.
 ///
-/// The event may name the last one, `to`, and the budget, `maxRcu` and `maxWcu`. The answer is `{"done": true}`
-/// at the end, `{"done": false}` when it is to be called again, and has `failed` when that would not help.
+/// The event may name the last one, `to`, the budget, `maxRcu` and `maxWcu`, and `segments`. The answer is
+/// `{"done": true}` at the end, `{"done": false}` when it is to be called again, and has `failed` when that would not
+/// help.
 ///
 /// # Errors
 /// [`Error::Unavailable`] and the like, after which a repeat may help.
 pub async fn job(app: Arc<App>, event: Value, remaining: Duration) -> Result<Value, Error> {
-    let event: Event = match serde_json::from_value(event) {
+    let event = match Event::read(event) {
         Ok(event) => event,
-        Err(error) => return Ok(failed(&format!("the event cannot be read: {error}"))),
+        Err(reason) => return Ok(failed(&reason)),
     };
-    let halt = Halt::at(Instant::now() + remaining.saturating_sub(MARGIN.min(remaining / LARGEST_SHARE)));
+    let margin = MARGIN.min(remaining / LARGEST_SHARE);
+    let halt = Halt::at(Instant::now() + remaining.saturating_sub(margin));
     let mut settings = Settings::new("the state machine");
     settings.lock.patience = PATIENCE.min(remaining / LARGEST_SHARE);
     settings.to = event.to;
     settings.max_rcu = event.max_rcu;
     settings.max_wcu = event.max_wcu;
-    settings.width.segments = event.segments.unwrap_or(settings.width.segments).clamp(1, 256);
+    settings.width.segments = event.segments.unwrap_or(settings.width.segments);
     let run = async { up(&app.store, compiled()?, &settings, &halt, &Progress::default()).await };
-    match run.await {
+    match within(remaining.saturating_sub(margin / 4), Box::pin(run)).await {
         Ok(report) => {
-            let refused = report
-                .migrations
-                .last()
-                .filter(|ran| ran.refused > 0)
-                .map(|ran| format!("{} records refused {:04}_{}: see refusals", ran.refused, ran.number, ran.name));
             let mut answer = serde_json::to_value(&report).map_err(|error| Error::Internal(error.into()))?;
-            if let Some(refused) = refused.filter(|_| !report.done && !report.stopped) {
-                answer["failed"] = refused.into();
+            if let Some(refusals) = report.refusals() {
+                answer["failed"] = refusals.into();
             }
             Ok(answer)
         }

@@ -38,4 +38,4 @@ pub use plan::{Example, Looker, Plan};
 pub use progress::Progress;
 pub use report::{Ran, Report};
 pub use runner::up;
-pub use settings::{Settings, Width};
+pub use settings::{RATES, SEGMENTS, Settings, Width};

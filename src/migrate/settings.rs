@@ -1,8 +1,13 @@
 //! How a run goes about it.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use super::LockSettings;
+
+/// The units a second a budget may have.
+pub const RATES: RangeInclusive<f64> = 0.1..=1e6;
+/// Into how many segments a table may be cut.
+pub const SEGMENTS: RangeInclusive<u16> = 1..=256;
 
 /// How much is done at once.
 #[derive(Clone, Debug)]

@@ -1,18 +1,11 @@
-//! The command: what it says, what it writes, and how it ends; the job of the Lambda; the local server's start.
+//! The command: what it says, what it writes, and how it ends.
 
-use std::{process::Output, sync::Arc, time::Duration};
+use std::process::Output;
 
 use serde_json::json;
-use serverless_crud::{
-    app::{App, Config},
-    local::embedded_client,
-    migrate,
-};
+use serverless_crud::migrate;
 
-use crate::{
-    raw::{assert_migrated, bookkeeping, finished, id, json_of, old_item, put, rows, server_with, write},
-    support::TestServer,
-};
+use crate::raw::{bookkeeping, finished, id, json_of, old_item, put, rows, server_with, write};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plan_counts_and_shows_five_examples_and_writes_nothing() {
@@ -100,58 +93,4 @@ async fn new_writes_the_next_file_which_can_be_read() {
     }
     assert_eq!(migrate::read(folder.path()).unwrap().len(), 2);
     assert_eq!(finished("http://127.0.0.1:1", &["new", "nothing", "--folder", path]).await.status.code(), Some(2));
-}
-
-#[tokio::test]
-async fn the_job_answers_whether_it_is_done_and_goes_on_when_called_again() {
-    let server = server_with(300).await;
-    let url = &server.dynamodb_url;
-    let config = Config::read(|name| match name {
-        "TABLE_PREFIX" => Some("local-".into()),
-        "AWS_REGION" => Some("us-east-1".into()),
-        "CURSOR_SECRET" => Some("x".repeat(32)),
-        _ => None,
-    });
-    let app = App::new(config.unwrap(), embedded_client(url));
-    let mut calls = 0;
-    loop {
-        calls += 1;
-        let event = json!({ "maxWcu": 400 });
-        let answer = migrate::job(Arc::clone(&app), event, Duration::from_millis(900)).await.unwrap();
-        assert!(answer.get("failed").is_none(), "{answer}");
-        if answer["done"] == true {
-            break;
-        }
-    }
-    assert!(calls > 1, "its time did not suffice");
-    rows(url).await.values().for_each(|row| assert_migrated(row, 3));
-    let answer = migrate::job(Arc::clone(&app), json!({ "to": 9 }), Duration::from_secs(9)).await.unwrap();
-    assert!(answer["failed"].as_str().unwrap().contains("no migration 0009"));
-    let answer = migrate::job(app, json!({ "to": "x" }), Duration::from_secs(9)).await.unwrap();
-    assert!(answer["failed"].as_str().unwrap().contains("cannot be read"));
-}
-
-#[tokio::test]
-async fn the_local_server_applies_what_is_pending_at_its_start() {
-    let before = server_with(10).await;
-    let url = before.dynamodb_url.clone();
-    let after = TestServer::start_with(|options| options.endpoint_url = Some(url.clone())).await;
-    rows(&url).await.values().for_each(|row| assert_migrated(row, 3));
-    let item = after.request("GET", &format!("/v1/items/{}", id(3))).send().await.unwrap();
-    assert_eq!(item.status(), 200);
-}
-
-#[tokio::test]
-async fn a_server_whose_migrations_fail_says_so_in_one_line() {
-    let server = server_with(1).await;
-    let mut poison = old_item(1);
-    poison["tags"] = json!({ "S": "x".repeat(50) });
-    put(&server.dynamodb_url, &[poison]).await;
-    let mut options = crate::support::in_memory();
-    options.endpoint_url = Some(server.dynamodb_url.clone());
-    let error = serverless_crud::local::start(options).await.err().unwrap().to_string();
-    assert!(
-        error.starts_with("cannot apply the migrations: 1 records refused 0003") && !error.contains('\n'),
-        "{error}"
-    );
 }

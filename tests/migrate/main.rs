@@ -7,6 +7,7 @@ mod command;
 mod crash;
 mod engine;
 mod files;
+mod job;
 mod limits;
 mod locks;
 mod raw;

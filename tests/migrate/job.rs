@@ -1,0 +1,120 @@
+//! The job of the Lambda, and the start of the local server.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use serverless_crud::{
+    app::{App, Config},
+    local::embedded_client,
+    migrate,
+};
+
+use crate::{
+    raw::{assert_migrated, bookkeeping, id, old_item, put, rows, server_with},
+    support::{TestServer, in_memory},
+};
+
+fn app(url: &str) -> Arc<App> {
+    let config = Config::read(|name| match name {
+        "TABLE_PREFIX" => Some("local-".into()),
+        "AWS_REGION" => Some("us-east-1".into()),
+        "CURSOR_SECRET" => Some("x".repeat(32)),
+        _ => None,
+    });
+    App::new(config.unwrap(), embedded_client(url))
+}
+
+/// An item that refuses the third migration.
+fn poison(number: usize) -> Value {
+    let mut row = old_item(number);
+    row["tags"] = json!({ "S": "x".repeat(50) });
+    row
+}
+
+#[tokio::test]
+async fn the_job_answers_whether_it_is_done_and_goes_on_when_called_again() {
+    let server = server_with(300).await;
+    let url = &server.dynamodb_url;
+    let app = app(url);
+    let (mut calls, mut answer) = (0, Value::Null);
+    loop {
+        calls += 1;
+        // The state machine hands back what the last call answered.
+        let event = json!({ "maxWcu": 400, "answer": answer });
+        answer = migrate::job(Arc::clone(&app), event, Duration::from_millis(900)).await.unwrap();
+        assert!(answer.get("failed").is_none(), "{answer}");
+        if answer["done"] == true {
+            break;
+        }
+    }
+    assert!(calls > 1, "its time did not suffice");
+    rows(url).await.values().for_each(|row| assert_migrated(row, 3));
+    let answer = migrate::job(Arc::clone(&app), json!({ "to": 9 }), Duration::from_secs(9)).await.unwrap();
+    assert!(answer["failed"].as_str().unwrap().contains("no migration 0009"));
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_meant_as_it_is_written_is_refused_before_the_lock_is_taken() {
+    let server = server_with(5).await;
+    let url = &server.dynamodb_url;
+    let before = (rows(url).await, bookkeeping(url, "migration-lock").await);
+    for (event, said) in [
+        (json!({ "to": "x" }), "cannot be read"),
+        (json!({ "max_wcu": 5 }), "unknown field `max_wcu`"),
+        (json!({ "maxWCU": 5 }), "unknown field `maxWCU`"),
+        (json!({ "again": 1 }), "unknown field `again`"),
+        (json!({ "maxWcu": 0 }), "`maxWcu` must be from 0.1 to 1000000"),
+        (json!({ "maxRcu": -1 }), "`maxRcu` must be from 0.1"),
+        (json!({ "segments": 0 }), "`segments` must be from 1 to 256"),
+        (json!({ "segments": 257 }), "`segments` must be from 1 to 256"),
+        (json!({ "to": 9 }), "no migration 0009"),
+    ] {
+        let answer = migrate::job(app(url), event.clone(), Duration::from_secs(9)).await.unwrap();
+        assert!(answer["failed"].as_str().unwrap().contains(said), "{event}: {answer}");
+    }
+    assert_eq!((rows(url).await, bookkeeping(url, "migration-lock").await), before);
+}
+
+#[tokio::test]
+async fn the_answer_names_the_first_records_that_refuse_and_why() {
+    let server = server_with(6).await;
+    let url = &server.dynamodb_url;
+    put(url, &(1..6).map(poison).collect::<Vec<_>>()).await;
+    let answer = migrate::job(app(url), json!({}), Duration::from_secs(60)).await.unwrap();
+    let failed = answer["failed"].as_str().unwrap();
+    assert!(failed.starts_with("5 records refused 0003_items_split_tags: "), "{failed}");
+    assert_eq!(failed.matches(": a tag is longer than 40 characters").count(), 3);
+}
+
+#[tokio::test]
+async fn the_local_server_applies_what_is_pending_at_its_start() {
+    let before = server_with(10).await;
+    let url = before.dynamodb_url.clone();
+    let after = TestServer::start_with(|options| options.endpoint_url = Some(url.clone())).await;
+    rows(&url).await.values().for_each(|row| assert_migrated(row, 3));
+    let item = after.request("GET", &format!("/v1/items/{}", id(3))).send().await.unwrap();
+    assert_eq!(item.status(), 200);
+}
+
+#[tokio::test]
+async fn a_server_whose_migrations_fail_names_the_records_in_one_line_and_starts_without_them_when_asked() {
+    let server = server_with(1).await;
+    put(&server.dynamodb_url, &[poison(1)]).await;
+    let mut options = in_memory();
+    options.endpoint_url = Some(server.dynamodb_url.clone());
+    let error = serverless_crud::local::start(options).await.err().unwrap().to_string();
+    let expected = format!(
+        "cannot apply the migrations: 1 records refused 0003_items_split_tags: {}: a tag is longer than 40 characters; \
+         --no-migrations starts without them",
+        id(1)
+    );
+    assert_eq!(error, expected);
+    let before = rows(&server.dynamodb_url).await;
+    let url = server.dynamodb_url.clone();
+    let after = TestServer::start_with(|options| {
+        (options.endpoint_url, options.no_migrations) = (Some(url), true);
+    })
+    .await;
+    assert_eq!(after.request("GET", &format!("/v1/items/{}", id(0))).send().await.unwrap().status(), 200);
+    assert_eq!(rows(&server.dynamodb_url).await, before);
+}

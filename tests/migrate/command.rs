@@ -94,3 +94,8 @@ async fn new_writes_the_next_file_which_can_be_read() {
     assert_eq!(migrate::read(folder.path()).unwrap().len(), 2);
     assert_eq!(finished("http://127.0.0.1:1", &["new", "nothing", "--folder", path]).await.status.code(), Some(2));
 }
+
+#[tokio::test]
+async fn a_lease_that_a_busy_network_outlives_is_refused() {
+    assert_eq!(finished("http://127.0.0.1:1", &["up", "--lease", "9"]).await.status.code(), Some(2));
+}

@@ -20,7 +20,7 @@ async fn killed_at_random_points_it_goes_on_and_writes_each_record_once() {
     const COUNT: usize = 400;
     let server = server_with(COUNT).await;
     let url = server.dynamodb_url.clone();
-    let arguments = ["up", "--lease", "2", "--page", "40", "--segments", "2", "--max-wcu", "600"];
+    let arguments = ["up", "--short-lease", "2", "--page", "40", "--segments", "2", "--max-wcu", "600"];
     let mut kills = 0;
     for _ in 0..60 {
         let mut child = started(&url, &arguments);

@@ -99,12 +99,12 @@ async fn a_holder_that_was_overtaken_can_neither_renew_nor_set_a_checkpoint() {
 async fn a_process_that_sleeps_past_its_lease_is_stopped_by_its_fencing_token() {
     let server = server_with(400).await;
     let url = server.dynamodb_url.clone();
-    let mut sleeper = started(&url, &["up", "--lease", "6", "--page", "50", "--max-wcu", "150", "--who", "sleeper"]);
+    let mut sleeper = started(&url, &["up", "--lease", "10", "--page", "50", "--max-wcu", "150", "--who", "sleeper"]);
     while !rows(&url).await.values().any(|row| row.contains_key("currency")) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     signal(&sleeper, "-STOP");
-    let output = finished(&url, &["up", "--lease", "6", "--json", "--who", "taker"]).await;
+    let output = finished(&url, &["up", "--lease", "10", "--json", "--who", "taker"]).await;
     assert!(output.status.success(), "{output:?}");
     let (ledger, before) = (bookkeeping(&url, "migration#0001").await, rows(&url).await);
     signal(&sleeper, "-CONT");

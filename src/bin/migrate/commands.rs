@@ -114,7 +114,7 @@ fn is_asked(standing: &Standing, up: &Up) -> bool {
 
 fn settings(options: &Options, up: &Up) -> Settings {
     let mut settings = Settings::new(up.who.clone().unwrap_or_else(who));
-    settings.lock.lease = Duration::from_secs_f64(up.lease);
+    settings.lock.lease = Duration::from_secs_f64(up.short_lease.unwrap_or(up.lease));
     settings.lock.patience = Duration::from_secs_f64(up.wait);
     let segments = up.segments.unwrap_or(if options.stage.is_some() && options.endpoint_url.is_none() { 4 } else { 1 });
     settings.width = Width { segments, writes: up.concurrency, page: up.page };

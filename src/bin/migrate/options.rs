@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use serverless_crud::migrate::{RATES, SEGMENTS};
 
 /// Changes the data of live DynamoDB tables, as the files of `migrations/` say.
 ///
@@ -80,7 +81,7 @@ pub struct Up {
     #[arg(long, value_parser = rate)]
     pub max_wcu: Option<f64>,
     /// Into how many segments a table is cut. Default: 4 on AWS, 1 elsewhere, where a segment is no faster.
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(i64::from(*SEGMENTS.start())..=i64::from(*SEGMENTS.end())))]
     pub segments: Option<u16>,
     /// How many writes are under way at once.
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=512))]
@@ -94,14 +95,17 @@ pub struct Up {
     /// After how many seconds without a sign of life another run may take over.
     #[arg(long, default_value_t = 30.0, value_parser = lease)]
     pub lease: f64,
+    /// A lease too short for a live table, for tests.
+    #[arg(long, hide = true, conflicts_with = "lease", value_parser = seconds)]
+    pub short_lease: Option<f64>,
     /// Who runs it, for the ledger. Default: user and machine.
     #[arg(long)]
     pub who: Option<String>,
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    let rate = text.parse().ok().filter(|rate| (0.1..=1e6).contains(rate));
-    rate.ok_or_else(|| "must be a number of units a second from 0.1 to 1000000".into())
+    let rate = text.parse().ok().filter(|rate| RATES.contains(rate));
+    rate.ok_or_else(|| format!("must be a number of units a second from {} to {}", RATES.start(), RATES.end()))
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -110,6 +114,6 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 fn lease(text: &str) -> Result<f64, String> {
-    let seconds = text.parse().ok().filter(|seconds| (0.5..=600.0).contains(seconds));
-    seconds.ok_or_else(|| "must be a number of seconds from 0.5 to 600".into())
+    let seconds = text.parse().ok().filter(|seconds| (10.0..=600.0).contains(seconds));
+    seconds.ok_or_else(|| "must be a number of seconds from 10 to 600".into())
 }

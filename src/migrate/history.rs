@@ -58,3 +58,18 @@ pub async fn standing(store: &Store, migrations: Vec<Migration>) -> Result<Vec<S
     }
     if faults.is_empty() { Ok(standing) } else { Err(Failure::Refused(faults)) }
 }
+
+/// What the ledger has, whatever files there are.
+///
+/// # Errors
+/// [`Failure::Store`].
+pub async fn remembered(store: &Store) -> Result<Vec<Entry>, Failure> {
+    let mut entries = Vec::new();
+    for number in 1.. {
+        match store.ledger_entry(number).await? {
+            Some(entry) => entries.push(entry),
+            None => break,
+        }
+    }
+    Ok(entries)
+}

@@ -31,7 +31,7 @@ pub use failure::Failure;
 pub use file::{Change, Fields, Migration, Transform};
 pub use folder::{compiled, read};
 pub use halt::Halt;
-pub use history::{Standing, standing};
+pub use history::{Standing, remembered, standing};
 pub use job::job;
 pub use lock::{Lock, LockSettings};
 pub use plan::{Example, Looker, Plan};

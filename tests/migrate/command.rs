@@ -95,6 +95,26 @@ async fn new_writes_the_next_file_which_can_be_read() {
     assert_eq!(finished("http://127.0.0.1:1", &["new", "nothing", "--folder", path]).await.status.code(), Some(2));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn status_shows_ledger_and_lock_even_where_the_files_are_not_in_order() {
+    let server = server_with(3).await;
+    let url = &server.dynamodb_url;
+    assert_eq!(finished(url, &["up", "--to", "2"]).await.status.code(), Some(0));
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "0001_items_a.toml", "table = 1");
+    let folder = folder.path().to_str().unwrap();
+    let output = finished(url, &["status", "--json", "--folder", folder]).await;
+    assert_eq!(output.status.code(), Some(6));
+    let status = json_of(&output);
+    let known = status["migrations"].as_array().unwrap().iter().map(|row| json!([row["name"], row["state"]]));
+    let expected = ["items_default_currency", "items_list_shards"].map(|name| json!([name, "applied"]));
+    assert_eq!(known.collect::<Vec<_>>(), expected);
+    assert!(status["lock"].is_null() && status["error"].as_str().unwrap().contains("0001_items_a.toml"));
+    let output = finished(url, &["status", "--folder", folder]).await;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("0002_items_list_shards") && text.contains("3 of 3 written"), "{text}");
+}
+
 #[tokio::test]
 async fn a_lease_that_a_busy_network_outlives_is_refused() {
     assert_eq!(finished("http://127.0.0.1:1", &["up", "--lease", "9"]).await.status.code(), Some(2));

@@ -129,6 +129,10 @@ async fn repair_says_whose_the_lock_is_and_releases_it() {
         Lock::take(&store, &lock_settings("ada@laptop", Duration::from_secs(600), Duration::ZERO)).await.unwrap();
     let output = finished(&url, &["status"]).await;
     assert!(String::from_utf8_lossy(&output.stdout).contains("The lock is held by ada@laptop since"), "{output:?}");
+    let output = finished(&url, &["repair", "--json"]).await;
+    assert_eq!(output.status.code(), Some(4));
+    let holder = json_of(&output);
+    assert_eq!((&holder["lock"]["who"], holder["released"].is_null()), (&"ada@laptop".into(), true));
     let output = finished(&url, &["repair", "--yes"]).await;
     assert!(String::from_utf8_lossy(&output.stdout).contains("ada@laptop"), "{output:?}");
     assert!(output.status.success());

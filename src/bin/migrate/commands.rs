@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use serverless_crud::{
     local::Scratch,
-    migrate::{self, Budget, Halt, Looker, Migration, Plan, Progress, Settings, Standing, Width},
+    migrate::{self, Budget, Failure, Halt, Looker, Migration, Plan, Progress, Settings, Standing, Width},
     store::Store,
 };
 
@@ -51,10 +51,19 @@ async fn standing(options: &Options, store: &Store) -> Result<Vec<Standing>, Tro
 }
 
 async fn status(options: &Options, store: &Store) -> Result<Ending, Trouble> {
-    let known = standing(options, store).await?;
-    let lock = store.migration_lock().await.map_err(migrate::Failure::Store)?;
-    output::status(options, &known, lock.filter(|lock| lock.holder.is_some()).as_ref());
-    Ok(Ending::Well)
+    let lock = store.migration_lock().await.map_err(Failure::Store)?.filter(|lock| lock.holder.is_some());
+    match standing(options, store).await {
+        Ok(known) => {
+            output::status(options, &known, lock.as_ref());
+            Ok(Ending::Well)
+        }
+        Err(Trouble::Failure(failure @ Failure::Refused(_))) => {
+            let known = migrate::remembered(store).await?;
+            output::remembered(options, &known, lock.as_ref(), &failure.to_string());
+            Ok(Ending::Refused)
+        }
+        Err(trouble) => Err(trouble),
+    }
 }
 
 /// Looks at what is pending, or at what is applied, in the tables as they are.
@@ -164,16 +173,20 @@ update = "SET #field = :value"
 "##;
 
 async fn repair(options: &Options, store: &Store, yes: bool) -> Result<Ending, Trouble> {
-    let lock = store.migration_lock().await.map_err(migrate::Failure::Store)?;
+    let lock = store.migration_lock().await.map_err(Failure::Store)?;
     let Some(lock) = lock.filter(|lock| lock.holder.is_some()) else {
         output::value(options, &json!({ "released": Value::Null }), "The lock is free: there is nothing to release.");
         return Ok(Ending::Well);
     };
+    if options.json && !yes {
+        output::value(options, &json!({ "lock": lock, "released": Value::Null }), "");
+        return Ok(Ending::Held);
+    }
     output::lock(options, &lock);
     if !yes && !(confirmed().map_err(|error| Trouble::Usage(error.to_string()))?) {
         return Ok(Ending::Held);
     }
-    let is_freed = store.free_lock(&lock).await.map_err(migrate::Failure::Store)?;
+    let is_freed = store.free_lock(&lock).await.map_err(Failure::Store)?;
     let said = if is_freed { "Released." } else { "It changed hands meanwhile: look again." };
     output::value(options, &json!({ "released": is_freed.then_some(&lock) }), said);
     Ok(if is_freed { Ending::Well } else { Ending::Held })

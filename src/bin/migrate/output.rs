@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use serverless_crud::{
     migrate::{Plan, Progress, Ran, Report, Standing},
-    store::{LockRow, State},
+    store::{Entry, LockRow, State},
 };
 
 use crate::options::Options;
@@ -31,39 +31,57 @@ pub fn failed(options: &Options, reason: &str) {
 
 /// What has been applied, what is pending, and who holds the lock.
 pub fn status(options: &Options, known: &[Standing], lock: Option<&LockRow>) {
-    let state = |standing: &Standing| match standing.entry.as_ref().map(|entry| entry.state) {
+    let rows = known.iter().map(|standing| {
+        let migration = &standing.migration;
+        let mut row = row(migration.number, &migration.name, standing.entry.as_ref());
+        row["table"] = migration.shape.table.into();
+        row["description"] = migration.description.clone().into();
+        row
+    });
+    let lines = known.iter().map(|standing| {
+        let facts = standing.entry.as_ref().map_or_else(|| standing.migration.description.clone(), facts);
+        line(&standing.migration.title(), standing.entry.as_ref(), &facts)
+    });
+    let lines: Vec<_> = lines.chain(lock.map(|lock| format!("\n{}", holder(lock)))).collect();
+    value(options, &json!({ "migrations": rows.collect::<Vec<_>>(), "lock": lock }), &lines.join("\n"));
+}
+
+/// The same where the files are not in order: what the ledger has, and what is wrong.
+pub fn remembered(options: &Options, known: &[Entry], lock: Option<&LockRow>, fault: &str) {
+    let rows: Vec<_> = known.iter().map(|entry| row(entry.number, &entry.name, Some(entry))).collect();
+    let lines =
+        known.iter().map(|entry| line(&format!("{:04}_{}", entry.number, entry.name), Some(entry), &facts(entry)));
+    let lines: Vec<_> = lines.chain(lock.map(|lock| format!("\n{}", holder(lock)))).collect();
+    value(options, &json!({ "migrations": rows, "lock": lock, "error": fault }), &lines.join("\n"));
+    let _ = writeln!(io::stderr(), "error: {fault}");
+}
+
+fn row(number: u32, name: &str, entry: Option<&Entry>) -> Value {
+    json!({
+        "number": number,
+        "name": name,
+        "state": state(entry),
+        "who": entry.map(|entry| &entry.who),
+        "startedAt": entry.map(|entry| &entry.started_at),
+        "finishedAt": entry.and_then(|entry| entry.finished_at.as_ref()),
+        "ran": entry.map(Ran::of),
+    })
+}
+
+fn line(title: &str, entry: Option<&Entry>, facts: &str) -> String {
+    format!("{title:<40} {:<10} {facts}", state(entry))
+}
+
+fn state(entry: Option<&Entry>) -> &'static str {
+    match entry.map(|entry| entry.state) {
         None => "pending",
         Some(State::Running) => "running",
         Some(State::Incomplete) => "incomplete",
         Some(State::Applied) => "applied",
-    };
-    let rows = known.iter().map(|standing| {
-        json!({
-            "number": standing.migration.number,
-            "name": standing.migration.name,
-            "table": standing.migration.shape.table,
-            "description": standing.migration.description,
-            "state": state(standing),
-            "who": standing.entry.as_ref().map(|entry| &entry.who),
-            "startedAt": standing.entry.as_ref().map(|entry| &entry.started_at),
-            "finishedAt": standing.entry.as_ref().and_then(|entry| entry.finished_at.as_ref()),
-            "ran": standing.entry.as_ref().map(Ran::of),
-        })
-    });
-    let rows: Vec<_> = rows.collect();
-    let mut lines: Vec<String> = known
-        .iter()
-        .map(|standing| {
-            let title = standing.migration.title();
-            let facts = standing.entry.as_ref().map_or_else(|| standing.migration.description.clone(), facts);
-            format!("{title:<40} {:<10} {facts}", state(standing))
-        })
-        .collect();
-    lines.extend(lock.map(|lock| format!("\n{}", holder(lock))));
-    value(options, &json!({ "migrations": rows, "lock": lock }), &lines.join("\n"));
+    }
 }
 
-fn facts(entry: &serverless_crud::store::Entry) -> String {
+fn facts(entry: &Entry) -> String {
     let ran = Ran::of(entry);
     let when = entry.finished_at.as_ref().unwrap_or(&entry.started_at);
     let refused = if ran.refused > 0 { format!(", {} refused", ran.refused) } else { String::new() };

@@ -95,14 +95,14 @@ impl Engine<'_> {
             table: self.migration.shape.table,
             segment: (narrow(place.0), narrow(place.1)),
             after: segment.after.as_deref(),
-            limit: self.width.page,
+            limit: self.reads.page(self.width.page, place.1),
             filter: &self.migration.filter,
             mark,
             whole: matches!(self.migration.change, Change::Transform(_)),
         };
         let reserved = self.reads.wait().await;
         let (page, units) = metered(self.patiently(|| self.store.scan_page(&request))).await;
-        self.reads.settle(&reserved, units);
+        self.reads.settle_page(&reserved, units, request.limit);
         self.progress.count_read(units);
         page
     }

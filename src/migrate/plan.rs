@@ -113,8 +113,9 @@ impl Looker<'_> {
         wants_rows: bool,
     ) -> Result<(u64, ScannedPage), Failure> {
         let filter = &migration.filter;
+        let limit = self.reads.page(PAGE, 1);
         let (table, segment) = (migration.shape.table, (0, 1));
-        let request = PageRequest { table, segment, after, limit: PAGE, filter, mark: NO_MARK, whole: true };
+        let request = PageRequest { table, segment, after, limit, filter, mark: NO_MARK, whole: true };
         let reserved = self.reads.wait().await;
         let send = async || {
             if wants_rows {
@@ -124,7 +125,7 @@ impl Looker<'_> {
             }
         };
         let (page, units) = metered(patiently(|| true, send)).await;
-        self.reads.settle(&reserved, units);
+        self.reads.settle_page(&reserved, units, limit);
         page
     }
 

@@ -1,8 +1,31 @@
 //! What a run may use: capacity, writes at once, and the time it was given.
 
-use serverless_crud::migrate;
+use std::time::Instant;
 
-use crate::raw::{rows, run, server_with, settings};
+use serde_json::json;
+use serverless_crud::migrate::{self, Halt, Progress};
+
+use crate::raw::{old_item, put, rows, run, server_with, settings, store};
+
+#[tokio::test]
+async fn a_short_run_keeps_the_read_budget_too() {
+    let server = server_with(0).await;
+    let url = &server.dynamodb_url;
+    let items = (0..80).map(|number| {
+        let mut row = old_item(number);
+        row["legacy"] = json!({ "S": "x".repeat(3000) });
+        row
+    });
+    put(url, &items.collect::<Vec<_>>()).await;
+    let mut settings = settings();
+    (settings.max_rcu, settings.width.page, settings.to) = (Some(30.0), 500, Some(1));
+    let (progress, start) = (Progress::default(), Instant::now());
+    let compiled = migrate::compiled().unwrap();
+    assert!(migrate::up(&store(url), compiled, &settings, &Halt::default(), &progress).await.unwrap().done);
+    let units = std::sync::atomic::AtomicU64::into_inner(progress.read_units) as f64 / 1e3;
+    let seconds = start.elapsed().as_secs_f64();
+    assert!(units >= 60.0 && units / seconds < 45.0, "{units} units in {seconds} s");
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_time_of_a_write_is_when_it_was_sent() {

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
+use tokio::sync::Semaphore;
 
 use super::{
     Budget, Failure, Halt, Lock, Progress, Width,
@@ -37,6 +38,8 @@ pub struct Engine<'a> {
     pub reads: &'a Budget,
     /// The budget of writes.
     pub writes: &'a Budget,
+    /// The writes that may be under way at once, in all segments together.
+    pub slots: &'a Semaphore,
     /// When to stop.
     pub halt: &'a Halt,
     /// What has been done.
@@ -117,7 +120,7 @@ impl Engine<'_> {
         {
             fates.push(self.prove(row, mark).await?);
         }
-        let at_once = usize::from((self.width.writes / self.width.segments.max(1)).max(1));
+        let at_once = usize::from(self.width.writes.max(1));
         let others = stream::iter(rows).map(|row| self.settle(row, mark)).buffer_unordered(at_once);
         fates.extend(others.try_collect::<Vec<_>>().await?);
         let mut next = segment.clone();
@@ -207,6 +210,7 @@ impl Engine<'_> {
 
     /// One write, unless the run is to stop.
     async fn write(&self, id: &str, update: &RowUpdate) -> Result<Option<Written>, Failure> {
+        let _slot = self.slots.acquire().await.expect("it is never closed");
         let reserved = tokio::select! {
             reserved = self.writes.wait() => reserved,
             () = self.halt.wait() => return Ok(None),

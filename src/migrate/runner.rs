@@ -5,6 +5,7 @@ use std::{
     time::Instant,
 };
 
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
@@ -109,6 +110,7 @@ impl Run<'_> {
         let start = Instant::now();
         let migration = &standing.migration;
         let entry = Mutex::new(self.begin(standing).await?);
+        let slots = Semaphore::new(self.settings.width.writes.max(1).into());
         let engine = Engine {
             store: self.store,
             lock: self.lock,
@@ -116,6 +118,7 @@ impl Run<'_> {
             width: &self.settings.width,
             reads,
             writes,
+            slots: &slots,
             halt: self.halt,
             progress: self.progress,
             is_proven: AtomicBool::new(false),

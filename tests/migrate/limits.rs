@@ -1,11 +1,14 @@
 //! What a run may use: capacity, writes at once, and the time it was given.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use serverless_crud::migrate::{self, Halt, Progress};
 
-use crate::raw::{old_item, put, rows, run, server_with, settings, store};
+use crate::{
+    raw::{old_item, put, rows, run, server_with, settings, store},
+    wire::{Fault, Proxy},
+};
 
 #[tokio::test]
 async fn a_short_run_keeps_the_read_budget_too() {
@@ -39,4 +42,19 @@ async fn the_time_of_a_write_is_when_it_was_sent() {
     let times: Vec<_> = times.map(|time| chrono::DateTime::parse_from_rfc3339(time).unwrap()).collect();
     let span = *times.iter().max().unwrap() - *times.iter().min().unwrap();
     assert!(span.num_milliseconds() > 250, "{span}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resumed_with_fewer_segments_a_run_sends_no_more_writes_at_once() {
+    let server = server_with(240).await;
+    let proxy = Proxy::start(&server.dynamodb_url, |_, _| Fault::None).await;
+    let mut settings = settings();
+    (settings.width.segments, settings.width.writes, settings.max_wcu) = (8, 3, Some(60.0));
+    let halt = Halt::at(Instant::now() + Duration::from_millis(1200));
+    let compiled = || migrate::compiled().unwrap();
+    let report = migrate::up(&store(&proxy.url), compiled(), &settings, &halt, &Progress::default()).await.unwrap();
+    assert!(report.stopped);
+    (settings.width.segments, settings.max_wcu) = (1, None);
+    assert!(run(&proxy.url, compiled(), &settings).await.unwrap().done);
+    assert!(proxy.most.load(std::sync::atomic::Ordering::SeqCst) <= 3);
 }

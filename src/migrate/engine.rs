@@ -21,8 +21,10 @@ use crate::{
 
 /// How often a record is read anew when others get in between.
 const RACES: usize = 50;
-/// How many records a segment remembers by name of those that refuse.
+/// How many records are remembered by name of those that refuse.
 const NAMED_REFUSALS: usize = 50;
+/// How much of a reason is remembered.
+const LONGEST_REASON: usize = 200;
 
 /// The backfill of one migration under a lock.
 pub struct Engine<'a> {
@@ -82,6 +84,9 @@ impl Engine<'_> {
             segment = next;
             let current = {
                 let mut entry = entry.lock().unwrap_or_else(PoisonError::into_inner);
+                let others = entry.segments.iter().enumerate().filter(|(other, _)| *other != place);
+                let named: usize = others.map(|(_, segment)| segment.refusals.len()).sum();
+                segment.refusals.truncate(NAMED_REFUSALS.saturating_sub(named));
                 entry.segments[place] = segment.clone();
                 entry.clone()
             };
@@ -131,7 +136,7 @@ impl Engine<'_> {
                 Fate::Refused(id, reason) => {
                     next.refused += 1;
                     if next.refusals.len() < NAMED_REFUSALS {
-                        next.refusals.push((id, reason));
+                        next.refusals.push((id, reason.chars().take(LONGEST_REASON).collect()));
                     }
                 }
                 Fate::Left => return Ok(None),

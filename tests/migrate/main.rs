@@ -11,6 +11,7 @@ mod job;
 mod limits;
 mod locks;
 mod raw;
+mod refusals;
 #[path = "../support/mod.rs"]
 mod support;
 mod wire;

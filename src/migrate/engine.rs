@@ -1,8 +1,11 @@
 //! The backfill of one migration: segments side by side, page by page, a checkpoint after each.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
 };
 
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
@@ -42,6 +45,8 @@ pub struct Engine<'a> {
     pub writes: &'a Budget,
     /// The writes that may be under way at once, in all segments together.
     pub slots: &'a Semaphore,
+    /// When it went on, and how long it had run before.
+    pub since: (Instant, u64),
     /// When to stop.
     pub halt: &'a Halt,
     /// What has been done.
@@ -70,6 +75,12 @@ impl Engine<'_> {
         Ok(try_join_all(segments).await?.into_iter().all(|is_done| is_done))
     }
 
+    /// For how long it has run, breaks left out, in milliseconds.
+    pub fn duration(&self) -> u64 {
+        let (start, before) = self.since;
+        before + u64::try_from(start.elapsed().as_millis()).unwrap_or_default()
+    }
+
     async fn run_segment(&self, entry: &Mutex<Entry>, place: usize, count: usize) -> Result<bool, Failure> {
         let (mut segment, mark) = {
             let entry = entry.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,6 +99,7 @@ impl Engine<'_> {
                 let named: usize = others.map(|(_, segment)| segment.refusals.len()).sum();
                 segment.refusals.truncate(NAMED_REFUSALS.saturating_sub(named));
                 entry.segments[place] = segment.clone();
+                entry.duration_ms = self.duration();
                 entry.clone()
             };
             if !self.patiently(|| self.store.ledger_checkpoint(&current, place)).await? {

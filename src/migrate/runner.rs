@@ -107,9 +107,10 @@ impl Run<'_> {
     }
 
     async fn one(&self, standing: &Standing, reads: &Budget, writes: &Budget) -> Result<Entry, Failure> {
-        let start = Instant::now();
         let migration = &standing.migration;
-        let entry = Mutex::new(self.begin(standing).await?);
+        let entry = self.begin(standing).await?;
+        let since = (Instant::now(), entry.duration_ms);
+        let entry = Mutex::new(entry);
         let slots = Semaphore::new(self.settings.width.writes.max(1).into());
         let engine = Engine {
             store: self.store,
@@ -119,13 +120,14 @@ impl Run<'_> {
             reads,
             writes,
             slots: &slots,
+            since,
             halt: self.halt,
             progress: self.progress,
             is_proven: AtomicBool::new(false),
         };
         let is_through = engine.run(&entry).await?;
         let mut entry = entry.into_inner().unwrap_or_else(PoisonError::into_inner);
-        entry.duration_ms += u64::try_from(start.elapsed().as_millis()).unwrap_or_default();
+        entry.duration_ms = engine.duration();
         if is_through {
             let is_whole = entry.segments.iter().all(|segment| segment.refused == 0);
             entry.state = if is_whole { State::Applied } else { State::Incomplete };

@@ -131,8 +131,8 @@ impl Store {
     /// As any write.
     pub async fn ledger_checkpoint(&self, entry: &Entry, segment: usize) -> Result<bool, Error> {
         let value = serde_dynamo::to_attribute_value(&entry.segments[segment]).expect("it is JSON");
-        let values = [(":fence", number(entry.fence)), (":segment", value)];
-        let update = format!("SET #segments[{segment}] = :segment");
+        let values = [(":fence", number(entry.fence)), (":segment", value), (":duration", number(entry.duration_ms))];
+        let update = format!("SET #segments[{segment}] = :segment, #durationMs = :duration");
         Ok(self.change(&entry_key(entry.number), &update, "#fence = :fence", &values).await?.is_ok())
     }
 

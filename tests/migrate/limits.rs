@@ -6,7 +6,7 @@ use serde_json::json;
 use serverless_crud::migrate::{self, Halt, Progress};
 
 use crate::{
-    raw::{old_item, put, rows, run, server_with, settings, store},
+    raw::{bookkeeping, finished, json_of, old_item, put, rows, run, server_with, settings, signal, started, store},
     wire::{Fault, Proxy},
 };
 
@@ -57,4 +57,18 @@ async fn resumed_with_fewer_segments_a_run_sends_no_more_writes_at_once() {
     (settings.width.segments, settings.max_wcu) = (1, None);
     assert!(run(&proxy.url, compiled(), &settings).await.unwrap().done);
     assert!(proxy.most.load(std::sync::atomic::Ordering::SeqCst) <= 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_is_counted_up_to_the_checkpoint_a_killed_run_came_to() {
+    let server = server_with(200).await;
+    let url = server.dynamodb_url.clone();
+    let mut child = started(&url, &["up", "--max-wcu", "100", "--page", "20", "--short-lease", "2"]);
+    while bookkeeping(&url, "migration#0001").await["segments"]["L"][0]["M"]["after"].is_null() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    signal(&child, "-KILL");
+    child.wait().unwrap();
+    let status = json_of(&finished(&url, &["status", "--json"]).await);
+    assert!(status["migrations"][0]["ran"]["durationMs"].as_u64().unwrap() > 0, "{status}");
 }

@@ -195,6 +195,7 @@ impl Engine<'_> {
         }
         let id = row.id().to_owned();
         let mut row = row;
+        let is_expression = matches!(self.migration.change, Change::Expression { .. });
         let refused = |reason: String| {
             self.progress.refused.fetch_add(1, Ordering::Relaxed);
             Ok(Fate::Refused(id.clone(), reason))
@@ -211,11 +212,13 @@ impl Engine<'_> {
                     self.progress.written.fetch_add(1, Ordering::Relaxed);
                     return Ok(Fate::Written);
                 }
+                Some(Written::Refused(reason)) if is_about_expression(&reason) && is_expression => {
+                    let fault = format!("{}: DynamoDB cannot read it: {reason}", self.migration.title());
+                    return Err(Failure::Refused(vec![fault]));
+                }
                 Some(Written::Refused(reason)) => return refused(reason),
                 // An expression asks nothing but that the row matches: it does not.
-                Some(Written::Moved(_)) if matches!(self.migration.change, Change::Expression { .. }) => {
-                    return Ok(Fate::Skipped);
-                }
+                Some(Written::Moved(_)) if is_expression => return Ok(Fate::Skipped),
                 Some(Written::Moved(None)) => return Ok(Fate::Skipped),
                 // Of the version it was made from, a row that refuses it no longer matches.
                 Some(Written::Moved(Some(met))) if met.version() == row.version() => return Ok(Fate::Skipped),
@@ -239,10 +242,7 @@ impl Engine<'_> {
         let (written, units) = metered(self.patiently(|| self.store.write_row(table, id, update))).await;
         self.writes.settle(&reserved, units);
         self.progress.count_write(units);
-        match written {
-            Err(Failure::Store(Error::TooLarge)) => Ok(Some(Written::Refused("it would be too large".into()))),
-            outcome => outcome.map(Some),
-        }
+        written.map(Some)
     }
 
     /// Sends a request, and only while the lock is held.
@@ -252,4 +252,9 @@ impl Engine<'_> {
     {
         patiently(|| self.lock.is_good(), send).await
     }
+}
+
+/// Whether a write is refused for what the file says, whatever the record.
+fn is_about_expression(reason: &str) -> bool {
+    reason.contains("Invalid UpdateExpression") || reason.contains("Invalid ConditionExpression")
 }

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::{Failure, Halt};
+
 /// How much of an unused second is kept for later: it makes up for timers that ring late, and no more.
 const CREDIT: Duration = Duration::from_millis(250);
 /// How much the last request's cost weighs in the estimate of the next.
@@ -50,8 +52,14 @@ impl Budget {
     }
 
     /// Waits until a request may go. What it will use is not known yet: the last ones' cost is set aside.
-    pub async fn wait(&self) -> Reserved {
-        let Some(rate) = self.rate else { return Reserved(0.0) };
+    ///
+    /// # Errors
+    /// [`Failure::Stopped`] when it is time to stop.
+    pub async fn wait(&self, halt: &Halt) -> Result<Reserved, Failure> {
+        if halt.is_due() {
+            return Err(Failure::Stopped);
+        }
+        let Some(rate) = self.rate else { return Ok(Reserved(0.0)) };
         let (at, estimate) = {
             let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
             let now = Instant::now();
@@ -60,8 +68,8 @@ impl Budget {
             pace.next = at + Duration::from_secs_f64(estimate / rate);
             (at, estimate)
         };
-        tokio::time::sleep_until(at.into()).await;
-        Reserved(estimate)
+        halt.sleep(at.saturating_duration_since(Instant::now())).await?;
+        Ok(Reserved(estimate))
     }
 
     /// Settles what a page of so many rows used.

@@ -71,7 +71,7 @@ impl Engine<'_> {
     /// [`Failure::Fenced`] when the lock is lost, [`Failure::Refused`] when a written record still matches.
     pub async fn run(&self, entry: &Mutex<Entry>) -> Result<bool, Failure> {
         let count = entry.lock().unwrap_or_else(PoisonError::into_inner).segments.len();
-        let segments = (0..count).map(|segment| self.run_segment(entry, segment, count));
+        let segments = (0..count).map(|segment| stopped(self.run_segment(entry, segment, count)));
         Ok(try_join_all(segments).await?.into_iter().all(|is_done| is_done))
     }
 
@@ -87,12 +87,8 @@ impl Engine<'_> {
             (entry.segments[place].clone(), entry.mark.clone())
         };
         while !segment.done {
-            if self.halt.is_due() {
-                return Ok(false);
-            }
             let page = self.read_page(&segment, (place, count), &mark).await?;
-            let Some(next) = self.carry_out(page, &segment, &mark).await? else { return Ok(false) };
-            segment = next;
+            segment = self.carry_out(page, &segment, &mark).await?;
             let current = {
                 let mut entry = entry.lock().unwrap_or_else(PoisonError::into_inner);
                 let others = entry.segments.iter().enumerate().filter(|(other, _)| *other != place);
@@ -120,15 +116,15 @@ impl Engine<'_> {
             mark,
             whole: matches!(self.migration.change, Change::Transform(_)),
         };
-        let reserved = self.reads.wait().await;
+        let reserved = self.reads.wait(self.halt).await?;
         let (page, units) = metered(self.patiently(|| self.store.scan_page(&request))).await;
         self.reads.settle_page(&reserved, units, request.limit);
         self.progress.count_read(units);
         page
     }
 
-    /// Writes the rows of a page: the segment's checkpoint after it, or none when it was stopped on the way.
-    async fn carry_out(&self, page: ScannedPage, segment: &Segment, mark: &str) -> Result<Option<Segment>, Failure> {
+    /// Writes the rows of a page: the segment's checkpoint after it.
+    async fn carry_out(&self, page: ScannedPage, segment: &Segment, mark: &str) -> Result<Segment, Failure> {
         let mut rows = page.rows.into_iter();
         let mut fates = Vec::new();
         // The first write goes alone, to be looked at before there are more.
@@ -151,14 +147,14 @@ impl Engine<'_> {
                         next.refusals.push((id, reason.chars().take(LONGEST_REASON).collect()));
                     }
                 }
-                Fate::Left => return Ok(None),
+                Fate::Left => return Err(Failure::Stopped),
             }
         }
         next.scanned += page.scanned;
         self.progress.scanned.fetch_add(page.scanned, Ordering::Relaxed);
         next.done = page.next.is_none();
         next.after = page.next.or(next.after);
-        Ok(Some(next))
+        Ok(next)
     }
 
     /// Writes a row and asks DynamoDB whether it still matches: then each resume would write it again.
@@ -206,43 +202,39 @@ impl Engine<'_> {
                 Ok(None) => return Ok(Fate::Skipped),
                 Err(reason) => return refused(reason),
             };
-            match self.write(&id, &update).await? {
-                None => return Ok(Fate::Left),
-                Some(Written::Done) => {
+            match self.write(&id, &update).await {
+                // The writes beside it come to their end.
+                Err(Failure::Stopped) => return Ok(Fate::Left),
+                Err(failure) => return Err(failure),
+                Ok(Written::Done) => {
                     self.progress.written.fetch_add(1, Ordering::Relaxed);
                     return Ok(Fate::Written);
                 }
-                Some(Written::Refused(reason)) if is_about_expression(&reason) && is_expression => {
+                Ok(Written::Refused(reason)) if is_about_expression(&reason) && is_expression => {
                     let fault = format!("{}: DynamoDB cannot read it: {reason}", self.migration.title());
                     return Err(Failure::Refused(vec![fault]));
                 }
-                Some(Written::Refused(reason)) => return refused(reason),
+                Ok(Written::Refused(reason)) => return refused(reason),
                 // An expression asks nothing but that the row matches: it does not.
-                Some(Written::Moved(_)) if is_expression => return Ok(Fate::Skipped),
-                Some(Written::Moved(None)) => return Ok(Fate::Skipped),
+                Ok(Written::Moved(_)) if is_expression => return Ok(Fate::Skipped),
+                Ok(Written::Moved(None)) => return Ok(Fate::Skipped),
                 // Of the version it was made from, a row that refuses it no longer matches.
-                Some(Written::Moved(Some(met))) if met.version() == row.version() => return Ok(Fate::Skipped),
-                Some(Written::Moved(Some(met))) => row = met,
+                Ok(Written::Moved(Some(met))) if met.version() == row.version() => return Ok(Fate::Skipped),
+                Ok(Written::Moved(Some(met))) => row = met,
             }
         }
         refused("other writes to the record kept getting in between".into())
     }
 
     /// One write, unless the run is to stop.
-    async fn write(&self, id: &str, update: &RowUpdate) -> Result<Option<Written>, Failure> {
+    async fn write(&self, id: &str, update: &RowUpdate) -> Result<Written, Failure> {
         let _slot = self.slots.acquire().await.expect("it is never closed");
-        let reserved = tokio::select! {
-            reserved = self.writes.wait() => reserved,
-            () = self.halt.wait() => return Ok(None),
-        };
-        if self.halt.is_due() {
-            return Ok(None);
-        }
+        let reserved = self.writes.wait(self.halt).await?;
         let table = self.migration.shape.table;
         let (written, units) = metered(self.patiently(|| self.store.write_row(table, id, update))).await;
         self.writes.settle(&reserved, units);
         self.progress.count_write(units);
-        written.map(Some)
+        written
     }
 
     /// Sends a request, and only while the lock is held.
@@ -250,11 +242,19 @@ impl Engine<'_> {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        patiently(|| self.lock.is_good(), send).await
+        patiently(self.halt, || self.lock.is_good(), send).await
     }
 }
 
 /// Whether a write is refused for what the file says, whatever the record.
 fn is_about_expression(reason: &str) -> bool {
     reason.contains("Invalid UpdateExpression") || reason.contains("Invalid ConditionExpression")
+}
+
+/// False when it was stopped before its end.
+async fn stopped(work: impl Future<Output = Result<bool, Failure>>) -> Result<bool, Failure> {
+    match work.await {
+        Err(Failure::Stopped) => Ok(false),
+        outcome => outcome,
+    }
 }

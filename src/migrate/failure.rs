@@ -13,6 +13,8 @@ pub enum Failure {
     Held(LockRow),
     /// The lock was lost: the lease ran out, or someone released it.
     Fenced,
+    /// It was asked to stop, or its time was over.
+    Stopped,
     /// DynamoDB refused, or did not answer.
     Store(Error),
 }
@@ -39,6 +41,7 @@ impl fmt::Display for Failure {
             Self::Fenced => formatter.write_str(
                 "the lock was lost to another run: nothing was written since; `migrate status` shows where it stands",
             ),
+            Self::Stopped => formatter.write_str("stopped before the end: `migrate up` goes on there"),
             Self::Store(error) => {
                 formatter.write_str(&error.cause().unwrap_or_else(|| "DynamoDB refused the request".into()))
             }

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::Failure;
+
 /// How often a wait looks whether to stop.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -26,11 +28,20 @@ impl Halt {
         self.asked.store(true, Ordering::Relaxed);
     }
 
-    /// Waits until it is time to stop.
-    pub(super) async fn wait(&self) {
+    /// Waits, unless it is time to stop before that is over.
+    ///
+    /// # Errors
+    /// [`Failure::Stopped`].
+    pub(super) async fn sleep(&self, time: Duration) -> Result<(), Failure> {
+        let end = Instant::now() + time;
         while !self.is_due() {
-            tokio::time::sleep(LOOK).await;
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            tokio::time::sleep(left.min(LOOK)).await;
         }
+        Err(Failure::Stopped)
     }
 
     /// Whether to stop.

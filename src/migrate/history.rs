@@ -2,7 +2,7 @@
 
 use futures_util::future::try_join_all;
 
-use super::{Failure, file::Migration, patience::patiently};
+use super::{Failure, Halt, file::Migration, patience::patiently};
 use crate::store::{Entry, State, Store};
 
 /// A migration, with what the ledger knows of it.
@@ -24,11 +24,11 @@ impl Standing {
 ///
 /// # Errors
 /// [`Failure::Refused`] when a file was edited after it had begun, is gone, or comes before one that is applied.
-pub async fn standing(store: &Store, migrations: Vec<Migration>) -> Result<Vec<Standing>, Failure> {
+pub async fn standing(store: &Store, migrations: Vec<Migration>, halt: &Halt) -> Result<Vec<Standing>, Failure> {
     let next = u32::try_from(migrations.len()).unwrap_or(u32::MAX).saturating_add(1);
     let numbers = migrations.iter().map(|migration| migration.number).chain([next]);
     let mut entries =
-        try_join_all(numbers.map(|number| patiently(|| true, move || store.ledger_entry(number)))).await?;
+        try_join_all(numbers.map(|number| patiently(halt, || true, move || store.ledger_entry(number)))).await?;
     let mut faults = Vec::new();
     if let Some(Some(unknown)) = entries.pop() {
         let title = format!("{:04}_{}", unknown.number, unknown.name);

@@ -12,7 +12,7 @@ use std::{
 
 use uuid::Uuid;
 
-use super::{Failure, patience::patiently};
+use super::{Failure, Halt, patience::patiently};
 use crate::{
     error::Error,
     record::{format_time, now},
@@ -49,8 +49,8 @@ impl<'a> Lock<'a> {
     /// Takes the lock, from a dead holder after its lease; waits for one that lives as long as asked.
     ///
     /// # Errors
-    /// [`Failure::Held`] by a run that lives.
-    pub async fn take(store: &'a Store, settings: &LockSettings) -> Result<Self, Failure> {
+    /// [`Failure::Held`] by a run that lives, [`Failure::Stopped`] when it is time to stop.
+    pub async fn take(store: &'a Store, settings: &LockSettings, halt: &Halt) -> Result<Self, Failure> {
         let mine = LockRow {
             fence: 0,
             beat: 0,
@@ -62,9 +62,10 @@ impl<'a> Lock<'a> {
         let start = Instant::now();
         let mut seen: Option<(LockRow, Instant)> = None;
         loop {
-            let current = patiently(|| true, || store.migration_lock()).await?.filter(|lock| lock.holder.is_some());
+            let current =
+                patiently(halt, || true, || store.migration_lock()).await?.filter(|lock| lock.holder.is_some());
             let Some(current) = current else {
-                match Self::attempt(store, None, &mine, settings.lease).await? {
+                match Self::attempt(store, None, &mine, settings.lease, halt).await? {
                     Some(lock) => return Ok(lock),
                     None => continue,
                 }
@@ -73,7 +74,7 @@ impl<'a> Lock<'a> {
             match &seen {
                 Some((last, since)) if (last.fence, last.beat) == (current.fence, current.beat) => {
                     if since.elapsed() > lease
-                        && let Some(lock) = Self::attempt(store, Some(&current), &mine, settings.lease).await?
+                        && let Some(lock) = Self::attempt(store, Some(&current), &mine, settings.lease, halt).await?
                     {
                         return Ok(lock);
                     }
@@ -81,7 +82,7 @@ impl<'a> Lock<'a> {
                 Some(_) if start.elapsed() >= settings.patience => return Err(Failure::Held(current)),
                 _ => seen = Some((current, Instant::now())),
             }
-            tokio::time::sleep((lease / 10).clamp(Duration::from_millis(20), LONGEST_LOOK)).await;
+            halt.sleep((lease / 10).clamp(Duration::from_millis(20), LONGEST_LOOK)).await?;
         }
     }
 
@@ -90,9 +91,10 @@ impl<'a> Lock<'a> {
         seen: Option<&LockRow>,
         mine: &LockRow,
         lease: Duration,
+        halt: &Halt,
     ) -> Result<Option<Self>, Failure> {
         let sent = Mutex::new((Instant::now(), SystemTime::now()));
-        let row = patiently(|| true, || store.take_lock(seen, mine)).await?;
+        let row = patiently(halt, || true, || store.take_lock(seen, mine)).await?;
         Ok(row.map(|row| Self { store, row, lease, sent }))
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Failure;
+use super::{Failure, Halt};
 use crate::error::Error;
 
 /// How often a request is sent in all.
@@ -10,11 +10,12 @@ const ATTEMPTS: u32 = 12;
 const FIRST_BACKOFF: Duration = Duration::from_millis(25);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 
-/// Sends a request that may be repeated, for as long as the lock is `held`.
+/// Sends a request that may be repeated, for as long as the lock is `held`; once it is time to stop, not again.
 ///
 /// # Errors
-/// [`Failure::Fenced`] when the lock is not held, [`Failure::Store`] when DynamoDB stays away or refuses.
-pub async fn patiently<T, F>(held: impl Fn() -> bool, send: impl Fn() -> F) -> Result<T, Failure>
+/// [`Failure::Fenced`] when the lock is not held, [`Failure::Store`] when DynamoDB stays away or refuses,
+/// [`Failure::Stopped`] when there was no time for that.
+pub async fn patiently<T, F>(halt: &Halt, held: impl Fn() -> bool, send: impl Fn() -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Error>>,
 {
@@ -25,7 +26,7 @@ where
         match send().await {
             Err(Error::Unavailable(_)) if attempt < ATTEMPTS => {
                 let longest = FIRST_BACKOFF.saturating_mul(2_u32.pow(attempt)).min(LONGEST_BACKOFF);
-                tokio::time::sleep(longest.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+                halt.sleep(longest.mul_f64(0.5 + fastrand::f64() / 2.0)).await?;
             }
             outcome => return outcome.map_err(Failure::Store),
         }

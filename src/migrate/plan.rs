@@ -88,9 +88,12 @@ impl Looker<'_> {
             fault: None,
         };
         let mut after = None;
-        while !self.halt.is_due() {
+        loop {
             let wants_rows = matches!(migration.change, Change::Transform(_)) || plan.examples.len() < EXAMPLES;
-            let (matched, page) = self.page(migration, after.as_deref(), wants_rows).await?;
+            let (matched, page) = match self.page(migration, after.as_deref(), wants_rows).await {
+                Err(Failure::Stopped) => break,
+                page => page?,
+            };
             plan.scanned += page.scanned;
             self.progress.scanned.fetch_add(page.scanned, Ordering::Relaxed);
             plan.would_change += matched;
@@ -116,7 +119,7 @@ impl Looker<'_> {
         let limit = self.reads.page(PAGE, 1);
         let (table, segment) = (migration.shape.table, (0, 1));
         let request = PageRequest { table, segment, after, limit, filter, mark: NO_MARK, whole: true };
-        let reserved = self.reads.wait().await;
+        let reserved = self.reads.wait(self.halt).await?;
         let send = async || {
             if wants_rows {
                 Ok((0, self.store.scan_page(&request).await?))
@@ -124,7 +127,7 @@ impl Looker<'_> {
                 self.store.count_page(&request).await
             }
         };
-        let (page, units) = metered(patiently(|| true, send)).await;
+        let (page, units) = metered(patiently(self.halt, || true, send)).await;
         self.reads.settle_page(&reserved, units, limit);
         page
     }

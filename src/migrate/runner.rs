@@ -31,12 +31,15 @@ pub async fn up(
     halt: &Halt,
     progress: &Progress,
 ) -> Result<Report, Failure> {
-    let known = standing(store, migrations).await?;
+    let known = standing(store, migrations, halt).await?;
     check_asked(&known, settings)?;
     if !known.iter().any(|standing| is_asked(standing, settings)) {
         return Ok(Report { done: true, pending: pending(&known), ..Report::default() });
     }
-    let lock = Lock::take(store, &settings.lock).await?;
+    let lock = match Lock::take(store, &settings.lock, halt).await {
+        Err(Failure::Stopped) => return Ok(Report { stopped: true, pending: pending(&known), ..Report::default() }),
+        taken => taken?,
+    };
     let run = Run { store, lock: &lock, settings, halt, progress };
     let outcome = tokio::select! {
         outcome = run.all(known) => outcome,
@@ -84,14 +87,23 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn all(&self, known: Vec<Standing>) -> Result<Report, Failure> {
-        // Another run may have done some of it while this one waited for the lock.
-        let known = standing(self.store, known.into_iter().map(|standing| standing.migration).collect()).await?;
         let mut report = Report { pending: pending(&known), ..Report::default() };
+        match self.each(known, &mut report).await {
+            Err(Failure::Stopped) => report.stopped = true,
+            outcome => outcome?,
+        }
+        Ok(report)
+    }
+
+    async fn each(&self, known: Vec<Standing>, report: &mut Report) -> Result<(), Failure> {
+        // Another run may have done some of it while this one waited for the lock.
+        let migrations = known.into_iter().map(|standing| standing.migration).collect();
+        let known = standing(self.store, migrations, self.halt).await?;
+        report.pending = pending(&known);
         let (reads, writes) = (Budget::new(self.settings.max_rcu), Budget::new(self.settings.max_wcu));
         for standing in known.iter().filter(|standing| is_asked(standing, self.settings)) {
             if self.halt.is_due() {
-                report.stopped = true;
-                return Ok(report);
+                return Err(Failure::Stopped);
             }
             let entry = self.one(standing, &reads, &writes).await?;
             report.stopped = entry.state == State::Running;
@@ -99,11 +111,11 @@ impl Run<'_> {
             report.pending -= usize::from(is_applied && !standing.is_applied());
             report.migrations.push(Ran::of(&entry));
             if !is_applied {
-                return Ok(report);
+                return Ok(());
             }
         }
         report.done = true;
-        Ok(report)
+        Ok(())
     }
 
     async fn one(&self, standing: &Standing, reads: &Budget, writes: &Budget) -> Result<Entry, Failure> {
@@ -125,7 +137,7 @@ impl Run<'_> {
             progress: self.progress,
             is_proven: AtomicBool::new(false),
         };
-        let is_through = engine.run(&entry).await?;
+        let is_through = Box::pin(engine.run(&entry)).await?;
         let mut entry = entry.into_inner().unwrap_or_else(PoisonError::into_inner);
         entry.duration_ms = engine.duration();
         if is_through {
@@ -140,7 +152,7 @@ impl Run<'_> {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        patiently(|| self.lock.is_good(), send).await
+        patiently(self.halt, || self.lock.is_good(), send).await
     }
 
     /// The entry to go on from: a new one, one that stopped on the way, or one to go through once more.

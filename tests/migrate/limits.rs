@@ -59,6 +59,38 @@ async fn resumed_with_fewer_segments_a_run_sends_no_more_writes_at_once() {
     assert!(proxy.most.load(std::sync::atomic::Ordering::SeqCst) <= 3);
 }
 
+#[tokio::test]
+async fn a_run_whose_time_is_over_waits_for_no_budget_no_throttle_and_no_lock() {
+    let server = server_with(20).await;
+    let url = server.dynamodb_url.clone();
+    let throttled = Proxy::start(&url, |operation, body| {
+        let is_write = operation == "UpdateItem" && body["TableName"] == "local-items";
+        if is_write { Fault::Throttle } else { Fault::None }
+    })
+    .await;
+    let stopped = async |url: &str, max_rcu: Option<f64>| {
+        let mut settings = settings();
+        (settings.max_rcu, settings.lock.patience) = (max_rcu, Duration::from_secs(60));
+        let start = Instant::now();
+        let halt = Halt::at(start + Duration::from_millis(700));
+        let compiled = migrate::compiled().unwrap();
+        let report = migrate::up(&store(url), compiled, &settings, &halt, &Progress::default()).await.unwrap();
+        assert!(report.stopped && !report.done);
+        assert!(start.elapsed() < Duration::from_millis(2500), "{:?}", start.elapsed());
+    };
+    stopped(&url, Some(0.1)).await;
+    stopped(&throttled.url, None).await;
+    // It gave the lock back each time.
+    assert!(bookkeeping(&url, "migration-lock").await.get("holder").is_none());
+    let other = migrate::LockSettings { who: "other".into(), lease: Duration::from_secs(60), patience: Duration::ZERO };
+    let (other_store, never) = (store(&url), Halt::default());
+    let lock = migrate::Lock::take(&other_store, &other, &never).await.unwrap();
+    tokio::select! {
+        failure = lock.keep() => panic!("{failure}"),
+        () = stopped(&url, None) => {}
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn time_is_counted_up_to_the_checkpoint_a_killed_run_came_to() {
     let server = server_with(200).await;

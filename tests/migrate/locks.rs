@@ -40,10 +40,13 @@ async fn a_run_without_patience_stops_and_says_who_holds_the_lock() {
     let server = server_with(3).await;
     let store = store(&server.dynamodb_url);
     let ada = lock_settings("ada@laptop", Duration::from_secs(30), Duration::ZERO);
-    let lock = Lock::take(&store, &ada).await.unwrap();
+    let lock = Lock::take(&store, &ada, &Halt::default()).await.unwrap();
     let beside = async {
         // As long as the holder gives signs of life, it is not taken for dead.
-        let failure = Lock::take(&store, &lock_settings("bob", Duration::from_secs(1), Duration::ZERO)).await.err();
+        let failure =
+            Lock::take(&store, &lock_settings("bob", Duration::from_secs(1), Duration::ZERO), &Halt::default())
+                .await
+                .err();
         match failure {
             Some(Failure::Held(row)) => assert_eq!(row.who.as_deref(), Some("ada@laptop")),
             _ => panic!("it is held"),
@@ -62,10 +65,10 @@ async fn the_lock_of_a_dead_run_is_taken_over_after_its_lease_and_not_before() {
     let server = server_with(3).await;
     let store = store(&server.dynamodb_url);
     let lease = Duration::from_secs(1);
-    let dead = Lock::take(&store, &lock_settings("the dead", lease, Duration::ZERO)).await.unwrap();
+    let dead = Lock::take(&store, &lock_settings("the dead", lease, Duration::ZERO), &Halt::default()).await.unwrap();
     assert!(dead.is_good());
     let start = Instant::now();
-    let next = Lock::take(&store, &lock_settings("the next", lease, Duration::ZERO)).await.unwrap();
+    let next = Lock::take(&store, &lock_settings("the next", lease, Duration::ZERO), &Halt::default()).await.unwrap();
     assert!(start.elapsed() >= lease && next.fence() > dead.fence());
     // By then the dead one would send nothing more, and could not give the lock back.
     assert!(!dead.is_good());
@@ -80,10 +83,10 @@ async fn a_holder_that_was_overtaken_can_neither_renew_nor_set_a_checkpoint() {
     up(url).await;
     let store = store(url);
     let lease = Duration::from_millis(500);
-    let stale = Lock::take(&store, &lock_settings("stale", lease, Duration::ZERO)).await.unwrap();
+    let stale = Lock::take(&store, &lock_settings("stale", lease, Duration::ZERO), &Halt::default()).await.unwrap();
     let mut entry = store.ledger_take(1, stale.fence(), "stale").await.unwrap().unwrap();
     assert!(store.ledger_checkpoint(&entry, 0).await.unwrap());
-    let next = Lock::take(&store, &lock_settings("next", lease, Duration::ZERO)).await.unwrap();
+    let next = Lock::take(&store, &lock_settings("next", lease, Duration::ZERO), &Halt::default()).await.unwrap();
     store.ledger_take(1, next.fence(), "next").await.unwrap().unwrap();
     let before = bookkeeping(url, "migration#0001").await;
     entry.segments[0] = Segment { scanned: 999, ..Segment::default() };
@@ -126,7 +129,9 @@ async fn repair_says_whose_the_lock_is_and_releases_it() {
     assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("nothing to release"));
     let store = store(&url);
     let lock =
-        Lock::take(&store, &lock_settings("ada@laptop", Duration::from_secs(600), Duration::ZERO)).await.unwrap();
+        Lock::take(&store, &lock_settings("ada@laptop", Duration::from_secs(600), Duration::ZERO), &Halt::default())
+            .await
+            .unwrap();
     let output = finished(&url, &["status"]).await;
     assert!(String::from_utf8_lossy(&output.stdout).contains("The lock is held by ada@laptop since"), "{output:?}");
     let output = finished(&url, &["repair", "--json"]).await;

@@ -47,7 +47,7 @@ fn files(options: &Options) -> Result<Vec<Migration>, Trouble> {
 }
 
 async fn standing(options: &Options, store: &Store) -> Result<Vec<Standing>, Trouble> {
-    Ok(migrate::standing(store, files(options)?).await?)
+    Ok(migrate::standing(store, files(options)?, &Halt::default()).await?)
 }
 
 async fn status(options: &Options, store: &Store) -> Result<Ending, Trouble> {

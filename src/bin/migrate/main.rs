@@ -67,6 +67,7 @@ fn ending_of(failure: &Failure) -> Ending {
     match failure {
         Failure::Refused(_) => Ending::Refused,
         Failure::Held(_) | Failure::Fenced => Ending::Held,
+        Failure::Stopped => Ending::Stopped,
         Failure::Store(_) => Ending::Failed,
     }
 }

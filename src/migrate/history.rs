@@ -11,6 +11,8 @@ pub struct Standing {
     pub migration: Migration,
     /// The ledger's entry; none when it never began.
     pub entry: Option<Entry>,
+    /// Whether the ledger has an entry of another file in its place, which wrote nothing.
+    pub replaces: bool,
 }
 
 impl Standing {
@@ -30,23 +32,18 @@ pub async fn standing(store: &Store, migrations: Vec<Migration>, halt: &Halt) ->
     let mut entries =
         try_join_all(numbers.map(|number| patiently(halt, || true, move || store.ledger_entry(number)))).await?;
     let mut faults = Vec::new();
-    if let Some(Some(unknown)) = entries.pop() {
+    if let Some(unknown) = entries.pop().flatten().filter(|entry| !entry.is_blank()) {
         let title = format!("{:04}_{}", unknown.number, unknown.name);
         faults.push(format!("{title} was applied here, but its file is gone: bring it back, or deploy what has it"));
     }
-    let standing: Vec<_> =
-        migrations.into_iter().zip(entries).map(|(migration, entry)| Standing { migration, entry }).collect();
-    for Standing { migration, entry } in &standing {
-        let Some(entry) = entry else { continue };
-        if entry.checksum != migration.checksum || entry.name != migration.name {
-            faults.push(format!(
-                "{} was edited after it had begun here as {:04}_{}: put the file back as it was, and write a new \
-                 migration for what is to change",
-                migration.title(),
-                entry.number,
-                entry.name
-            ));
+    let mut standing = Vec::new();
+    for (migration, entry) in migrations.into_iter().zip(entries) {
+        let began = entry.is_some();
+        let entry = entry.filter(|entry| is_of(entry, &migration) || !entry.is_blank());
+        if let Some(entry) = entry.as_ref().filter(|entry| !is_of(entry, &migration)) {
+            faults.push(edited(entry, &migration));
         }
+        standing.push(Standing { replaces: began && entry.is_none(), migration, entry });
     }
     let first_open = standing.iter().position(|standing| !standing.is_applied());
     if let Some(place) = first_open
@@ -72,4 +69,20 @@ pub async fn remembered(store: &Store) -> Result<Vec<Entry>, Failure> {
         }
     }
     Ok(entries)
+}
+
+/// Whether an entry is of this very file.
+pub fn is_of(entry: &Entry, migration: &Migration) -> bool {
+    entry.checksum == migration.checksum && entry.name == migration.name
+}
+
+/// Says that a file is no longer what was run.
+pub fn edited(entry: &Entry, migration: &Migration) -> String {
+    format!(
+        "{} was edited after it had begun here as {:04}_{}: put the file back as it was, and write a new migration for \
+         what is to change",
+        migration.title(),
+        entry.number,
+        entry.name
+    )
 }

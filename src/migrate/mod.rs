@@ -1,7 +1,7 @@
 //! Migrations: change the data of live tables, as the files of `migrations/` say.
 //!
 //! [`compiled`] reads the files, [`standing`] holds them against the ledger, and [`up`] applies what is pending:
-//! it takes the [`Lock`], and has an [`Engine`] go through the table of one migration after the other. Each
+//! it takes the [`Lock`], and has the engine go through the table of one migration after the other. Each
 //! write has the file's filter as its condition. docs/migrations.md says why that is enough.
 
 mod budget;
@@ -19,13 +19,14 @@ mod migrations;
 mod patience;
 mod plan;
 mod progress;
+mod proof;
 mod report;
 mod row;
 mod runner;
 mod settings;
+mod settle;
 
 pub use budget::{Budget, Reserved};
-pub use engine::Engine;
 pub use expression::Clauses;
 pub use failure::Failure;
 pub use file::{Change, Fields, Migration, Transform};

@@ -11,13 +11,13 @@ use super::{
     patience::patiently,
     row::update_of,
 };
-use crate::store::{Found, PageRequest, ScannedPage, Store, Written, metered};
+use crate::store::{Found, Mark, PageRequest, ScannedPage, Store, Written, metered};
 
 /// How many records are shown.
 const EXAMPLES: usize = 5;
 const PAGE: u16 = 500;
-/// No row has it.
-const NO_MARK: &str = "plan";
+/// The mark of what is tried: no row of the tables has it.
+const MARK: &str = "plan";
 
 /// What a migration would do.
 #[derive(Clone, Debug, Serialize)]
@@ -115,10 +115,10 @@ impl Looker<'_> {
         after: Option<&str>,
         wants_rows: bool,
     ) -> Result<(u64, ScannedPage), Failure> {
-        let filter = &migration.filter;
+        let (filter, mark) = (&migration.filter, &Mark::new(MARK, 0));
         let limit = self.reads.page(PAGE, 1);
         let (table, segment) = (migration.shape.table, (0, 1));
-        let request = PageRequest { table, segment, after, limit, filter, mark: NO_MARK, whole: true };
+        let request = PageRequest { table, segment, after, limit, filter, mark, whole: true };
         let reserved = self.reads.wait(self.halt).await?;
         let send = async || {
             if wants_rows {
@@ -133,7 +133,8 @@ impl Looker<'_> {
     }
 
     async fn look_at(&self, migration: &Migration, row: &Found, plan: &mut Plan) -> Result<(), Failure> {
-        let update = match update_of(migration, row, NO_MARK) {
+        let mark = Mark::new(MARK, 0);
+        let update = match update_of(migration, row, &mark) {
             Ok(Some(update)) => update,
             Ok(None) => return Ok(()),
             Err(reason) => {
@@ -154,7 +155,7 @@ impl Looker<'_> {
         let is_expression = matches!(migration.change, Change::Expression { .. });
         if plan.fault.is_none()
             && is_expression
-            && scratch.still_matches(table, row.id(), &migration.filter, NO_MARK).await? == Some(true)
+            && scratch.still_matches(table, row.id(), &migration.filter, &mark).await? == Some(true)
         {
             plan.fault = Some(format!("{} would still match the filter after its update", row.id()));
         }

@@ -1,13 +1,13 @@
 //! What a migration makes of one row.
 
 use super::file::{Change, Fields, Migration, Transform};
-use crate::store::{Found, RowUpdate};
+use crate::store::{Found, Mark, RowUpdate};
 
 /// The update of a row; none when it is as it should be.
 ///
 /// # Errors
 /// Why it cannot be changed.
-pub fn update_of(migration: &Migration, row: &Found, mark: &str) -> Result<Option<RowUpdate>, String> {
+pub fn update_of(migration: &Migration, row: &Found, mark: &Mark) -> Result<Option<RowUpdate>, String> {
     match &migration.change {
         Change::Expression { clauses, used } => {
             Ok(Some(RowUpdate::by_expression(&migration.filter, &clauses.set, &clauses.others, used, mark)))

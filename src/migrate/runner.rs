@@ -1,17 +1,13 @@
 //! `up`: applies what is pending, one migration after the other, under the lock.
 
-use std::{
-    sync::{Mutex, PoisonError, atomic::AtomicBool},
-    time::Instant,
-};
-
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
-    Budget, Engine, Failure, Halt, Lock, Progress, Ran, Report, Settings,
+    Budget, Failure, Halt, Lock, Progress, Ran, Report, Settings,
+    engine::Engine,
     file::Migration,
-    history::{Standing, standing},
+    history::{Standing, edited, is_of, standing},
     patience::patiently,
 };
 use crate::{
@@ -33,14 +29,24 @@ pub async fn up(
 ) -> Result<Report, Failure> {
     let known = standing(store, migrations, halt).await?;
     check_asked(&known, settings)?;
+    let pending = pending(&known);
     if !known.iter().any(|standing| is_asked(standing, settings)) {
-        return Ok(Report { done: true, pending: pending(&known), ..Report::default() });
+        return Ok(Report { done: true, pending, ..Report::default() });
     }
     let lock = match Lock::take(store, &settings.lock, halt).await {
-        Err(Failure::Stopped) => return Ok(Report { stopped: true, pending: pending(&known), ..Report::default() }),
+        Err(Failure::Stopped) => return Ok(Report { stopped: true, pending, ..Report::default() }),
         taken => taken?,
     };
-    let run = Run { store, lock: &lock, settings, halt, progress };
+    let run = Run {
+        store,
+        lock: &lock,
+        settings,
+        reads: Budget::new(settings.max_rcu),
+        writes: Budget::new(settings.max_wcu),
+        slots: Semaphore::new(settings.width.writes.max(1).into()),
+        halt,
+        progress,
+    };
     let outcome = tokio::select! {
         outcome = run.all(known) => outcome,
         failure = lock.keep() => Err(failure),
@@ -76,13 +82,17 @@ fn pending(known: &[Standing]) -> usize {
     known.iter().filter(|standing| !standing.is_applied()).count()
 }
 
-/// A run that holds the lock.
-struct Run<'a> {
-    store: &'a Store,
-    lock: &'a Lock<'a>,
-    settings: &'a Settings,
-    halt: &'a Halt,
-    progress: &'a Progress,
+/// A run that holds the lock: what all its migrations share.
+pub struct Run<'a> {
+    pub(super) store: &'a Store,
+    pub(super) lock: &'a Lock<'a>,
+    pub(super) settings: &'a Settings,
+    pub(super) reads: Budget,
+    pub(super) writes: Budget,
+    /// The writes that may be under way at once.
+    pub(super) slots: Semaphore,
+    pub(super) halt: &'a Halt,
+    pub(super) progress: &'a Progress,
 }
 
 impl Run<'_> {
@@ -100,14 +110,13 @@ impl Run<'_> {
         let migrations = known.into_iter().map(|standing| standing.migration).collect();
         let known = standing(self.store, migrations, self.halt).await?;
         report.pending = pending(&known);
-        let (reads, writes) = (Budget::new(self.settings.max_rcu), Budget::new(self.settings.max_wcu));
         for standing in known.iter().filter(|standing| is_asked(standing, self.settings)) {
             if self.halt.is_due() {
                 return Err(Failure::Stopped);
             }
-            let entry = self.one(standing, &reads, &writes).await?;
-            report.stopped = entry.state == State::Running;
+            let entry = self.one(standing).await?;
             let is_applied = entry.state == State::Applied;
+            report.stopped = entry.state == State::Running;
             report.pending -= usize::from(is_applied && !standing.is_applied());
             report.migrations.push(Ran::of(&entry));
             if !is_applied {
@@ -118,37 +127,27 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn one(&self, standing: &Standing, reads: &Budget, writes: &Budget) -> Result<Entry, Failure> {
-        let migration = &standing.migration;
+    async fn one(&self, standing: &Standing) -> Result<Entry, Failure> {
         let entry = self.begin(standing).await?;
-        let since = (Instant::now(), entry.duration_ms);
-        let entry = Mutex::new(entry);
-        let slots = Semaphore::new(self.settings.width.writes.max(1).into());
-        let engine = Engine {
-            store: self.store,
-            lock: self.lock,
-            migration,
-            width: &self.settings.width,
-            reads,
-            writes,
-            slots: &slots,
-            since,
-            halt: self.halt,
-            progress: self.progress,
-            is_proven: AtomicBool::new(false),
-        };
-        let is_through = Box::pin(engine.run(&entry)).await?;
-        let mut entry = entry.into_inner().unwrap_or_else(PoisonError::into_inner);
-        entry.duration_ms = engine.duration();
-        if is_through {
+        if entry.state == State::Applied {
+            return Ok(entry);
+        }
+        let engine = Engine::new(self, &standing.migration, entry);
+        // Boxed: one in the other, the futures of a run are more than the stack of a thread holds.
+        let outcome = Box::pin(engine.go()).await;
+        let mut entry = engine.into_entry();
+        if let Ok(true) = outcome {
             let is_whole = entry.segments.iter().all(|segment| segment.refused == 0);
             entry.state = if is_whole { State::Applied } else { State::Incomplete };
             entry.finished_at = Some(format_time(&now()));
         }
-        if self.patiently(|| self.store.ledger_state(&entry)).await? { Ok(entry) } else { Err(Failure::Fenced) }
+        let noted = self.patiently(|| self.store.ledger_state(&entry)).await;
+        outcome?;
+        if noted? { Ok(entry) } else { Err(Failure::Fenced) }
     }
 
-    async fn patiently<T, F>(&self, send: impl Fn() -> F) -> Result<T, Failure>
+    /// Sends a request, and only while the lock is held.
+    pub(super) async fn patiently<T, F>(&self, send: impl Fn() -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Error>>,
     {
@@ -156,29 +155,44 @@ impl Run<'_> {
     }
 
     /// The entry to go on from: a new one, one that stopped on the way, or one to go through once more.
-    async fn begin(&self, Standing { migration, entry }: &Standing) -> Result<Entry, Failure> {
-        let (fence, who) = (self.lock.fence(), &self.settings.lock.who);
-        if let Some(known) = entry {
-            let taken = self.patiently(|| self.store.ledger_take(known.number, fence, who)).await?;
+    async fn begin(&self, Standing { migration, entry, replaces }: &Standing) -> Result<Entry, Failure> {
+        let mut was_applied = false;
+        if entry.is_some() || *replaces {
+            let (fence, who) = (self.lock.fence(), &self.settings.lock.who);
+            let taken = self.patiently(|| self.store.ledger_take(migration.number, fence, who)).await?;
             let taken = taken.ok_or(Failure::Fenced)?;
-            if taken.state == State::Running {
-                return Ok(taken);
+            match taken.state {
+                _ if !is_of(&taken, migration) && taken.is_blank() => {}
+                _ if !is_of(&taken, migration) => return Err(Failure::Refused(vec![edited(&taken, migration)])),
+                // Another pass, with the same mark: what the ones before wrote is not written again.
+                State::Incomplete => return self.set(taken.once_more()).await,
+                State::Applied if self.settings.again.is_some() => was_applied = true,
+                // Applied by now: the last word of an earlier holder came after the look at the ledger.
+                State::Running | State::Applied => return Ok(taken),
             }
         }
         let segments = usize::from(self.settings.width.segments.max(1));
-        let entry = Entry {
+        self.set(Entry {
             number: migration.number,
             name: migration.name.clone(),
             checksum: migration.checksum.clone(),
             state: State::Running,
-            who: who.clone(),
+            who: self.settings.lock.who.clone(),
             started_at: format_time(&now()),
             finished_at: None,
             duration_ms: 0,
             mark: format!("migration-{:04}-{}", migration.number, Uuid::now_v7()),
-            fence,
+            pass: 0,
+            fence: self.lock.fence(),
+            pinned: was_applied,
+            probe: None,
+            proven: false,
             segments: vec![Segment::default(); segments],
-        };
+        })
+        .await
+    }
+
+    async fn set(&self, entry: Entry) -> Result<Entry, Failure> {
         if self.patiently(|| self.store.ledger_begin(&entry)).await? { Ok(entry) } else { Err(Failure::Fenced) }
     }
 }

@@ -7,14 +7,13 @@ use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
     types::{AttributeValue, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, Select},
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
-    Store,
+    Found, Mark, Store,
     request::{count, failure},
     rewrite::RowUpdate,
-    row::{ID, Row, VERSION, WRITE_ID, id, string},
-    shape::Shape,
+    row::{ID, WRITE_ID, id, string},
 };
 use crate::{
     error::Error,
@@ -53,8 +52,8 @@ pub struct PageRequest<'a> {
     pub limit: u16,
     /// Which rows are wanted; those with the mark are, too.
     pub filter: &'a Raw,
-    /// The id a run's writes leave in a row.
-    pub mark: &'a str,
+    /// What the writes of this pass leave in a row.
+    pub mark: &'a Mark,
     /// Whether the rows are wanted as a whole, or their ids alone.
     pub whole: bool,
 }
@@ -68,37 +67,6 @@ pub struct ScannedPage {
     pub scanned: u64,
     /// Where the page ended, when the segment goes on.
     pub next: Option<String>,
-}
-
-/// A row as it was met.
-#[derive(Clone, Debug)]
-pub struct Found(pub(super) Row);
-
-impl Found {
-    /// Its id.
-    pub fn id(&self) -> &str {
-        id(&self.0)
-    }
-
-    /// Its version as it is stored.
-    pub fn version(&self) -> Option<&str> {
-        self.0.get(VERSION).and_then(|version| version.as_n().ok()).map(String::as_str)
-    }
-
-    /// Whether a write with this mark made it what it is.
-    pub fn has_mark(&self, mark: &str) -> bool {
-        self.0.get(WRITE_ID) == Some(&string(mark))
-    }
-
-    /// The record as JSON, without what the store adds to it.
-    pub fn fields(&self, shape: &Shape) -> Map<String, Value> {
-        shape.fields_of(&self.0)
-    }
-
-    /// Everything in it as JSON.
-    pub fn all_fields(&self) -> Map<String, Value> {
-        serde_dynamo::from_item(self.0.clone()).unwrap_or_default()
-    }
 }
 
 /// What became of a write.
@@ -129,7 +97,7 @@ impl Store {
             .set_expression_attribute_names(Some(page.filter.names.clone()))
             .set_expression_attribute_values(Some(page.filter.attribute_values()))
             .expression_attribute_names("#mgWriteId", WRITE_ID)
-            .expression_attribute_values(":mgMark", string(page.mark))
+            .expression_attribute_values(":mgMark", string(&page.mark.id))
             .set_exclusive_start_key(page.after.map(|after| HashMap::from([(ID.to_owned(), string(after))])))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         if segments > 1 {

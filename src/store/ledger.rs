@@ -7,78 +7,14 @@ use aws_sdk_dynamodb::{
     operation::update_item::{UpdateItemError, UpdateItemOutput},
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
-use serde::{Deserialize, Serialize};
 
 use super::{
-    BOOKKEEPING, Store,
+    BOOKKEEPING, Entry, Store,
     request::{failure, is_refused_for_now, while_refused},
     row::{Row, number, string},
     schema::BOOKKEEPING_KEY,
 };
 use crate::error::Error;
-
-/// How far a migration has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// It has begun, and goes on from its checkpoints.
-    Running,
-    /// It went through the table, but some records refused.
-    Incomplete,
-    /// It is done.
-    Applied,
-}
-
-/// What the ledger knows of a migration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Entry {
-    /// Its number.
-    pub number: u32,
-    /// Its name, as in the file's.
-    pub name: String,
-    /// The SHA-256 of its file.
-    pub checksum: String,
-    /// How far it has come.
-    pub state: State,
-    /// Who ran it last.
-    pub who: String,
-    /// When it began, RFC 3339.
-    pub started_at: String,
-    /// When it was done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finished_at: Option<String>,
-    /// For how long it ran, in milliseconds, breaks left out.
-    pub duration_ms: u64,
-    /// What its writes leave in `writeId`, which tells them from every other write.
-    pub mark: String,
-    /// The fencing token of the run that may write here.
-    pub fence: u64,
-    /// The segments of the table, each with its checkpoint.
-    pub segments: Vec<Segment>,
-}
-
-/// The checkpoint of a segment: how far it was read, and what came of it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Segment {
-    /// The id the last page ended at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
-    /// Whether there is no further page.
-    pub done: bool,
-    /// How many rows were looked at.
-    pub scanned: u64,
-    /// How many were written.
-    pub written: u64,
-    /// How many matched when they were read, and needed no write when it came to it.
-    pub skipped: u64,
-    /// How many refused.
-    pub refused: u64,
-    /// The first of those, by id, with the reason.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub refusals: Vec<(String, String)>,
-}
 
 type Values<'a> = &'a [(&'static str, AttributeValue)];
 
@@ -142,11 +78,29 @@ impl Store {
     /// As any write.
     pub async fn ledger_state(&self, entry: &Entry) -> Result<bool, Error> {
         let state = serde_dynamo::to_attribute_value(entry.state).expect("it is JSON");
-        let finished = entry.finished_at.as_ref().map_or(AttributeValue::Null(true), string);
-        let duration = number(entry.duration_ms);
-        let fence = number(entry.fence);
-        let values = [(":fence", fence), (":state", state), (":finished", finished), (":duration", duration)];
-        let update = "SET #state = :state, #finishedAt = :finished, #durationMs = :duration";
+        let values = [
+            (":fence", number(entry.fence)),
+            (":state", state),
+            (":finished", optional(entry.finished_at.as_ref())),
+            (":duration", number(entry.duration_ms)),
+            (":pinned", AttributeValue::Bool(entry.pinned)),
+        ];
+        let update = "SET #state = :state, #finishedAt = :finished, #durationMs = :duration, #pinned = :pinned";
+        Ok(self.change(&entry_key(entry.number), update, "#fence = :fence", &values).await?.is_ok())
+    }
+
+    /// Sets which write goes alone, and whether one is proven; false when a later holder has taken over.
+    ///
+    /// # Errors
+    /// As any write.
+    pub async fn ledger_probe(&self, entry: &Entry) -> Result<bool, Error> {
+        let values = [
+            (":fence", number(entry.fence)),
+            (":pinned", AttributeValue::Bool(entry.pinned)),
+            (":probe", optional(entry.probe.as_ref())),
+            (":proven", AttributeValue::Bool(entry.proven)),
+        ];
+        let update = "SET #pinned = :pinned, #probe = :probe, #proven = :proven";
         Ok(self.change(&entry_key(entry.number), update, "#fence = :fence", &values).await?.is_ok())
     }
 
@@ -196,6 +150,10 @@ fn names_in(expression: &str) -> HashMap<String, String> {
 
 fn is_condition<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     error.as_service_error().and_then(ProvideErrorMetadata::code) == Some("ConditionalCheckFailedException")
+}
+
+fn optional(text: Option<&String>) -> AttributeValue {
+    text.map_or(AttributeValue::Null(true), string)
 }
 
 fn entry_key(number: u32) -> String {

@@ -9,7 +9,9 @@
 mod admin;
 mod backfill;
 mod cursor;
+mod entry;
 mod expression;
+mod found;
 mod guards;
 mod history;
 mod ledger;
@@ -31,9 +33,10 @@ use std::{marker::PhantomData, sync::Arc};
 use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 
 pub use admin::create_missing_tables;
-pub use backfill::{Found, PageRequest, Raw, ScannedPage, Written};
+pub use backfill::{PageRequest, Raw, ScannedPage, Written};
 pub use cursor::CursorKey;
-pub use ledger::{Entry, Segment, State};
+pub use entry::{Entry, Segment, State};
+pub use found::{Found, Mark};
 pub use lock::LockRow;
 pub use request::metered;
 pub use rewrite::RowUpdate;

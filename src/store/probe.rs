@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::{ConditionCheck, ReturnValuesOnConditionCheckFailure};
 
 use super::{
-    Found, Raw, Store,
+    Found, Mark, Raw, Store,
     request::failure,
     row::{ID, WRITE_ID, string},
     transaction,
@@ -15,15 +15,15 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it is to be asked again.
-    pub async fn still_matches(&self, table: &str, id: &str, filter: &Raw, mark: &str) -> Result<Option<bool>, Error> {
+    pub async fn still_matches(&self, table: &str, id: &str, filter: &Raw, mark: &Mark) -> Result<Option<bool>, Error> {
         let mut names = filter.names.clone();
         names.insert("#mgWriteId".into(), WRITE_ID.into());
         let mut values = filter.attribute_values();
-        values.insert(":mgMark".into(), string(mark));
+        values.insert(":mgRun".into(), string(&mark.run));
         let check = ConditionCheck::builder()
             .table_name(self.table_name(table))
             .key(ID, string(id))
-            .condition_expression(format!("#mgWriteId = :mgMark AND ({})", filter.text))
+            .condition_expression(format!("begins_with(#mgWriteId, :mgRun) AND ({})", filter.text))
             .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(Some(values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -31,7 +31,7 @@ impl Store {
             Ok(()) => Some(true),
             Err(met) => {
                 let row = met.into_iter().find_map(|(_, row)| row).map(Found);
-                row.filter(|row| row.has_mark(mark)).map(|_| false)
+                row.filter(|row| row.is_of_run(mark)).map(|_| false)
             }
         })
     }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
-    backfill::{Found, Raw},
+    Found, Mark, Raw,
     row::{ID, Row, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, id, number, string},
     shape::Shape,
 };
@@ -19,14 +19,14 @@ pub struct RowUpdate {
     pub(super) condition: String,
     pub(super) names: HashMap<String, String>,
     pub(super) values: HashMap<String, AttributeValue>,
-    pub(super) mark: String,
+    pub(super) mark: Mark,
 }
 
 impl RowUpdate {
     /// The update of an expression: its `SET` clause without the word, and its other clauses.
     ///
     /// It requires that the row is there, matches the filter, and has not been written by this very run.
-    pub fn by_expression(filter: &Raw, set: &str, others: &str, extra: &Raw, mark: &str) -> Self {
+    pub fn by_expression(filter: &Raw, set: &str, others: &str, extra: &Raw, mark: &Mark) -> Self {
         let mut update = Self::begun(filter, mark);
         update.names.extend(extra.names.clone());
         update.values.extend(extra.attribute_values());
@@ -45,7 +45,7 @@ impl RowUpdate {
         row: &Found,
         after: &Map<String, Value>,
         filter: &Raw,
-        mark: &str,
+        mark: &Mark,
     ) -> Result<Option<Self>, String> {
         let row = &row.0;
         let before = shape.fields_of(row);
@@ -74,7 +74,7 @@ impl RowUpdate {
     }
 
     /// What every write sets and requires.
-    fn begun(filter: &Raw, mark: &str) -> Self {
+    fn begun(filter: &Raw, mark: &Mark) -> Self {
         let mut names = filter.names.clone();
         let own = [
             ("#mgId", ID),
@@ -85,15 +85,16 @@ impl RowUpdate {
         ];
         names.extend(own.map(|(placeholder, name)| (placeholder.to_owned(), name.to_owned())));
         let mut values = filter.attribute_values();
-        let own = [(":mgZero", number(0)), (":mgOne", number(1)), (":mgMark", string(mark))];
+        let (run, id) = (string(&mark.run), string(&mark.id));
+        let own = [(":mgZero", number(0)), (":mgOne", number(1)), (":mgRun", run), (":mgMark", id)];
         values.extend(own.map(|(placeholder, value)| (placeholder.to_owned(), value)));
         let version = "#mgVersion = if_not_exists(#mgVersion, :mgZero) + :mgOne";
         Self {
-            text: format!("SET {version}, #mgUpdatedAt = :mgTime, #mgWriteId = :mgMark, #mgWrittenBy = :mgMark"),
-            condition: format!("attribute_exists(#mgId) AND NOT (#mgWriteId = :mgMark) AND ({})", filter.text),
+            text: format!("SET {version}, #mgUpdatedAt = :mgTime, #mgWriteId = :mgMark, #mgWrittenBy = :mgRun"),
+            condition: format!("attribute_exists(#mgId) AND NOT begins_with(#mgWriteId, :mgRun) AND ({})", filter.text),
             names,
             values,
-            mark: mark.to_owned(),
+            mark: mark.clone(),
         }
     }
 

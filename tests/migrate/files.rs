@@ -110,3 +110,43 @@ async fn what_is_asked_for_must_be_there() {
     assert_eq!((report.done, report.migrations.len(), report.pending), (true, 1, 2));
     assert_eq!(up(url).await.migrations.len(), 2);
 }
+
+#[tokio::test]
+async fn a_file_that_wrote_nothing_may_still_change_or_go() {
+    let server = server_with(5).await;
+    let url = &server.dynamodb_url;
+    let folder = tempfile::tempdir().unwrap();
+    let up_folder = || async { run(url, migrate::read(folder.path()).unwrap(), &settings()).await };
+    // DynamoDB refuses to add to a text.
+    let bad = GOOD
+        .replace("SET note = :note", "ADD #name :note")
+        .replace("[values]", "[names]\n\"#name\" = \"name\"\n[values]");
+    write(folder.path(), "0001_items_a.toml", &bad.replace("\"n\"", "1"));
+    let report = up_folder().await.unwrap();
+    assert_eq!((report.done, report.migrations[0].written, report.migrations[0].refused), (false, 0, 5));
+
+    std::fs::remove_file(folder.path().join("0001_items_a.toml")).unwrap();
+    assert!(up_folder().await.unwrap().done);
+    write(folder.path(), "0001_items_b.toml", GOOD);
+    let report = up_folder().await.unwrap();
+    assert_eq!((report.done, report.migrations[0].written), (true, 5));
+}
+
+#[tokio::test]
+async fn a_file_that_wrote_a_record_may_not_change_though_it_was_not_applied() {
+    let server = server_with(5).await;
+    let url = &server.dynamodb_url;
+    let mut other = crate::raw::old_item(9);
+    other["stock"] = serde_json::json!({ "N": "1" });
+    crate::raw::put(url, &[other]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let up_folder = || async { run(url, migrate::read(folder.path()).unwrap(), &settings()).await };
+    // Only one record has what is copied.
+    let copies = GOOD.replace("SET note = :note", "SET note = stock").replace("[values]\n\":note\" = \"n\"\n", "");
+    write(folder.path(), "0001_items_a.toml", &copies);
+    let report = up_folder().await.unwrap();
+    assert_eq!((report.migrations[0].written, report.migrations[0].refused), (1, 5));
+    write(folder.path(), "0001_items_a.toml", GOOD);
+    let failure = up_folder().await.unwrap_err().to_string();
+    assert!(failure.contains("0001_items_a was edited after it had begun here"), "{failure}");
+}

@@ -2,13 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use serverless_crud::{
     migrate::{self, Failure, Halt, Lock, LockSettings, Progress},
-    store::Segment,
+    store::{Segment, State},
 };
 
-use crate::raw::{
-    assert_migrated, bookkeeping, finished, json_of, rows, server_with, settings, signal, started, store, up,
+use crate::{
+    raw::{
+        assert_migrated, bookkeeping, finished, json_of, rows, run, server_with, settings, signal, started, store, up,
+    },
+    wire::{Fault, Proxy},
 };
 
 fn lock_settings(who: &str, lease: Duration, patience: Duration) -> LockSettings {
@@ -96,6 +100,35 @@ async fn a_holder_that_was_overtaken_can_neither_renew_nor_set_a_checkpoint() {
     assert!(store.ledger_take(1, stale.fence(), "stale").await.unwrap().is_none());
     assert_eq!(bookkeeping(url, "migration#0001").await, before);
     assert!(matches!(stale.keep().await, Failure::Fenced));
+}
+
+#[tokio::test]
+async fn what_an_earlier_holder_finished_at_the_last_moment_is_not_begun_again() {
+    let server = server_with(40).await;
+    let url = &server.dynamodb_url;
+    let mut settings = settings();
+    (settings.to, settings.max_wcu) = (Some(1), Some(10.0));
+    let halt = Halt::at(Instant::now() + Duration::from_millis(600));
+    let compiled = || migrate::compiled().unwrap();
+    let report = migrate::up(&store(url), compiled(), &settings, &halt, &Progress::default()).await.unwrap();
+    assert!(report.stopped);
+    // The last word of that run comes between this one's look at the ledger and its own first word.
+    let proxy = Proxy::start(url, |operation, body| {
+        let is_taken = body["UpdateExpression"] == "SET #fence = :fence, #who = :who";
+        if operation != "UpdateItem" || !is_taken {
+            return Fault::None;
+        }
+        Fault::After(json!({
+            "TableName": "local-bookkeeping", "Key": { "pk": { "S": "migration#0001" } },
+            "UpdateExpression": "SET #state = :applied", "ExpressionAttributeNames": { "#state": "state" },
+            "ExpressionAttributeValues": { ":applied": { "S": "applied" } },
+        }))
+    })
+    .await;
+    let before = rows(url).await;
+    let report = run(&proxy.url, compiled(), &settings).await.unwrap();
+    assert_eq!((report.done, report.migrations[0].state, report.pending), (true, State::Applied, 2));
+    assert_eq!(rows(url).await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,61 @@
 //! Records and expressions that refuse: what is reported, what is written, and how it goes on.
 
 use serde_json::json;
+use serverless_crud::{
+    migrate::{self, Failure, Report},
+    store::State,
+};
 
-use crate::raw::{old_item, put, server_with, up};
+use crate::raw::{bookkeeping, call, id, old_item, put, rows, run, server_with, settings, up, write};
+
+/// Applies one file.
+async fn apply(url: &str, segments: u16, file: &str) -> Result<Report, Failure> {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "0001_items_a.toml", file);
+    let mut settings = settings();
+    settings.width.segments = segments;
+    run(url, migrate::read(folder.path()).unwrap(), &settings).await
+}
+
+#[tokio::test]
+async fn an_incomplete_migration_goes_on_with_its_mark_and_writes_no_record_twice() {
+    let server = server_with(0).await;
+    let url = &server.dynamodb_url;
+    // After one write the first no longer matches; the others would.
+    let items = (0..40).map(|number| {
+        let mut row = old_item(number);
+        row["priceCents"] = json!({ "N": if number == 0 { "95" } else { "5" } });
+        row["stock"] = if number == 7 { json!({ "S": "none" }) } else { json!({ "N": "1" }) };
+        row
+    });
+    put(url, &items.collect::<Vec<_>>()).await;
+    let file = "table = \"items\"\ndescription = \"d\"\nfilter = \"priceCents < :hundred\"\n\
+        update = \"ADD priceCents :ten, stock :ten\"\n[values]\n\":hundred\" = 100\n\":ten\" = 10\n";
+    let report = apply(url, 1, file).await.unwrap();
+    let first = report.migrations.last().unwrap();
+    assert_eq!((first.state, first.written, first.refused), (State::Incomplete, 39, 1));
+    let started = bookkeeping(url, "migration#0001").await["startedAt"].clone();
+
+    // Another write takes one of the marks away: what was counted stays counted.
+    let touch = |number: usize, update: &str, values: serde_json::Value| {
+        let body = json!({
+            "TableName": "local-items", "Key": { "id": { "S": id(number) } }, "UpdateExpression": update,
+            "ExpressionAttributeValues": values,
+        });
+        async move { call(url, "UpdateItem", &body).await }
+    };
+    touch(3, "SET writeId = :w, priceCents = :p", json!({ ":w": { "S": "w" }, ":p": { "N": "500" } })).await;
+    touch(7, "SET stock = :s", json!({ ":s": { "N": "1" } })).await;
+    let report = apply(url, 1, file).await.unwrap();
+    let second = &report.migrations[0];
+    assert_eq!((report.done, second.scanned, second.written, second.refused), (true, 40, 40, 0));
+    let ledger = bookkeeping(url, "migration#0001").await;
+    assert_eq!((&ledger["startedAt"], &ledger["state"]["S"]), (&started, &json!("applied")));
+    for (place, row) in rows(url).await.values().enumerate().filter(|(place, _)| *place != 3) {
+        let price = if place == 0 { "105" } else { "15" };
+        assert_eq!((&row["priceCents"]["N"], &row["stock"]["N"]), (&json!(price), &json!("11")), "{place}");
+    }
+}
 
 #[tokio::test]
 async fn of_records_that_refuse_the_first_fifty_are_named_whatever_the_segments() {
@@ -17,4 +70,36 @@ async fn of_records_that_refuse_the_first_fifty_are_named_whatever_the_segments(
     let report = up(url).await;
     let last = report.migrations.last().unwrap();
     assert_eq!((last.refused, last.refusals.len()), (90, 50));
+}
+
+#[tokio::test]
+async fn with_several_segments_too_an_endless_migration_writes_one_record_alone() {
+    let server = server_with(60).await;
+    let url = &server.dynamodb_url;
+    let endless = "table = \"items\"\ndescription = \"d\"\nfilter = \"priceCents >= :zero\"\n\
+        update = \"ADD priceCents :one\"\n[values]\n\":zero\" = 0\n\":one\" = 1\n";
+    for _ in 0..3 {
+        let failure = apply(url, 4, endless).await.unwrap_err().to_string();
+        assert!(failure.contains("still matches the filter after its update"), "{failure}");
+        let written = rows(url).await.values().filter(|row| row["version"]["N"] != "3").count();
+        assert_eq!(written, 1);
+    }
+}
+
+#[tokio::test]
+async fn an_expression_that_cannot_be_read_stops_the_run_and_can_be_mended() {
+    let server = server_with(20).await;
+    let url = &server.dynamodb_url;
+    let file = |update: &str| {
+        format!(
+            "table = \"items\"\ndescription = \"d\"\nfilter = \"attribute_not_exists(note)\"\n\
+             update = \"{update}\"\n[values]\n\":note\" = \"n\"\n"
+        )
+    };
+    let failure = apply(url, 2, &file("SET note == :note")).await.unwrap_err();
+    assert!(matches!(failure, Failure::Refused(_)), "{failure}");
+    let said = failure.to_string();
+    assert!(said.starts_with("0001_items_a: DynamoDB cannot read it") && said.contains("token: \"=\""), "{said}");
+    let report = apply(url, 2, &file("SET note = :note")).await.unwrap();
+    assert_eq!((report.done, report.migrations[0].written), (true, 20));
 }

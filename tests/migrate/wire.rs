@@ -20,11 +20,13 @@ use tokio::net::TcpListener;
 type Rule = Arc<dyn Fn(&str, &Value) -> Fault + Send + Sync>;
 
 /// What happens to a request on its way.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Fault {
     None,
     Throttle,
     LoseAnswer,
+    /// Another's request of the same operation comes right before it.
+    After(Value),
 }
 
 /// A proxy in front of DynamoDB.
@@ -75,6 +77,10 @@ async fn pass(State(proxy): State<Proxy>, mut headers: HeaderMap, bytes: Bytes) 
     let under_way = proxy.under_way.fetch_add(usize::from(is_write), Ordering::SeqCst) + usize::from(is_write);
     proxy.most.fetch_max(under_way, Ordering::SeqCst);
     headers.remove("host");
+    headers.remove("content-length");
+    if let Fault::After(other) = &fault {
+        proxy.client.post(&proxy.target).headers(headers.clone()).body(other.to_string()).send().await.unwrap();
+    }
     let answer = proxy.client.post(&proxy.target).headers(headers).body(bytes).send().await.unwrap();
     let (status, content) = (answer.status(), answer.headers()["content-type"].clone());
     let bytes = answer.bytes().await.unwrap();

@@ -1,0 +1,59 @@
+//! Rows as a migration meets them, and the mark its own writes leave in them.
+
+use serde_json::{Map, Value};
+
+use super::{
+    row::{Row, VERSION, WRITE_ID, id, string},
+    shape::Shape,
+};
+
+/// What the writes of a migration leave in a row, to be known by: those of all its passes, and of this one.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    pub(super) run: String,
+    pub(super) id: String,
+}
+
+impl Mark {
+    /// That of a pass.
+    pub fn new(run: &str, pass: u32) -> Self {
+        Self { run: run.to_owned(), id: format!("{run}/{pass}") }
+    }
+}
+
+/// A row as it was met.
+#[derive(Clone, Debug)]
+pub struct Found(pub(super) Row);
+
+impl Found {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        id(&self.0)
+    }
+
+    /// Its version as it is stored.
+    pub fn version(&self) -> Option<&str> {
+        self.0.get(VERSION).and_then(|version| version.as_n().ok()).map(String::as_str)
+    }
+
+    /// Whether a write of this pass made it what it is.
+    pub fn has_mark(&self, mark: &Mark) -> bool {
+        self.0.get(WRITE_ID) == Some(&string(&mark.id))
+    }
+
+    /// Whether a write of this or an earlier pass made it what it is.
+    pub fn is_of_run(&self, mark: &Mark) -> bool {
+        let write = self.0.get(WRITE_ID).and_then(|write| write.as_s().ok());
+        write.is_some_and(|write| write.starts_with(&mark.run))
+    }
+
+    /// The record as JSON, without what the store adds to it.
+    pub fn fields(&self, shape: &Shape) -> Map<String, Value> {
+        shape.fields_of(&self.0)
+    }
+
+    /// Everything in it as JSON.
+    pub fn all_fields(&self) -> Map<String, Value> {
+        serde_dynamo::from_item(self.0.clone()).unwrap_or_default()
+    }
+}

@@ -9,10 +9,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 
 use super::{Failure, Halt, Progress, RATES, SEGMENTS, Settings, compiled, up};
-use crate::{
-    app::{App, within},
-    error::Error,
-};
+use crate::{app::App, error::Error};
 
 /// What is kept of the function's time: for the writes under way, the checkpoint, and the answer.
 const MARGIN: Duration = Duration::from_secs(12);
@@ -71,7 +68,8 @@ pub async fn job(app: Arc<App>, event: Value, remaining: Duration) -> Result<Val
     settings.max_wcu = event.max_wcu;
     settings.width.segments = event.segments.unwrap_or(settings.width.segments);
     let run = async { up(&app.store, compiled()?, &settings, &halt, &Progress::default()).await };
-    match within(remaining.saturating_sub(margin / 4), Box::pin(run)).await {
+    // Boxed: inlined, the future is more than the stack of a thread holds.
+    match Box::pin(run).await {
         Ok(report) => {
             let mut answer = serde_json::to_value(&report).map_err(|error| Error::Internal(error.into()))?;
             if let Some(refusals) = report.refusals() {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     error::Error,
     record::{format_time, now},
-    store::{Entry, Segment, State, Store},
+    store::{Entry, MIGRATION, Segment, State, Store},
 };
 
 /// Applies what is pending. Where nothing is, it takes no lock and writes nothing.
@@ -181,7 +181,7 @@ impl Run<'_> {
             started_at: format_time(&now()),
             finished_at: None,
             duration_ms: 0,
-            mark: format!("migration-{:04}-{}", migration.number, Uuid::now_v7()),
+            mark: format!("{MIGRATION}{:04}-{}", migration.number, Uuid::now_v7()),
             pass: 0,
             fence: self.lock.fence(),
             pinned: was_applied,

@@ -135,8 +135,7 @@ where
         // Boxed: inlined, the future's type is too deep for the compiler in a build without optimizations.
         Box::pin(handler(app.clone(), request)).await
     };
-    let work = app::within(limit, AssertUnwindSafe(work).catch_unwind());
-    let guarded = tokio::time::timeout(limit, work);
+    let guarded = app::within(limit, AssertUnwindSafe(work).catch_unwind());
     let (outcome, capacity_units) = metered(guarded).await;
     let result = match outcome {
         Ok(Ok(result)) => result,

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::{
     config::{ConfigBag, Intercept, interceptors::BeforeSerializationInterceptorContextRef, timeout::TimeoutConfig},
     error::BoxError,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, error::Elapsed};
 
 use super::client::{ATTEMPT_TIMEOUT, MAX_ATTEMPTS};
 
@@ -14,9 +14,12 @@ tokio::task_local! {
     static DEADLINE: Instant;
 }
 
-/// Runs `work`, whose requests to DynamoDB are to be over within `limit`, retries among them.
-pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> T {
-    DEADLINE.scope(Instant::now() + limit, work).await
+/// Runs `work` for as long as `limit` allows; of its requests to DynamoDB, one that hangs leaves time for another.
+///
+/// # Errors
+/// When it is not done by then.
+pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Elapsed> {
+    tokio::time::timeout(limit, DEADLINE.scope(Instant::now() + limit, work)).await
 }
 
 /// Gives each request its share of the time left.
@@ -45,8 +48,7 @@ impl Intercept for FitToDeadline {
 
 /// How long an attempt may take, so that one that hangs leaves time for the others.
 ///
-/// Whoever calls `within` ends the work itself when the time is up: a timeout of the request as a whole would be one
-/// more timer for each, and each timer wakes the runtime once more.
+/// The work as a whole has a timer: one more for each request as a whole would wake the runtime once more.
 fn share(left: Duration) -> Duration {
     ATTEMPT_TIMEOUT.min(left / MAX_ATTEMPTS)
 }

@@ -93,7 +93,8 @@ async fn records_and_cursors_outlive_a_restart() {
     server.stop().await;
 
     let server = TestServer::start_with(disk).await;
-    assert_eq!(get(&server, "/v1/users?limit=2").await, first);
+    // Its cursor says when it was given.
+    assert_eq!(get(&server, "/v1/users?limit=2").await["data"], first["data"]);
     let next = get(&server, &format!("/v1/users?limit=2&cursor={cursor}")).await;
     assert_eq!(next["data"].as_array().expect("a list").len(), 1);
     let taken = server.request("POST", "/v1/users").json(&user("1@EXAMPLE.com")).send().await.expect("an answer");

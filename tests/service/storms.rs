@@ -66,7 +66,7 @@ async fn a_request_that_hangs_leaves_time_for_another() {
     let items = app.store.table::<Item>();
     let read = within(limit, items.get(Uuid::now_v7()));
     let (read, second) = tokio::join!(read, tokio::time::timeout(limit, silent));
-    assert!(read.is_err());
+    assert!(!matches!(read, Ok(Ok(_))));
     assert!(second.is_ok(), "the request is sent a second time");
     assert!(start.elapsed() < limit + Duration::from_millis(500), "it is over in time: {:?}", start.elapsed());
 }

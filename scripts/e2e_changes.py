@@ -173,14 +173,9 @@ class Changes:
 
     def history_of(self, collection: str, record: str, actions: list[str]) -> list[dict]:
         """The entries, newest first, once they are what they should be."""
-        entries: list[dict] = []
-
-        def is_there() -> bool:
-            entries[:] = self.send("GET", f"/v1/{collection}/{record}/history", 200)["data"]
-            return [entry["action"] for entry in entries] == actions
-
-        wait_until(is_there, lambda: f"the history of {collection}/{record} is {[one['action'] for one in entries]}")
-        return entries
+        found = lambda: self.actions(collection, record)
+        wait_until(lambda: found() == actions, lambda: f"the history of {collection}/{record} is {found()}")
+        return self.send("GET", f"/v1/{collection}/{record}/history", 200)["data"]
 
     def actions(self, collection: str, record: str) -> list[str]:
         """What the history has now, asked past the API, which answers 404 for a record without any trace."""

@@ -125,7 +125,8 @@ fn check() -> ExitCode {
     let text = fs::read_to_string(&file).unwrap_or_default();
     let budget = budget(&text);
     let counted: BTreeMap<&str, u64> = PATHS.into_iter().map(|path| (path, instructions(path))).collect();
-    if env::var_os("UPDATE").is_some() {
+    let is_update = env::var_os("UPDATE").is_some();
+    if is_update {
         fs::write(&file, written(&text, &counted)).unwrap();
     } else if budget.is_empty() {
         return skip(&format!("there is no budget for {}", env::consts::ARCH));
@@ -138,7 +139,7 @@ fn check() -> ExitCode {
         println!("{path:<14} {count:>9} instructions an event, budget {most:>9} ({change:+.1} %) {verdict}");
         is_kept &= verdict == "ok";
     }
-    if is_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if is_kept || is_update { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn skip(reason: &str) -> ExitCode {

@@ -27,7 +27,7 @@ use aws_smithy_runtime_api::{
 };
 use serde_json::{Value, json};
 use serverless_crud::{
-    app::{App, Config, LogLevel, client_over},
+    app::{App, Config, KeptKey, LogLevel, client_over},
     routes::{Handler, routes},
     runtime,
 };
@@ -71,7 +71,8 @@ fn run(operation: &str, events: u32) {
     let sdk = Builder::new()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
-        .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", None, None, "bench"));
+        .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", None, None, "bench"))
+        .push_auth_scheme(KeptKey::new(Region::from_static("us-east-1")));
     let app = App::new(config, client_over(http, sdk));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

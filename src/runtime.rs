@@ -19,6 +19,7 @@ use lambda_http::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
+use tokio::runtime::{Builder, LocalOptions};
 
 use crate::{
     app::{self, App, Config, LogLevel, metered},
@@ -33,13 +34,16 @@ static IS_WARM: AtomicBool = AtomicBool::new(false);
 /// What is kept of a Lambda's time to answer that there was not enough of it.
 pub const ANSWER_MARGIN: Duration = Duration::from_millis(200);
 
+/// How often an idle process looks up: less than the shortest timeout of a request to DynamoDB, and rarely.
+const TICK: Duration = Duration::from_millis(500);
+
 /// Runs a handler of requests as a Lambda function.
 pub fn serve<H, F>(handler: H) -> ExitCode
 where
-    H: Fn(Arc<App>, Request) -> F,
+    H: Fn(Arc<App>, Request) -> F + 'static,
     F: Future<Output = Result<Answer, Error>>,
 {
-    serve_events(async |app: Arc<App>, event: Box<RawValue>, remaining| {
+    serve_events(async move |app: Arc<App>, event: Box<RawValue>, remaining| {
         let limit = remaining.saturating_sub(ANSWER_MARGIN);
         Ok(respond(&app, &handler, event.get(), limit).await)
     })
@@ -48,10 +52,10 @@ where
 /// Runs a job as a Lambda function: it gets the event and the time it has, and an error of it is the function's.
 pub fn serve_job<J, F>(job: J) -> ExitCode
 where
-    J: Fn(Arc<App>, Value, Duration) -> F,
+    J: Fn(Arc<App>, Value, Duration) -> F + 'static,
     F: Future<Output = Result<Value, Error>>,
 {
-    serve_events(async |app, event: Value, remaining| {
+    serve_events(async move |app, event: Value, remaining| {
         let start = Instant::now();
         // Boxed, as a handler is.
         let outcome = Box::pin(job(app, event, remaining)).await;
@@ -65,7 +69,7 @@ where
 /// Feeds the events of this Lambda to `work`, with the time each has.
 pub fn serve_events<W, E, A>(work: W) -> ExitCode
 where
-    W: AsyncFn(Arc<App>, E, Duration) -> Result<A, lambda_runtime::Error>,
+    W: AsyncFn(Arc<App>, E, Duration) -> Result<A, lambda_runtime::Error> + 'static,
     E: for<'de> Deserialize<'de>,
     A: Serialize,
 {
@@ -74,19 +78,42 @@ where
         Ok(config) => config,
         Err(error) => return stop(&error.to_string()),
     };
-    // One request at a time is all a Lambda gets: a second thread would only cost.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return stop(&error.to_string()),
-    };
     let app = App::in_lambda(config);
-    let served = runtime.block_on(async {
+    let served = block_on(async {
         app.prime().await;
         feed(app, work).await
     });
     match served {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => stop(&error.to_string()),
         Err(error) => stop(&error.to_string()),
+    }
+}
+
+/// Runs a Lambda on the thread of the process: one request at a time is all it gets, a second thread would only cost.
+///
+/// What runs is a task: where the connection's task wakes it, it is only queued. A runtime's root is woken through the
+/// driver, with a system call for each of an event's three answers.
+///
+/// # Errors
+/// When there is no runtime to be had.
+pub fn block_on<F>(work: F) -> io::Result<F::Output>
+where
+    F: Future + 'static,
+{
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    runtime.block_on(async {
+        tokio::task::spawn_local(tick());
+        Ok(tokio::task::spawn_local(work).await?)
+    })
+}
+
+/// Keeps a timer that is due before those of an event: a timer that becomes the next one wakes the driver, with two
+/// system calls more.
+async fn tick() {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
     }
 }
 
@@ -181,7 +208,8 @@ pub fn cause_of(error: &Error) -> String {
 
 /// Writes a line to the log; one that nobody reads any more is no reason to stop.
 pub fn write_line(line: &Value) {
-    let _ = writeln!(io::stdout(), "{line}");
+    // In one piece: the lines of a process that logs from two threads do not mix, and there is one system call.
+    let _ = io::stdout().write_all(format!("{line}\n").as_bytes());
 }
 
 fn into_event(answer: Answer) -> ApiGatewayProxyResponse {

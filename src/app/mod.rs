@@ -2,6 +2,7 @@
 
 mod client;
 mod deadline;
+mod signature;
 mod tls;
 
 use std::{sync::Arc, time::Duration};
@@ -16,6 +17,7 @@ pub use crate::{
 };
 pub use client::{client, client_over};
 pub use deadline::within;
+pub use signature::KeptKey;
 pub use tls::{Roots, http_client, https_client};
 
 /// How long the start waits for DynamoDB at most.
@@ -42,7 +44,8 @@ impl App {
         let sdk = Builder::new()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(config.region.clone()))
-            .credentials_provider(EnvironmentVariableCredentialsProvider::new());
+            .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+            .push_auth_scheme(KeptKey::new(Region::new(config.region.clone())));
         let sdk = match &config.endpoint_url {
             Some(url) => sdk.endpoint_url(url),
             None => sdk,

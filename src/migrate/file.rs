@@ -185,6 +185,5 @@ fn number_and_name(file: &str) -> Option<(u32, String)> {
 
 /// The same whatever a checkout makes of line ends.
 fn checksum(content: &str) -> String {
-    let digest = Sha256::digest(content.replace("\r\n", "\n"));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(content.replace("\r\n", "\n")))
 }

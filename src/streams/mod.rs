@@ -63,9 +63,9 @@ fn function_name() -> String {
 
 /// Runs a consumer as a Lambda function behind the streams of its tables.
 pub fn serve(consumer: impl Consumer) -> ExitCode {
-    let (function, consumer) = (&function_name(), &consumer);
-    runtime::serve_events(async |app, event: Box<RawValue>, remaining| {
+    let function = function_name();
+    runtime::serve_events(async move |app, event: Box<RawValue>, remaining| {
         let limit = remaining.saturating_sub(runtime::ANSWER_MARGIN);
-        Ok(answer(&app, function, consumer, event.get(), limit).await?)
+        Ok(answer(&app, &function, &consumer, event.get(), limit).await?)
     })
 }

@@ -11,6 +11,7 @@ mod model;
 mod races;
 mod runtime;
 mod samples;
+mod signature;
 mod start;
 mod storms;
 #[path = "../support/mod.rs"]

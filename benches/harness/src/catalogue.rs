@@ -37,7 +37,8 @@ pub struct Program {
 }
 
 /// The levers, in the order of the table.
-pub const LEVERS: [&str; 5] = ["priming", "ring", "small-trust-store", "current-thread", "env-credentials"];
+pub const LEVERS: [&str; 7] =
+    ["priming", "ring", "small-trust-store", "current-thread", "queued-wakes", "kept-key", "env-credentials"];
 
 /// The functions of this project and what they are compared with.
 pub fn functions(options: &Options) -> Result<Vec<Program>> {

@@ -3,45 +3,51 @@
 use std::{env, error::Error, sync::Arc};
 
 use aws_config::{BehaviorVersion, Region, environment::EnvironmentVariableCredentialsProvider};
-use aws_sdk_dynamodb::config::{Builder, SharedHttpClient};
+use aws_sdk_dynamodb::{Config as Sdk, config::SharedHttpClient};
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use serverless_crud::{
-    app::{App, Config, client_over},
+    app::{App, Config, KeptKey, client_over},
     handlers,
     resources::Item,
     runtime,
 };
+use tokio::runtime::Builder;
 
 fn main() -> Result<(), Box<dyn Error>> {
     runtime::report_panics();
     let without = env::var("BENCH_WITHOUT").unwrap_or_default();
-    let has = |lever: &str| !without.split(',').any(|off| off == lever);
-    let mut builder = if has("current-thread") {
-        tokio::runtime::Builder::new_current_thread()
-    } else {
-        tokio::runtime::Builder::new_multi_thread()
-    };
+    let has = move |lever: &str| !without.split(',').any(|off| off == lever);
+    let (is_single, is_queued) = (has("current-thread"), has("queued-wakes"));
     let config = Config::from_env()?;
-    let served: Result<(), Box<dyn Error + Send + Sync>> = builder.enable_all().build()?.block_on(async {
-        let app = app(config, has).await;
+    let work = async move {
+        let app = app(config, &has).await;
         if has("priming") {
             app.prime().await;
         }
         runtime::run(app, handlers::get::<Item>).await
-    });
+    };
+    let served = match (is_single, is_queued) {
+        (true, true) => runtime::block_on(work)?,
+        (true, false) => Builder::new_current_thread().enable_all().build()?.block_on(work),
+        (false, _) => Builder::new_multi_thread().enable_all().build()?.block_on(work),
+    };
     served.map_err(|error| error.to_string().into())
 }
 
 async fn app(config: Config, has: impl Fn(&str) -> bool) -> Arc<App> {
     let http = http_client(&config, has("ring"), has("small-trust-store"));
     let sdk = if has("env-credentials") {
-        Builder::new()
+        Sdk::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(config.region.clone()))
             .credentials_provider(EnvironmentVariableCredentialsProvider::new())
     } else {
-        Builder::from(&aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone()).load().await)
+        aws_sdk_dynamodb::config::Builder::from(
+            &aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone()).load().await,
+        )
     };
+    let sdk =
+        if has("kept-key") { sdk.push_auth_scheme(KeptKey::new(Region::new(config.region.clone()))) } else { sdk };
     let sdk = match &config.endpoint_url {
         Some(url) => sdk.endpoint_url(url),
         None => sdk,

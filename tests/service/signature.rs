@@ -1,0 +1,201 @@
+//! The signature of each request to DynamoDB, beside the one the SDK's own library computes.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{
+        BehaviorVersion, Builder, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
+        interceptors::BeforeTransmitInterceptorContextRef,
+    },
+    error::BoxError,
+    types::AttributeValue,
+};
+use aws_sigv4::{
+    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+    sign::v4,
+};
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector, http_client_fn},
+    orchestrator::{HttpRequest, HttpResponse},
+};
+use serverless_crud::app::{KeptKey, client_over};
+
+/// 2025-11-13T10:00:00Z.
+const START: Duration = Duration::from_secs(1_763_028_000);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// A request before and after it is signed: its URL, headers and body.
+type Seen = (String, Vec<(String, String)>, Vec<u8>);
+
+/// Remembers each request twice.
+#[derive(Clone, Debug, Default)]
+struct Witness(Arc<Mutex<Vec<Seen>>>);
+
+impl Witness {
+    fn see(&self, request: &HttpRequest) {
+        let headers = request.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let body = request.body().bytes().unwrap().to_vec();
+        self.0.lock().unwrap().push((request.uri().to_owned(), headers, body));
+    }
+}
+
+impl Intercept for Witness {
+    fn name(&self) -> &'static str {
+        "Witness"
+    }
+
+    fn read_before_signing(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.see(context.request());
+        Ok(())
+    }
+
+    fn read_after_signing(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.see(context.request());
+        Ok(())
+    }
+}
+
+/// A clock that is set by hand.
+#[derive(Clone, Debug, Default)]
+struct Clock(Arc<Mutex<Duration>>);
+
+impl TimeSource for Clock {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + START + *self.0.lock().unwrap()
+    }
+}
+
+/// A DynamoDB that fails as often as it is told to, then succeeds.
+#[derive(Clone, Debug, Default)]
+struct Canned(Arc<Mutex<u32>>);
+
+impl HttpConnector for Canned {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        let mut failures = self.0.lock().unwrap();
+        let status = if *failures > 0 { 500_u16 } else { 200 };
+        *failures = failures.saturating_sub(1);
+        let response = HttpResponse::new(status.try_into().unwrap(), "{}".into());
+        HttpConnectorFuture::ready(Ok(response))
+    }
+}
+
+struct Setting {
+    client: Client,
+    witness: Witness,
+    clock: Clock,
+    dynamodb: Canned,
+}
+
+fn setting(endpoint: Option<&str>) -> Setting {
+    let (witness, clock, dynamodb) = (Witness::default(), Clock::default(), Canned::default());
+    let connector = dynamodb.clone();
+    let http = http_client_fn(move |_: &HttpConnectorSettings, _: &_| SharedHttpConnector::new(connector.clone()));
+    let sdk = Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("eu-central-1"))
+        .time_source(SharedTimeSource::new(clock.clone()))
+        .interceptor(witness.clone())
+        .push_auth_scheme(KeptKey::new(Region::from_static("eu-central-1")));
+    let sdk = endpoint.into_iter().fold(sdk, Builder::endpoint_url);
+    Setting { client: client_over(http, sdk), witness, clock, dynamodb }
+}
+
+fn credentials(id: &str, token: Option<&str>) -> Credentials {
+    Credentials::new(id, format!("secret of {id}"), token.map(str::to_owned), None, "test")
+}
+
+/// Reads and writes with credentials.
+async fn send(setting: &Setting, credentials: Credentials, text: &str) {
+    let own = aws_sdk_dynamodb::Config::builder().credentials_provider(credentials);
+    let key = AttributeValue::S(text.to_owned());
+    let read = setting.client.get_item().table_name("items").key("id", key.clone());
+    let _ = read.customize().config_override(own.clone()).send().await;
+    let write = setting.client.put_item().table_name("items").item("id", key);
+    let _ = write.customize().config_override(own).send().await;
+}
+
+/// The headers the SDK's library signs a request with.
+fn reference((url, headers, body): &Seen, credentials: &Credentials, time: SystemTime) -> Vec<(String, String)> {
+    let identity = credentials.clone().into();
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region("eu-central-1")
+        .name("dynamodb")
+        .time(time)
+        .settings(SigningSettings::default())
+        .build()
+        .unwrap();
+    let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let request = SignableRequest::new("POST", url, pairs, SignableBody::Bytes(body)).unwrap();
+    let (instructions, _) = sign(request, &params.into()).unwrap().into_parts();
+    let (added, _) = instructions.into_parts();
+    let added = added.into_iter().map(|header| (header.name().to_owned(), header.value().to_owned()));
+    let mut all: Vec<_> = headers.iter().cloned().chain(added).collect();
+    all.sort();
+    all
+}
+
+/// Holds each request against the reference, and forgets it; how many there were.
+fn check(setting: &Setting, credentials: &Credentials) -> usize {
+    let seen = std::mem::take(&mut *setting.witness.0.lock().unwrap());
+    for pair in seen.chunks(2) {
+        let [before, after] = pair else { panic!("each request is seen twice") };
+        let mut signed = after.1.clone();
+        signed.sort();
+        assert_eq!(signed, reference(before, credentials, setting.clock.now()));
+    }
+    seen.len() / 2
+}
+
+#[tokio::test]
+async fn a_request_is_signed_as_the_sdk_signs_it() {
+    let endpoints =
+        [None, Some("http://127.0.0.1:8000"), Some("https://localhost:443"), Some("http://localhost/prefix?query")];
+    for endpoint in endpoints {
+        let setting = setting(endpoint);
+        for token in [None, Some("a token")] {
+            for text in ["", "a", "Grüße, 世界", &"long ".repeat(2000)] {
+                let credentials = credentials("AKIAIOSFODNN7EXAMPLE", token);
+                send(&setting, credentials.clone(), text).await;
+                assert_eq!(check(&setting, &credentials), 2, "{endpoint:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_key_is_another_one_the_next_day_and_for_other_credentials() {
+    let setting = setting(None);
+    for day in [0, 1, 1, 2, 0] {
+        *setting.clock.0.lock().unwrap() = day * DAY;
+        for id in ["AKIAFIRST", "AKIASECOND", "AKIAFIRST"] {
+            let credentials = credentials(id, None);
+            send(&setting, credentials.clone(), "a").await;
+            assert_eq!(check(&setting, &credentials), 2, "day {day}, {id}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_retry_is_signed_too() {
+    let setting = setting(None);
+    *setting.dynamodb.0.lock().unwrap() = 2;
+    let credentials = credentials("AKIAIOSFODNN7EXAMPLE", Some("a token"));
+    send(&setting, credentials.clone(), "a").await;
+    assert_eq!(check(&setting, &credentials), 4, "two failures, and two successes");
+}

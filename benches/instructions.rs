@@ -71,9 +71,8 @@ fn run(operation: &str, events: u32) {
     let sdk = Builder::new()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
-        .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", None, None, "bench"))
-        .push_auth_scheme(KeptKey::new(Region::from_static("us-east-1")));
-    let app = App::new(config, client_over(http, sdk));
+        .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", None, None, "bench"));
+    let app = App::new(config, client_over(http, KeptKey::install(sdk, "us-east-1")));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         for _ in 0..events {

@@ -44,12 +44,12 @@ impl App {
         let sdk = Builder::new()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(config.region.clone()))
-            .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-            .push_auth_scheme(KeptKey::new(Region::new(config.region.clone())));
+            .credentials_provider(EnvironmentVariableCredentialsProvider::new());
         let sdk = match &config.endpoint_url {
             Some(url) => sdk.endpoint_url(url),
             None => sdk,
         };
+        let sdk = KeptKey::install(sdk, &config.region);
         let client = client_over(https_client(Roots::in_lambda(&config)), sdk);
         Self::new(config, client)
     }

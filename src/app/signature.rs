@@ -2,13 +2,19 @@
 
 use std::{
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::SystemTime,
 };
 
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4Signer};
 use aws_sdk_dynamodb::{
-    config::{ConfigBag, Credentials, Region, RuntimeComponents},
+    config::{
+        Builder, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
+        interceptors::BeforeDeserializationInterceptorContextRef,
+    },
     error::BoxError,
 };
 use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
@@ -16,10 +22,9 @@ use aws_smithy_runtime_api::client::{
     auth::{AuthScheme, AuthSchemeEndpointConfig, AuthSchemeId, Sign},
     identity::{Identity, SharedIdentityResolver},
     orchestrator::HttpRequest,
-    retries::RequestAttempts,
     runtime_components::GetIdentityResolver,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
 const SERVICE: &str = "dynamodb";
@@ -30,17 +35,24 @@ const UNSIGNED: [&str; 4] = ["authorization", "transfer-encoding", "user-agent",
 /// What the signature adds: a request that has one of them already is left to the SDK.
 const ADDED: [&str; 3] = ["host", DATE, TOKEN];
 
+/// How far the clock may be from DynamoDB's: AWS takes signatures up to five minutes old.
+const TOLERANCE: TimeDelta = TimeDelta::minutes(1);
+
 /// Signs as the SDK does, byte for byte, with less work.
 ///
-/// The SDK derives the key anew for each request, though it is the same for a day, and copies the headers four times:
-/// a fifth of a read's instructions. Here the key is kept, and the canonical request is written once. What is not a
-/// plain request of DynamoDB's protocol, and each retry, whose clock may have to be corrected, is signed by the SDK.
+/// The SDK derives the key anew for each request, though it is the same for a day, and copies the headers four times.
+/// Here the key is kept, and the canonical request is written once. What is not a plain request of DynamoDB's protocol
+/// is left to the SDK; so is every request while the clock is off, which the SDK corrects.
 ///
 /// Signature Version 4: IAM User Guide, "Create a signed AWS API request".
-pub struct KeptKey {
+#[derive(Clone)]
+pub struct KeptKey(Arc<Signer>);
+
+struct Signer {
     region: Region,
     sdk: SigV4Signer,
     kept: Mutex<Option<Key>>,
+    is_clock_off: AtomicBool,
 }
 
 struct Key {
@@ -50,11 +62,84 @@ struct Key {
 }
 
 impl KeptKey {
-    /// A signer for DynamoDB in a region.
-    pub fn new(region: Region) -> Self {
-        Self { region, sdk: SigV4Signer::new(), kept: Mutex::default() }
+    /// Makes a client of DynamoDB sign with it.
+    pub fn install(sdk: Builder, region: &str) -> Builder {
+        let signer = Signer {
+            region: Region::new(region.to_owned()),
+            sdk: SigV4Signer::new(),
+            kept: Mutex::default(),
+            is_clock_off: AtomicBool::default(),
+        };
+        let kept = Self(Arc::new(signer));
+        sdk.interceptor(kept.clone()).push_auth_scheme(kept)
+    }
+}
+
+impl fmt::Debug for KeptKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("KeptKey")
+    }
+}
+
+impl AuthScheme for KeptKey {
+    fn scheme_id(&self) -> AuthSchemeId {
+        SCHEME_ID
     }
 
+    fn identity_resolver(&self, resolvers: &dyn GetIdentityResolver) -> Option<SharedIdentityResolver> {
+        resolvers.identity_resolver(SCHEME_ID)
+    }
+
+    fn signer(&self) -> &dyn Sign {
+        self
+    }
+}
+
+impl Sign for KeptKey {
+    fn sign_http_request(
+        &self,
+        request: &mut HttpRequest,
+        identity: &Identity,
+        endpoint: AuthSchemeEndpointConfig<'_>,
+        components: &RuntimeComponents,
+        settings: &ConfigBag,
+    ) -> Result<(), BoxError> {
+        let signer = &self.0;
+        let is_clock_off = signer.is_clock_off.load(Ordering::Relaxed);
+        let now = components.time_source().map(|clock| clock.now()).filter(|_| !is_clock_off);
+        let Some(headers) = now.and_then(|now| signer.headers(request, identity, now)) else {
+            return signer.sdk.sign_http_request(request, identity, endpoint, components, settings);
+        };
+        for (name, value) in headers {
+            request.headers_mut().insert(name, value);
+        }
+        Ok(())
+    }
+}
+
+impl Intercept for KeptKey {
+    fn name(&self) -> &'static str {
+        "KeptKey"
+    }
+
+    /// Compares the clock with the one of each answer.
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        components: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        let date = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok());
+        if let (Some(date), Some(clock)) = (date, components.time_source()) {
+            let difference = date.signed_duration_since(DateTime::<Utc>::from(clock.now())).abs();
+            self.0.is_clock_off.store(difference > TOLERANCE, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+impl Signer {
     /// The headers that sign a request; none where it is not a plain one.
     fn headers(
         &self,
@@ -65,9 +150,9 @@ impl KeptKey {
         let credentials = identity.data::<Credentials>()?;
         let time = DateTime::<Utc>::from(now).format("%Y%m%dT%H%M%SZ").to_string();
         let token = credentials.session_token();
-        let own =
-            [Some(("host", host(request.uri())?)), Some((DATE, time.as_str())), token.map(|token| (TOKEN, token))];
-        let (canonical, names) = canonical(request, own.into_iter().flatten())?;
+        let host = host(request.uri())?;
+        let added = [("host", host), (DATE, &time)].into_iter().chain(token.map(|token| (TOKEN, token)));
+        let (canonical, names) = canonical(request, added)?;
         let day = &time[..8];
         let scope = format!("{day}/{}/{SERVICE}/aws4_request", self.region);
         let digest = hex::encode(Sha256::digest(canonical));
@@ -96,49 +181,6 @@ impl KeptKey {
     }
 }
 
-impl fmt::Debug for KeptKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("KeptKey").field("region", &self.region).finish_non_exhaustive()
-    }
-}
-
-impl AuthScheme for KeptKey {
-    fn scheme_id(&self) -> AuthSchemeId {
-        SCHEME_ID
-    }
-
-    fn identity_resolver(&self, resolvers: &dyn GetIdentityResolver) -> Option<SharedIdentityResolver> {
-        resolvers.identity_resolver(SCHEME_ID)
-    }
-
-    fn signer(&self) -> &dyn Sign {
-        self
-    }
-}
-
-impl Sign for KeptKey {
-    fn sign_http_request(
-        &self,
-        request: &mut HttpRequest,
-        identity: &Identity,
-        endpoint: AuthSchemeEndpointConfig<'_>,
-        components: &RuntimeComponents,
-        settings: &ConfigBag,
-    ) -> Result<(), BoxError> {
-        let is_first = settings.load::<RequestAttempts>().is_none_or(|attempts| attempts.attempts() <= 1);
-        let now = components.time_source().map(|clock| clock.now()).filter(|_| is_first);
-        match now.and_then(|now| self.headers(request, identity, now)) {
-            Some(headers) => {
-                for (name, value) in headers {
-                    request.headers_mut().insert(name, value);
-                }
-                Ok(())
-            }
-            None => self.sdk.sign_http_request(request, identity, endpoint, components, settings),
-        }
-    }
-}
-
 /// The host of a URL that has nothing after it, as it stands in the `Host` header.
 fn host(url: &str) -> Option<&str> {
     let (scheme, rest) = url.split_once("://")?;
@@ -148,14 +190,17 @@ fn host(url: &str) -> Option<&str> {
 }
 
 /// The canonical request, and the names of the headers in it.
-fn canonical<'a>(request: &'a HttpRequest, own: impl Iterator<Item = (&'a str, &'a str)>) -> Option<(String, String)> {
+fn canonical<'a>(
+    request: &'a HttpRequest,
+    added: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Option<(String, String)> {
     let body = request.body().bytes().filter(|_| request.method() == "POST")?;
     let mut headers: Vec<(&str, &str)> =
         request.headers().iter().filter(|(name, _)| !UNSIGNED.contains(name)).collect();
     if !headers.iter().all(|(name, value)| is_plain(name, value)) {
         return None;
     }
-    headers.extend(own);
+    headers.extend(added);
     headers.sort_unstable();
     if headers.windows(2).any(|pair| pair[0].0 == pair[1].0) {
         return None;

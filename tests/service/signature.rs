@@ -6,7 +6,7 @@ use std::{
 };
 
 use aws_sdk_dynamodb::{
-    Client,
+    Client, Error,
     config::{
         BehaviorVersion, Builder, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
         interceptors::BeforeTransmitInterceptorContextRef,
@@ -23,6 +23,7 @@ use aws_smithy_runtime_api::client::{
     http::{HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector, http_client_fn},
     orchestrator::{HttpRequest, HttpResponse},
 };
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serverless_crud::app::{KeptKey, client_over};
 
 /// 2025-11-13T10:00:00Z.
@@ -80,16 +81,20 @@ impl TimeSource for Clock {
     }
 }
 
-/// A DynamoDB that fails as often as it is told to, then succeeds.
+/// A DynamoDB with a clock of its own, which refuses a signature that is more than five minutes off.
 #[derive(Clone, Debug, Default)]
-struct Canned(Arc<Mutex<u32>>);
+struct Canned(Clock);
 
 impl HttpConnector for Canned {
-    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-        let mut failures = self.0.lock().unwrap();
-        let status = if *failures > 0 { 500_u16 } else { 200 };
-        *failures = failures.saturating_sub(1);
-        let response = HttpResponse::new(status.try_into().unwrap(), "{}".into());
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let now = DateTime::<Utc>::from(self.0.now());
+        let signed = request.headers().get("x-amz-date").unwrap();
+        let signed = NaiveDateTime::parse_from_str(signed, "%Y%m%dT%H%M%SZ").unwrap().and_utc();
+        let is_taken = (now - signed).abs() < TimeDelta::minutes(5);
+        let refusal = r#"{ "__type": "com.amazon.coral.service#InvalidSignatureException" }"#;
+        let (status, body) = if is_taken { (200_u16, "{}") } else { (400, refusal) };
+        let mut response = HttpResponse::new(status.try_into().unwrap(), body.into());
+        response.headers_mut().insert("date", now.format("%a, %d %b %Y %H:%M:%S GMT").to_string());
         HttpConnectorFuture::ready(Ok(response))
     }
 }
@@ -101,6 +106,16 @@ struct Setting {
     dynamodb: Canned,
 }
 
+impl Setting {
+    /// Sets this side's clock alone, or that of DynamoDB too.
+    fn set_clock(&self, time: Duration, is_right: bool) {
+        *self.clock.0.lock().unwrap() = time;
+        if is_right {
+            *self.dynamodb.0.0.lock().unwrap() = time;
+        }
+    }
+}
+
 fn setting(endpoint: Option<&str>) -> Setting {
     let (witness, clock, dynamodb) = (Witness::default(), Clock::default(), Canned::default());
     let connector = dynamodb.clone();
@@ -109,8 +124,8 @@ fn setting(endpoint: Option<&str>) -> Setting {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("eu-central-1"))
         .time_source(SharedTimeSource::new(clock.clone()))
-        .interceptor(witness.clone())
-        .push_auth_scheme(KeptKey::new(Region::from_static("eu-central-1")));
+        .interceptor(witness.clone());
+    let sdk = KeptKey::install(sdk, "eu-central-1");
     let sdk = endpoint.into_iter().fold(sdk, Builder::endpoint_url);
     Setting { client: client_over(http, sdk), witness, clock, dynamodb }
 }
@@ -121,12 +136,17 @@ fn credentials(id: &str, token: Option<&str>) -> Credentials {
 
 /// Reads and writes with credentials.
 async fn send(setting: &Setting, credentials: Credentials, text: &str) {
-    let own = aws_sdk_dynamodb::Config::builder().credentials_provider(credentials);
+    try_to_send(setting, credentials, text).await.unwrap();
+}
+
+async fn try_to_send(setting: &Setting, credentials: Credentials, text: &str) -> Result<(), Error> {
+    let own = Builder::new().credentials_provider(credentials);
     let key = AttributeValue::S(text.to_owned());
     let read = setting.client.get_item().table_name("items").key("id", key.clone());
-    let _ = read.customize().config_override(own.clone()).send().await;
+    read.customize().config_override(own.clone()).send().await?;
     let write = setting.client.put_item().table_name("items").item("id", key);
-    let _ = write.customize().config_override(own).send().await;
+    write.customize().config_override(own).send().await?;
+    Ok(())
 }
 
 /// The headers the SDK's library signs a request with.
@@ -182,7 +202,7 @@ async fn a_request_is_signed_as_the_sdk_signs_it() {
 async fn the_key_is_another_one_the_next_day_and_for_other_credentials() {
     let setting = setting(None);
     for day in [0, 1, 1, 2, 0] {
-        *setting.clock.0.lock().unwrap() = day * DAY;
+        setting.set_clock(day * DAY, true);
         for id in ["AKIAFIRST", "AKIASECOND", "AKIAFIRST"] {
             let credentials = credentials(id, None);
             send(&setting, credentials.clone(), "a").await;
@@ -192,10 +212,20 @@ async fn the_key_is_another_one_the_next_day_and_for_other_credentials() {
 }
 
 #[tokio::test]
-async fn a_retry_is_signed_too() {
+async fn a_clock_that_is_off_is_corrected_until_it_is_right_again() {
     let setting = setting(None);
-    *setting.dynamodb.0.lock().unwrap() = 2;
     let credentials = credentials("AKIAIOSFODNN7EXAMPLE", Some("a token"));
+    // How many requests the two operations take: the first that is refused tells the time.
+    for (clock, requests) in [(Duration::ZERO, 2), (DAY / 12, 3), (DAY / 12, 2), (DAY / 24, 3)] {
+        setting.set_clock(clock, false);
+        send(&setting, credentials.clone(), "a").await;
+        let sent = std::mem::take(&mut *setting.witness.0.lock().unwrap()).len() / 2;
+        assert_eq!(sent, requests, "{clock:?} ahead");
+    }
+    // The SDK takes a refusal to see that there is nothing to correct any more.
+    setting.set_clock(Duration::ZERO, false);
+    assert!(try_to_send(&setting, credentials.clone(), "a").await.is_err());
+    setting.witness.0.lock().unwrap().clear();
     send(&setting, credentials.clone(), "a").await;
-    assert_eq!(check(&setting, &credentials), 4, "two failures, and two successes");
+    assert_eq!(check(&setting, &credentials), 2, "the clock is right");
 }

@@ -46,8 +46,7 @@ async fn app(config: Config, has: impl Fn(&str) -> bool) -> Arc<App> {
             &aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone()).load().await,
         )
     };
-    let sdk =
-        if has("kept-key") { sdk.push_auth_scheme(KeptKey::new(Region::new(config.region.clone()))) } else { sdk };
+    let sdk = if has("kept-key") { KeptKey::install(sdk, &config.region) } else { sdk };
     let sdk = match &config.endpoint_url {
         Some(url) => sdk.endpoint_url(url),
         None => sdk,

@@ -83,7 +83,7 @@ def again(number: int, *arguments: str) -> tuple[dict, float]:
 
 def measure(count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        options = ["--port", "0", "--dynamodb-port", str(PORT), "--data", folder, "--quiet"]
+        options = ["--port", "0", "--dynamodb-port", str(PORT), "--data", folder, "--quiet", "--no-consumers"]
         server = subprocess.Popen([str(BIN / "local"), *options], stdout=subprocess.PIPE, text=True)
         try:
             while "The API listens" not in (server.stdout.readline() or "The API listens"):
@@ -106,7 +106,7 @@ def measure(count: int) -> None:
 def measure_budget() -> None:
     """How far the used rate is from the budget."""
     with tempfile.TemporaryDirectory() as folder:
-        options = ["--port", "0", "--dynamodb-port", str(PORT), "--data", folder, "--quiet"]
+        options = ["--port", "0", "--dynamodb-port", str(PORT), "--data", folder, "--quiet", "--no-consumers"]
         server = subprocess.Popen([str(BIN / "local"), *options], stdout=subprocess.PIPE, text=True)
         try:
             while "The API listens" not in (server.stdout.readline() or "The API listens"):

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 # What a function may be called with is 6 MB.
 MAX_EVENT_BYTES = 5_500_000
-# A shard may answer with empty pages on the way to its records.
+# A shard may answer with empty pages on the way to its records, so many in a row.
 MAX_EMPTY_PAGES = 200
 EMPTY_PAGE_SECONDS = 0.2
 GONE = ("TrimmedDataAccessException", "ResourceNotFoundException")
@@ -117,7 +117,9 @@ def records_of(streams, letter: Letter, start: dict) -> Iterator[dict]:
             if int(sequence) >= int(letter.last):
                 return
             start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": sequence}
-        if not page["Records"]:
+        if page["Records"]:
+            empty = 0
+        else:
             empty += 1
             time.sleep(EMPTY_PAGE_SECONDS)
         iterator = page.get("NextShardIterator")

@@ -49,6 +49,8 @@ class Redrive:
         self.functions = session.client("lambda", config=slow)
         self.stack, self.consumer, self.dry_run = stack, consumer, dry_run
         self.function, self.sources, self.queue = self.find()
+        # The places of the records that are done: letters of one shard overlap.
+        self.done: set[tuple[str, str, str]] = set()
         self.done_records = 0
         # The tables' keys that have a change which is not done.
         self.held: set[tuple[str, str]] = set()
@@ -69,9 +71,8 @@ class Redrive:
         """Whether nothing is left."""
         waiting: dict[str, str] = {}
         try:
+            hidden = self.hidden()
             letters, strange = self.receive(waiting)
-            if not waiting:
-                return self.is_empty()
             done = 0
             with tqdm(total=len(letters), unit=" letters", disable=None) as progress:
                 for done_one in self.each(letters, waiting):
@@ -83,7 +84,13 @@ class Redrive:
             left = len(letters) - done + strange
             if left:
                 say(f"{left} left in {self.queue.split('/')[-1]}")
-            return left == 0
+            # SQS counts late: what it counted before and still counts is not an earlier run's.
+            hidden = min(hidden, self.hidden() - len(waiting)) if hidden else 0
+            if hidden > 0:
+                say(f"{hidden} are hidden for an hour at most: another redrive has them, or one that was killed")
+            elif not letters and not strange:
+                say(f"{self.consumer} has no dead letters")
+            return left == 0 and hidden <= 0
         finally:
             self.show(waiting)
 
@@ -111,15 +118,11 @@ class Redrive:
         # A shard's id begins with the time it was opened: parents come before their children.
         return sorted(letters.values(), key=lambda letter: (letter.stream, letter.shard, int(letter.first))), strange
 
-    def is_empty(self) -> bool:
-        """Whether a queue that gives no message has none."""
+    def hidden(self) -> int:
+        """How many messages are hidden, about."""
         name = "ApproximateNumberOfMessagesNotVisible"
         answer = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=[name])
-        if hidden := int(answer["Attributes"][name]):
-            say(f"{hidden} dead letters are hidden: another redrive has them, or one that was killed, for an hour at most")
-        else:
-            say(f"{self.consumer} has no dead letters")
-        return not hidden
+        return int(answer["Attributes"][name])
 
     def each(self, letters: list[Letter], waiting: dict[str, str]) -> Iterator[bool]:
         """Of each letter whether it is through."""
@@ -141,17 +144,19 @@ class Redrive:
         if source is None:
             self.tell_what_expired(letter, letter.last)
             raise Failure("the stream is not, or no longer, one the consumer reads")
-        # Others of the shard were at work beside this batch: their records lie between its own, and are repeated.
+        # Other batches of the shard were at work beside this one: their records lie between its own, and are repeated.
         found, is_trimmed = read(self.streams, letter)
-        records = [as_event(record, letter) for record in found if source.takes(record)]
+        open_ones = (record for record in found if self.place(letter, record) not in self.done)
+        records = [as_event(record, letter) for record in open_ones if source.takes(record)]
         if self.dry_run:
             say(f"{letter}: {len(records)} records would be sent to {self.consumer}")
             self.done_records += len(records)
         left = 0 if self.dry_run else sum(self.send(letter, batch) for batch in batches(records, source.batch_size))
         if is_trimmed:
             # What the stream still has does not wait for what will never come.
-            last = int(found[0]["dynamodb"]["SequenceNumber"]) - 1 if found else letter.last
-            self.tell_what_expired(letter, str(last))
+            last = int(found[0]["dynamodb"]["SequenceNumber"]) - 1 if found else int(letter.last)
+            if last >= int(letter.first):
+                self.tell_what_expired(letter, str(last))
         reasons = []
         if left:
             reasons.append(f"{left} records are left, each failed or after one of its key that did")
@@ -159,6 +164,8 @@ class Redrive:
             reasons.append(f"the stream no longer has {'all of ' if found else ''}its records")
         elif len(found) < letter.count:
             reasons.append(f"the stream has {len(found)} of its {letter.count} records")
+        elif found[-1]["dynamodb"]["SequenceNumber"] != letter.last:
+            reasons.append("the stream did not give its last record")
         if reasons:
             raise Failure("; ".join(reasons))
 
@@ -181,11 +188,16 @@ class Redrive:
                     continue
                 done, why = 0, str(failure)
             self.done_records += done
+            self.done.update(self.place(letter, record) for record in ready[:done])
             if done < len(ready):
                 say(f"{letter}: {why}")
                 self.held.add((letter.table, key_of(ready[done])))
                 rest.append(ready[done:])
         return left
+
+    @staticmethod
+    def place(letter: Letter, record: dict) -> tuple[str, str, str]:
+        return letter.stream, letter.shard, record["dynamodb"]["SequenceNumber"]
 
     def invoke(self, records: list[dict]) -> tuple[int, str]:
         """How many records are done before the first that failed, and what is known of that."""

@@ -32,6 +32,8 @@ class Aws:
         # Whose calls fail as a whole, as they do where the first record of several fails.
         self.crashing: set[str] = set()
         self.hidden_elsewhere = 0
+        self.hidden_late = 0
+        self.endless_pause = 0
         self.history: list[str] = []
         self.filters: list[dict] = []
         self.batch_size = 2
@@ -76,9 +78,14 @@ class Aws:
             return {"Messages": found} if found else {}
 
         sqs.receive_message = receive
-        sqs.get_queue_attributes = lambda AttributeNames, **_: {
-            "Attributes": {name: str(self.hidden_elsewhere) for name in AttributeNames}
-        }
+
+        def attributes(AttributeNames, **_):
+            count = len(self.hidden & set(self.messages)) + self.hidden_elsewhere + self.hidden_late
+            # What was counted late is right the next time.
+            self.hidden_late = 0
+            return {"Attributes": {name: str(count) for name in AttributeNames}}
+
+        sqs.get_queue_attributes = attributes
         sqs.delete_message = lambda ReceiptHandle, **_: self.messages.pop(ReceiptHandle)
         sqs.change_message_visibility_batch = lambda Entries, **_: self.hidden.difference_update(
             entry["ReceiptHandle"] for entry in Entries
@@ -106,6 +113,8 @@ class Aws:
             rest = [one for one in self.shards[shard] if int(one["dynamodb"]["SequenceNumber"]) >= start]
             if not rest:
                 return {"Records": []} if shard in self.closed else {"Records": [], "NextShardIterator": (shard, start)}
+            if self.endless_pause and start >= self.endless_pause:
+                return {"Records": [], "NextShardIterator": (shard, start)}
             # A page a record, the next to expire.
             self.expire_next = len(rest) % 3 == 2
             return {"Records": rest[:1], "NextShardIterator": (shard, int(rest[0]["dynamodb"]["SequenceNumber"]) + 1)}
@@ -209,7 +218,39 @@ class Redrives(unittest.TestCase):
         self.aws.hidden_elsewhere = 3
         is_done, said = self.redrive()
         self.assertFalse(is_done)
-        self.assertIn("3 dead letters are hidden", said)
+        self.assertIn("3 are hidden", said)
+        # Nor where there are others.
+        self.aws.write(OLD, 1)
+        self.aws.letter(OLD, 1, 1)
+        is_done, said = self.redrive()
+        self.assertFalse(is_done)
+        for text in ("1 of 1 dead letters brought through", "3 are hidden"):
+            self.assertIn(text, said)
+
+    def test_letters_an_earlier_run_showed_again_are_not_taken_for_hidden(self) -> None:
+        self.aws.write(OLD, 1)
+        self.aws.letter(OLD, 1, 1)
+        self.aws.hidden_late = 1
+        is_done, said = self.redrive()
+        self.assertTrue(is_done)
+        self.assertNotIn("hidden", said)
+
+    def test_records_of_two_letters_are_sent_once(self) -> None:
+        self.aws.batch_size = 100
+        self.aws.write(OLD, *range(1, 10))
+        self.aws.letter(OLD, 1, 7, count=3)
+        self.aws.letter(OLD, 2, 9, count=3)
+        self.assertTrue(self.redrive()[0])
+        self.assertEqual(self.aws.calls, [[str(one) for one in range(1, 8)], ["8", "9"]])
+
+    def test_a_letter_whose_last_record_did_not_come_stays(self) -> None:
+        self.aws.write(YOUNG, *range(1, 10))
+        name = self.aws.letter(YOUNG, 1, 9, count=3)
+        self.aws.endless_pause = 6
+        is_done, said = self.redrive()
+        self.assertFalse(is_done)
+        self.assertIn("did not give its last record", said)
+        self.assertEqual(list(self.aws.messages), [name])
 
     def test_an_iterator_that_expires_on_the_way_loses_and_repeats_nothing(self) -> None:
         self.aws.batch_size = 100

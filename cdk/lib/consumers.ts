@@ -20,7 +20,7 @@ const BATCH_SIZE = 100;
 const LANES_A_SHARD = 4;
 /** A stream keeps records for 24 hours: what is given up within six leaves most of a day to bring it through. */
 const LONGEST_TRY = Duration.hours(6);
-/** An outage is no poison: it is sat out within the longest try. A record that is poison is alone by then, and cheap. */
+/** A short outage is no poison: it is sat out. A record that is poison is alone by then, and cheap. */
 const RETRIES = 50;
 /** As long as SQS keeps messages at most. */
 const DEAD_LETTER_AGE = Duration.days(14);

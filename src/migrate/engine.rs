@@ -127,7 +127,7 @@ impl<'a> Engine<'a> {
         let (page, units) = metered(self.run.patiently(|| store.scan_page(&request))).await;
         reads.settle_page(&reserved, units, request.limit);
         progress.count_read(units);
-        page
+        page.map_err(|failure| self.migration.read_failure(failure))
     }
 
     /// Writes the rows of a page: the segment's checkpoint after it.

@@ -39,7 +39,8 @@ impl fmt::Display for Failure {
                 )
             }
             Self::Fenced => formatter.write_str(
-                "the lock was lost to another run: nothing was written since; `migrate status` shows where it stands",
+                "the lease ran out, or another run took the lock: nothing was sent since; `migrate status` shows where \
+                 it stands",
             ),
             Self::Stopped => formatter.write_str("stopped before the end: `migrate up` goes on there"),
             Self::Store(error) => {

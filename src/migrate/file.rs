@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::{
+    Failure,
     expression::{Clauses, clauses, placeholders, raw},
     migrations::TRANSFORMS,
 };
@@ -14,6 +15,9 @@ use crate::{
     routes,
     store::{Raw, Shape},
 };
+
+/// What DynamoDB says of an expression that is not one.
+const UNREADABLE: [&str; 3] = ["Invalid ConditionExpression", "Invalid FilterExpression", "Invalid UpdateExpression"];
 
 /// A record as JSON: its fields, its `id`, `version`, `createdAt` and `updatedAt`.
 pub type Fields = Map<String, Value>;
@@ -92,6 +96,18 @@ impl Migration {
     pub fn title(&self) -> String {
         format!("{:04}_{}", self.number, self.name)
     }
+
+    /// What stops a run where DynamoDB refuses a request for what the file says, whatever the record.
+    pub(super) fn fault(&self, reason: &str) -> Option<Failure> {
+        let is_about_file = UNREADABLE.iter().any(|known| reason.contains(known));
+        is_about_file.then(|| Failure::Refused(vec![format!("{}: DynamoDB cannot read it: {reason}", self.title())]))
+    }
+
+    /// The same of a failed read.
+    pub(super) fn read_failure(&self, failure: Failure) -> Failure {
+        let cause = if let Failure::Store(error) = &failure { error.cause() } else { None };
+        cause.and_then(|cause| self.fault(&cause)).unwrap_or(failure)
+    }
 }
 
 impl Document {
@@ -163,7 +179,20 @@ fn read(file: &str, content: &str) -> Result<Document, String> {
     if file.ends_with(".json") {
         return serde_json::from_str(content).map_err(|error| format!("cannot be read: {error}"));
     }
-    toml::from_str(content).map_err(|error| format!("cannot be read: {}", error.message()))
+    let fault = |error: toml::de::Error| format!("cannot be read: {}", error.message());
+    toml::from_str::<toml::Table>(content).map_err(fault)?.values().try_for_each(check_value)?;
+    toml::from_str(content).map_err(fault)
+}
+
+/// Refuses what TOML has and DynamoDB has not.
+fn check_value(value: &toml::Value) -> Result<(), String> {
+    match value {
+        toml::Value::Datetime(date) => Err(format!("`{date}` is a date, which DynamoDB has not: put it in quotes")),
+        toml::Value::Float(number) if !number.is_finite() => Err(format!("`{number}` is no number DynamoDB has")),
+        toml::Value::Array(values) => values.iter().try_for_each(check_value),
+        toml::Value::Table(members) => members.values().try_for_each(check_value),
+        _ => Ok(()),
+    }
 }
 
 fn shape_of(table: &str) -> Result<Shape, String> {

@@ -13,18 +13,20 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 /// Sends a request that may be repeated, for as long as the lock is `held`; once it is time to stop, not again.
 ///
 /// # Errors
-/// [`Failure::Fenced`] when the lock is not held, [`Failure::Store`] when DynamoDB stays away or refuses,
-/// [`Failure::Stopped`] when there was no time for that.
+/// [`Failure::Fenced`] when the lock is not held, [`Failure::Store`] when DynamoDB refuses, or stays away for so long or
+/// until then, [`Failure::Stopped`] when there was no time for that.
 pub async fn patiently<T, F>(halt: &Halt, held: impl Fn() -> bool, send: impl Fn() -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Error>>,
 {
+    let mut last = None;
     for attempt in 1.. {
         if !held() {
-            return Err(Failure::Fenced);
+            return Err(last.map_or(Failure::Fenced, Failure::Store));
         }
         match send().await {
-            Err(Error::Unavailable(_)) if attempt < ATTEMPTS => {
+            Err(error @ Error::Unavailable(_)) if attempt < ATTEMPTS => {
+                last = Some(error);
                 let longest = FIRST_BACKOFF.saturating_mul(2_u32.pow(attempt)).min(LONGEST_BACKOFF);
                 halt.sleep(longest.mul_f64(0.5 + fastrand::f64() / 2.0)).await?;
             }

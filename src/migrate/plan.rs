@@ -70,11 +70,20 @@ pub struct Looker<'a> {
     pub progress: &'a Progress,
 }
 
+impl Plan {
+    fn refuse(&mut self, row: &Found, reason: String) {
+        self.refused += 1;
+        if self.refusals.len() < EXAMPLES {
+            self.refusals.push((row.id().to_owned(), reason));
+        }
+    }
+}
+
 impl Looker<'_> {
     /// What a migration would do to the table as it is: nothing of what comes before it is supposed.
     ///
     /// # Errors
-    /// [`Failure::Store`].
+    /// [`Failure::Store`], or [`Failure::Refused`] where DynamoDB cannot read the file's expressions.
     pub async fn plan(&self, migration: &Migration) -> Result<Plan, Failure> {
         let mut plan = Plan {
             number: migration.number,
@@ -129,7 +138,7 @@ impl Looker<'_> {
         };
         let (page, units) = metered(patiently(self.halt, || true, send)).await;
         self.reads.settle_page(&reserved, units, limit);
-        page
+        page.map_err(|failure| migration.read_failure(failure))
     }
 
     async fn look_at(&self, migration: &Migration, row: &Found, plan: &mut Plan) -> Result<(), Failure> {
@@ -138,10 +147,7 @@ impl Looker<'_> {
             Ok(Some(update)) => update,
             Ok(None) => return Ok(()),
             Err(reason) => {
-                plan.refused += 1;
-                if plan.refusals.len() < EXAMPLES {
-                    plan.refusals.push((row.id().to_owned(), reason));
-                }
+                plan.refuse(row, reason);
                 return Ok(());
             }
         };
@@ -150,13 +156,15 @@ impl Looker<'_> {
         let table = migration.shape.table;
         scratch.put_copy(table, row).await?;
         if let Written::Refused(reason) = scratch.write_row(table, row.id(), &update).await? {
-            plan.fault = Some(format!("{}: DynamoDB would refuse it: {reason}", row.id()));
+            if let Some(fault) = migration.fault(&reason) {
+                return Err(fault);
+            }
+            plan.would_change -= 1;
+            plan.refuse(row, reason);
+            return Ok(());
         }
         let is_expression = matches!(migration.change, Change::Expression { .. });
-        if plan.fault.is_none()
-            && is_expression
-            && scratch.still_matches(table, row.id(), &migration.filter, &mark).await? == Some(true)
-        {
+        if is_expression && scratch.still_matches(table, row.id(), &migration.filter, &mark).await? == Some(true) {
             plan.fault = Some(format!("{} would still match the filter after its update", row.id()));
         }
         if let Some(changed) = scratch.read_row(table, row.id()).await? {

@@ -1,5 +1,7 @@
 //! What a migration makes of one row.
 
+use std::panic;
+
 use super::file::{Change, Fields, Migration, Transform};
 use crate::store::{Found, Mark, RowUpdate};
 
@@ -21,8 +23,11 @@ pub fn update_of(migration: &Migration, row: &Found, mark: &Mark) -> Result<Opti
 
 /// What the transform makes of a record, if it would leave that alone the next time.
 fn transformed(transform: Transform, before: Fields) -> Result<Fields, String> {
-    let after = transform(before)?;
-    match transform(after.clone()) {
+    let attempt = |fields| {
+        panic::catch_unwind(|| transform(fields)).unwrap_or_else(|_panic| Err("the transform panicked".into()))
+    };
+    let after = attempt(before)?;
+    match attempt(after.clone()) {
         Ok(again) if again == after => Ok(after),
         _ => Err("the transform would change its own result: make it leave alone what is done".into()),
     }

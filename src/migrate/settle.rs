@@ -48,11 +48,9 @@ impl Engine<'_> {
                     self.run.progress.written.fetch_add(1, Ordering::Relaxed);
                     return Ok(Fate::Written);
                 }
-                Ok(Written::Refused(reason)) if is_about_expression(&reason) && is_expression => {
-                    let fault = format!("{}: DynamoDB cannot read it: {reason}", self.migration.title());
-                    return Err(Failure::Refused(vec![fault]));
+                Ok(Written::Refused(reason)) => {
+                    return self.migration.fault(&reason).map_or_else(|| refused(reason), Err);
                 }
-                Ok(Written::Refused(reason)) => return refused(reason),
                 // An expression asks nothing but that the row matches: it does not.
                 Ok(Written::Moved(_)) if is_expression => return Ok(Fate::Skipped),
                 Ok(Written::Moved(None)) => return Ok(Fate::Skipped),
@@ -88,9 +86,4 @@ impl Engine<'_> {
         progress.count_write(units);
         written
     }
-}
-
-/// Whether a write is refused for what the file says, whatever the record.
-fn is_about_expression(reason: &str) -> bool {
-    reason.contains("Invalid UpdateExpression") || reason.contains("Invalid ConditionExpression")
 }

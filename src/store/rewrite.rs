@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     Found, Mark, Raw,
     row::{ID, Row, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, id, number, string},
-    shape::Shape,
+    shape::{Shape, json},
 };
 
 /// An update of one row, with its condition.
@@ -54,6 +54,9 @@ impl RowUpdate {
         let mut changes: Vec<(String, Option<AttributeValue>)> = Vec::new();
         for field in before.keys().chain(after.keys().filter(|field| !before.contains_key(*field))) {
             if before.get(field) != after.get(field) {
+                if row.get(field).is_some_and(|value| json(value).is_none_or(|same| attribute(&same) != *value)) {
+                    return Err(format!("`{field}` has a set, a binary value or a number JSON cannot hold"));
+                }
                 changes.push((field.clone(), after.get(field).map(attribute)));
             }
         }

@@ -106,6 +106,7 @@ impl Shape {
     }
 }
 
-fn json(value: &AttributeValue) -> Option<Value> {
+/// A value as JSON, if there is a form for it there; sets come as lists.
+pub(super) fn json(value: &AttributeValue) -> Option<Value> {
     serde_dynamo::from_attribute_value(value.clone()).ok()
 }

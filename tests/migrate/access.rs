@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use serverless_crud::{migrate, routes};
 
 use crate::{
-    raw::{run, server_with, settings, write},
+    raw::{call, old_item, run, server_with, settings, write},
     wire::{Fault, Proxy},
 };
 
@@ -24,20 +24,22 @@ fn actions((operation, body): &(String, Value)) -> Vec<(String, String)> {
 #[tokio::test]
 async fn a_run_takes_exactly_the_actions_its_function_is_granted() {
     let server = server_with(5).await;
-    let user = serde_json::json!({ "name": "Ada", "email": "ada@example.com" });
-    assert_eq!(server.request("POST", "/v1/users").json(&user).send().await.unwrap().status(), 201);
     let proxy = Proxy::start(&server.dynamodb_url, |_, _| Fault::None).await;
     let folder = tempfile::tempdir().unwrap();
-    for (number, table) in ["items", "users"].into_iter().enumerate() {
+    let mut last = 0;
+    for table in routes::resources().iter().map(|collection| collection.name) {
+        let row = json!({ "TableName": format!("local-{table}"), "Item": old_item(5) });
+        call(&server.dynamodb_url, "PutItem", &row).await;
+        last += 1;
         let file = format!(
             "table = \"{table}\"\ndescription = \"d\"\nfilter = \"attribute_not_exists(note)\"\n\
              update = \"SET note = :note\"\n[values]\n\":note\" = \"n\"\n"
         );
-        write(folder.path(), &format!("000{}_{table}_note.toml", number + 1), &file);
+        write(folder.path(), &format!("{last:04}_{table}_note.toml"), &file);
     }
     let endless = "table = \"items\"\ndescription = \"d\"\nfilter = \"attribute_exists(id)\"\n\
         update = \"SET label = :label\"\n[values]\n\":label\" = \"l\"\n";
-    write(folder.path(), "0003_items_endless.toml", endless);
+    write(folder.path(), &format!("{:04}_items_endless.toml", last + 1), endless);
     assert!(run(&proxy.url, migrate::read(folder.path()).unwrap(), &settings()).await.is_err());
 
     let used: BTreeSet<_> = proxy.requests.lock().unwrap().iter().flat_map(actions).collect();

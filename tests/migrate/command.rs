@@ -46,6 +46,25 @@ async fn plan_finds_what_up_would_refuse() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn plan_names_a_record_that_up_would_leave_and_the_rest() {
+    let server = server_with(3).await;
+    let url = &server.dynamodb_url;
+    let mut poison = old_item(1);
+    poison["stock"] = json!({ "S": "none" });
+    put(url, &[poison]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = "table = \"items\"\ndescription = \"d\"\nfilter = \"attribute_not_exists(note)\"\n\
+        update = \"SET note = :one ADD stock :one\"\n[values]\n\":one\" = 1\n";
+    write(folder.path(), "0001_items_stock.toml", file);
+    let options = ["--json", "--folder", folder.path().to_str().unwrap()];
+    let output = finished(url, &[&["plan"], &options[..]].concat()).await;
+    let plan = &json_of(&output)["migrations"][0];
+    assert_eq!((output.status.code(), &plan["wouldChange"], &plan["refused"]), (Some(3), &json!(2), &json!(1)));
+    assert_eq!((&plan["refusals"][0][0], plan["examples"].as_array().unwrap().len()), (&json!(id(1)), 2));
+    assert_eq!(finished(url, &[&["up"], &options[..]].concat()).await.status.code(), Some(3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn status_up_and_verify_say_what_is_and_end_accordingly() {
     let server = server_with(20).await;
     let url = &server.dynamodb_url;

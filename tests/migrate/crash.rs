@@ -1,6 +1,7 @@
 //! `kill -9` at random points, and faults on the wire: the same end, and each record written once.
 
 use std::{
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -11,7 +12,9 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    raw::{assert_migrated, bookkeeping, finished, json_of, rows, run, server_with, settings, signal, started},
+    raw::{
+        assert_migrated, bookkeeping, command, finished, json_of, rows, run, server_with, settings, signal, started,
+    },
     wire::{Fault, Proxy},
 };
 
@@ -55,10 +58,13 @@ async fn killed_at_random_points_it_goes_on_and_writes_each_record_once() {
 async fn asked_to_stop_it_ends_cleanly_and_the_next_run_goes_on() {
     let server = server_with(200).await;
     let url = server.dynamodb_url.clone();
-    let mut child = started(&url, &["up", "--max-wcu", "100", "--page", "20"]);
+    let mut command = command(&url, &["up", "--max-wcu", "100", "--page", "20"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     while bookkeeping(&url, "migration#0001").await["segments"]["L"][0]["M"]["after"].is_null() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    // Also where who read what it says is gone, as Ctrl-C ends a whole pipeline.
+    child.stderr = None;
     signal(&child, "-INT");
     let status = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
     assert_eq!(status.code(), Some(5));

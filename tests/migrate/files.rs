@@ -21,7 +21,7 @@ fn a_good_file_is_taken_in_toml_and_json() {
 #[test]
 fn a_file_with_a_fault_is_refused_and_says_which() {
     for (old, new, said) in [
-        ("\"items\"", "\"orders\"", "there is no table `orders`: it is items or users"),
+        ("\"items\"", "\"nothing\"", "there is no table `nothing`: it is items or "),
         ("SET note", "SET version", "writes `version`, which every write sets by itself"),
         ("SET note", "SET updatedAt", "writes `updatedAt`, which every write sets by itself"),
         ("SET note", "SET id", "writes `id`, which never changes"),
@@ -41,6 +41,12 @@ fn a_file_with_a_fault_is_refused_and_says_which() {
         ("\":note\" = \"n\"", "\":note\" = \"n\"\n\":other\" = 1", "`:other` is used nowhere"),
         ("filter = \"attribute_not_exists(note)\"", "filter = \" \"", "`filter` is empty"),
         ("description", "descriptoin", "unknown field `descriptoin`"),
+        (
+            "\":note\" = \"n\"",
+            "\":note\" = [2024-01-01]",
+            "`2024-01-01` is a date, which DynamoDB has not: put it in quotes",
+        ),
+        ("\":note\" = \"n\"", "\":note\" = { of = nan }", "`NaN` is no number DynamoDB has"),
     ] {
         let content = GOOD.replace(old, new);
         assert!(faults(&content).contains(said), "{content}\n{}", faults(&content));

@@ -1,12 +1,17 @@
 //! Records and expressions that refuse: what is reported, what is written, and how it goes on.
 
+use std::time::Duration;
+
 use serde_json::json;
 use serverless_crud::{
-    migrate::{self, Failure, Report},
+    migrate::{self, Change, Failure, Report, Transform},
     store::State,
 };
 
-use crate::raw::{bookkeeping, call, id, old_item, put, rows, run, server_with, settings, up, write};
+use crate::{
+    raw::{bookkeeping, call, id, old_item, put, rows, run, server_with, settings, up, write},
+    wire::{Fault, Proxy},
+};
 
 /// Applies one file.
 async fn apply(url: &str, segments: u16, file: &str) -> Result<Report, Failure> {
@@ -102,4 +107,90 @@ async fn an_expression_that_cannot_be_read_stops_the_run_and_can_be_mended() {
     assert!(said.starts_with("0001_items_a: DynamoDB cannot read it") && said.contains("token: \"=\""), "{said}");
     let report = apply(url, 2, &file("SET note = :note")).await.unwrap();
     assert_eq!((report.done, report.migrations[0].written), (true, 20));
+}
+
+#[tokio::test]
+async fn a_filter_that_cannot_be_read_stops_the_run_and_can_be_mended() {
+    let server = server_with(20).await;
+    let url = &server.dynamodb_url;
+    let file = |filter: &str| {
+        format!("table = \"items\"\ndescription = \"d\"\nfilter = \"{filter}\"\nupdate = \"REMOVE tags\"\n")
+    };
+    let failure = apply(url, 2, &file("attribute_exists(tags) OR OR attribute_exists(tags)")).await.unwrap_err();
+    assert!(matches!(failure, Failure::Refused(_)), "{failure}");
+    assert!(failure.to_string().starts_with("0001_items_a: DynamoDB cannot read it"), "{failure}");
+    assert!(apply(url, 2, &file("attribute_exists(tags)")).await.unwrap().done);
+}
+
+/// Applies a transform to the items without a note.
+async fn apply_transform(url: &str, transform: Transform) -> Report {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "table = \"items\"\ndescription = \"d\"\nfilter = \"attribute_not_exists(note)\"\n\
+        transform = \"rekey\"\n";
+    write(folder.path(), "0001_items_a.toml", file);
+    let mut migrations = migrate::read(folder.path()).unwrap();
+    migrations[0].change = Change::Transform(transform);
+    run(url, migrations, &settings()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_transform_that_panics_refuses_that_record_and_the_rest_is_done() {
+    let server = server_with(20).await;
+    let url = &server.dynamodb_url;
+    let report = apply_transform(url, |mut fields| {
+        assert_ne!(fields["id"], id(7), "no record of the kind is known");
+        fields.insert("note".into(), "n".into());
+        Ok(fields)
+    });
+    let ran = &report.await.migrations[0];
+    assert_eq!((ran.written, ran.refused), (19, 1));
+    assert_eq!(ran.refusals, [(id(7), "the transform panicked".to_owned())]);
+    assert!(bookkeeping(url, "migration-lock").await.get("holder").is_none());
+}
+
+#[tokio::test]
+async fn a_transform_cannot_damage_what_json_cannot_hold() {
+    let server = server_with(0).await;
+    let url = &server.dynamodb_url;
+    let odd = [
+        json!({ "M": { "serial": { "N": "12345678901234567890123" } } }),
+        json!({ "M": { "of": { "SS": ["a"] } } }),
+        json!({ "M": { "of": { "B": "AAE=" } } }),
+        json!({ "M": { "of": { "N": "1.5" } } }),
+    ];
+    let with_odd = |(number, odd): (usize, &serde_json::Value)| {
+        let mut row = old_item(number);
+        row["odd"] = odd.clone();
+        row
+    };
+    put(url, &odd.iter().enumerate().map(with_odd).collect::<Vec<_>>()).await;
+    let report = apply_transform(url, |mut fields| {
+        fields.insert("note".into(), "n".into());
+        fields.entry("odd").or_insert(json!({}))["more"] = 1.into();
+        Ok(fields)
+    });
+    let ran = &report.await.migrations[0];
+    assert_eq!((ran.written, ran.refused), (1, 3));
+    let why = "`odd` has a set, a binary value or a number JSON cannot hold";
+    assert!(ran.refusals.iter().all(|(_, reason)| reason == why), "{:?}", ran.refusals);
+    let after = rows(url).await;
+    for (number, odd) in odd.iter().enumerate().take(3) {
+        assert_eq!(after[&id(number)]["odd"], *odd);
+    }
+    assert_eq!(after[&id(3)]["odd"]["M"], json!({ "of": { "N": "1.5" }, "more": { "N": "1" } }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_stays_away_past_the_lease_is_not_taken_for_another_run() {
+    let server = server_with(40).await;
+    let away = Proxy::start(&server.dynamodb_url, |operation, body| {
+        let is_beat = body["UpdateExpression"] == "SET #beat = :beat";
+        let is_record = operation == "UpdateItem" && body["TableName"] == "local-items";
+        if is_record || is_beat { Fault::Throttle } else { Fault::None }
+    })
+    .await;
+    let mut settings = settings();
+    settings.lock.lease = Duration::from_secs(3);
+    let failure = run(&away.url, migrate::compiled().unwrap(), &settings).await.unwrap_err();
+    assert!(matches!(failure, Failure::Store(_)), "{failure}");
 }

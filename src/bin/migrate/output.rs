@@ -26,7 +26,12 @@ pub fn failed(options: &Options, reason: &str) {
     if options.json {
         value(options, &json!({ "error": reason }), "");
     }
-    let _ = writeln!(io::stderr(), "error: {reason}");
+    notice(&format!("error: {reason}"));
+}
+
+/// Tells people something; one that nobody reads any more is no reason to fail.
+pub fn notice(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// What has been applied, what is pending, and who holds the lock.
@@ -53,7 +58,7 @@ pub fn remembered(options: &Options, known: &[Entry], lock: Option<&LockRow>, fa
         known.iter().map(|entry| line(&format!("{:04}_{}", entry.number, entry.name), Some(entry), &facts(entry)));
     let lines: Vec<_> = lines.chain(lock.map(|lock| format!("\n{}", holder(lock)))).collect();
     value(options, &json!({ "migrations": rows, "lock": lock, "error": fault }), &lines.join("\n"));
-    let _ = writeln!(io::stderr(), "error: {fault}");
+    notice(&format!("error: {fault}"));
 }
 
 fn row(number: u32, name: &str, entry: Option<&Entry>) -> Value {

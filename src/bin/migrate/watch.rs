@@ -12,6 +12,8 @@ use serverless_crud::{
     migrate::{Halt, Progress},
 };
 
+use crate::output;
+
 const REFRESH: Duration = Duration::from_millis(200);
 
 /// Runs `work` behind a bar; the first Ctrl-C asks it to stop, the second ends the program.
@@ -26,8 +28,8 @@ pub async fn watched<T>(
     let halt = halt.clone();
     let stopper = tokio::spawn(async move {
         stop_signal().await;
-        eprintln!("Stopping after what is under way: `migrate up` goes on there. Ctrl-C again ends at once.");
         halt.ask();
+        output::notice("Stopping after what is under way: `migrate up` goes on there. Ctrl-C again ends at once.");
         stop_signal().await;
         std::process::exit(130);
     });

@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, process::Command};
 
 /// What a Lambda has no use for, and why.
 const FOREIGN: [(&str, &str); 15] = [
-    ("aws-lc-rs", "its first handshake gathers entropy from CPU jitter: 22 ms of CPU"),
-    ("aws-lc-sys", "its first handshake gathers entropy from CPU jitter: 22 ms of CPU"),
+    ("aws-lc-rs", "its first handshake gathers entropy from CPU jitter: tens of milliseconds of CPU"),
+    ("aws-lc-sys", "its first handshake gathers entropy from CPU jitter: tens of milliseconds of CPU"),
     ("hyper v0.14", "the SDK's old HTTP stack, which its feature `rustls` links"),
     ("rustls v0.21", "the SDK's old TLS, which its feature `rustls` links"),
     ("aws-sdk-sso", "a function has its credentials in its environment"),
@@ -24,10 +24,11 @@ const FOREIGN: [(&str, &str); 15] = [
 ];
 
 /// What may not be switched on in a crate that is linked.
-const FOREIGN_FEATURES: [(&str, &str, &str); 3] = [
+const FOREIGN_FEATURES: [(&str, &str, &str); 4] = [
     ("aws-sdk-dynamodb", "rustls", "it links the old HTTP stack"),
     ("aws-sdk-dynamodb", "default-https-client", "it links aws-lc"),
     ("lambda_http", "apigw_http", "a REST API sends its own kind of event"),
+    ("regex", "unicode", "its tables are a good part of a function that has patterns"),
 ];
 
 /// Each crate that is linked, as in `hyper v1.2.3`, with its features.

@@ -36,7 +36,7 @@ pub fn http_client() -> SharedHttpClient {
 
 /// The HTTP client of the AWS SDK.
 ///
-/// Its TLS is ring's: the default, aws-lc, gathers entropy from CPU jitter for 22 ms of CPU in the first handshake.
+/// Its TLS is ring's: the default, aws-lc, gathers entropy from CPU jitter for tens of milliseconds in the first handshake.
 pub fn https_client(roots: Roots) -> SharedHttpClient {
     let trusted = match roots {
         Roots::Amazon => TrustStore::empty().with_pem_certificate(AMAZON_ROOTS),

@@ -75,6 +75,31 @@ fn models_are_small_and_take_their_own_examples() {
     }
 }
 
+/// Elsewhere `\d` is ASCII and in Rust it is not, and the functions' expressions come without Unicode's tables.
+#[test]
+fn patterns_mean_the_same_to_every_reader() {
+    let document = document();
+    let patterns = patterns(&document);
+    assert!(!patterns.is_empty());
+    for pattern in patterns {
+        let characters = pattern.as_bytes();
+        let is_class = |pair: &[u8]| pair[0] == b'\\' && pair[1].is_ascii_alphabetic();
+        assert!(!characters.windows(2).any(is_class) && !pattern.contains("(?"), "{pattern}");
+    }
+}
+
+/// Every `pattern` in a document.
+fn patterns(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Object(members) => {
+            let own = members.get("pattern").and_then(Value::as_str);
+            own.into_iter().chain(members.values().flat_map(patterns)).collect()
+        }
+        Value::Array(values) => values.iter().flat_map(patterns).collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let pointer = value["$ref"].as_str().map(|reference| reference.trim_start_matches('#'));
     pointer.map_or(value, |pointer| document.pointer(pointer).expect(pointer))

@@ -111,9 +111,8 @@ where
 /// Keeps a timer that is due before those of an event: a timer that becomes the next one wakes the driver, with two
 /// system calls more.
 async fn tick() {
-    let mut ticks = tokio::time::interval(TICK);
     loop {
-        ticks.tick().await;
+        tokio::time::sleep(TICK).await;
     }
 }
 

@@ -7,6 +7,7 @@ CARGO ?= cargo
 STAGE ?= dev
 TIER ?= basic
 TARGET ?= arm64
+ARCHITECTURE = $(subst aarch64,arm64,$(subst host,$(shell uname -m),$(TARGET)))
 ENDPOINT ?=
 CONSUMER ?=
 DRY_RUN ?=
@@ -76,14 +77,14 @@ bench-streams: ## Measure how fast the local server follows 100,000 changes
 bench: ## Measure the functions and the local server: ARGS="--functions items_get --parts functions"
 	benches/run $(ARGS)
 
-build: ## Build the Lambdas for arm64, or with TARGET=host for this machine
+build: ## Build the Lambdas: TARGET=arm64, x86_64, or host without a cross-compiler
 	scripts/build $(TARGET)
 
-deploy: build ## Deploy a stage: STAGE=dev, staging or prod
-	scripts/stack deploy $(STAGE)
+deploy: build ## Build and deploy a stage: STAGE=dev, staging or prod, TARGET as for build
+	scripts/stack deploy $(STAGE) --context architecture=$(ARCHITECTURE)
 
 diff: ## Show what a deployment would change
-	scripts/stack diff $(STAGE)
+	scripts/stack diff $(STAGE) --context architecture=$(ARCHITECTURE)
 
 destroy: ## Delete a stage; production wants CONFIRM=destroy-prod
 	scripts/stack destroy $(STAGE)

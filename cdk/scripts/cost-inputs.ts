@@ -1,4 +1,4 @@
-// What the cost of a million requests is computed from. Change it to your own traffic, then `npm run cost`.
+// What the cost of a million requests is computed from. Change it to your own traffic, then `UPDATE=1 make test-stack`.
 
 /** us-east-1, in dollars, as the AWS price pages had them in 2025; without free tiers. */
 export const PRICES = {
@@ -42,8 +42,8 @@ export const VERBS = {
 } as const;
 
 export const TRAFFIC = {
-  /** CPU of a warm request on a whole core, in milliseconds: 0.22 measured for a GET over TLS. */
-  cpuMs: 0.22,
+  /** CPU of a warm request on a whole core, in milliseconds: the verbs' mean by share, as benches/RESULTS.md has it. */
+  cpuMs: 0.6,
   /** The share of requests that start an environment, and what its start costs, in milliseconds: assumptions. */
   coldShare: 0.01,
   coldMs: 60,

@@ -1,12 +1,9 @@
-// Writes docs/cost.md: what a million requests a month cost in each stage, from the stage's own options.
+// What docs/cost.md says: what a million requests a month cost in each stage, from the stage's own options.
 
-import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { readContract } from '../lib/contract.ts';
 import { STAGES, type StageName, type StageOptions } from '../lib/stages.ts';
 import { CHANGES, PRICES, TRAFFIC, VERBS } from './cost-inputs.ts';
 
-const DOCUMENT = fileURLToPath(new URL('../../docs/cost.md', import.meta.url));
 const REQUESTS = 1_000_000;
 const HOURS = 730;
 const DAYS_A_MONTH = 30;
@@ -125,7 +122,7 @@ export function costDocument(): string {
   );
   return `# What a million requests a month cost
 
-Written by \`npm --prefix cdk run cost\` from the stages' own options (\`cdk/lib/stages.ts\`) and the inputs in
+Written by \`UPDATE=1 make test-stack\` from the stages' own options (\`cdk/lib/stages.ts\`) and the inputs in
 \`cdk/scripts/cost-inputs.ts\`: change either and run it again. Dollars a month, us-east-1, without free tiers, which
 cover most of a small stage.
 
@@ -144,15 +141,11 @@ as large as it is once it has all the days the stage keeps.
 | --- | ---: | ---: | ---: | ---: |
 ${inputs.join('\n')}
 
-A request has ${TRAFFIC.cpuMs} ms of CPU on a whole core, measured; a stage has its memory's share of one
+A request has ${TRAFFIC.cpuMs} ms of CPU on a whole core, the verbs' mean in benches/RESULTS.md; a stage has its memory's share of one
 (${MEGABYTES_A_CORE.toLocaleString('en')} MB are a core). DynamoDB's times, ${TRAFFIC.coldShare * 100} % cold starts of ${TRAFFIC.coldMs} ms, and
 ${TRAFFIC.tracedShare * 100} % traced requests are assumptions: replace them by those of your dashboard. A request logs ${TRAFFIC.logKilobytes} KB. ${TRAFFIC.storedGigabytes} GB is stored.
 A change is written to the history and put on the bus once, with ${CHANGES.kilobytes} KB, and calls each consumer that reads it
 once, for ${CHANGES.consumerMs} ms; a busier service has more changes in a call. Lambda reads streams free.
 Data that leaves AWS is not counted ($0.09 a GB).
 `;
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  writeFileSync(DOCUMENT, costDocument());
 }

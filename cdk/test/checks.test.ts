@@ -59,15 +59,15 @@ describe('cdk-nag', () => {
 });
 
 test('a new resource in the contract has its functions, table, methods and models, by no line of the stack', () => {
-  const orders = withResource(contract, 'orders');
-  const template = templateOf({ contract: orders });
+  const extended = withResource(contract, 'specimens');
+  const template = templateOf({ contract: extended });
   const added = (type: string) => ofType(template, type).length - ofType(templateOf(), type).length;
   assert.equal(added('AWS::Lambda::Function'), 6);
   assert.equal(added('AWS::DynamoDB::GlobalTable'), 1);
   assert.equal(added('AWS::ApiGateway::Method'), 6 + 4 + 3);
   assert.equal(added('AWS::ApiGateway::Model'), 3);
-  Annotations.fromStack(appOf({ contract: orders }).service).hasNoError('*', '.*');
-  assert.ok(Template.fromStack(appOf({ contract: orders }).service));
+  Annotations.fromStack(appOf({ contract: extended }).service).hasNoError('*', '.*');
+  assert.ok(Template.fromStack(appOf({ contract: extended }).service));
 });
 
 /** The contract with a copy of `items` under another name. */

@@ -24,8 +24,8 @@ fn a_changed_a_missing_and_a_left_over_file_are_named() {
 
     fs::write(folder.path().join("openapi.json"), "{}").expect("a file");
     fs::remove_file(folder.path().join("schemas/ItemsCreate.json")).expect("the file is there");
-    fs::write(folder.path().join("events/orders_get.json"), "{}").expect("a file");
+    fs::write(folder.path().join("events/nothing_get.json"), "{}").expect("a file");
     let found = drift(folder.path()).expect("readable");
-    assert_eq!(found, ["openapi.json", "schemas/ItemsCreate.json", "events/orders_get.json"]);
-    assert_eq!(leftovers(folder.path()).expect("readable"), ["events/orders_get.json"]);
+    assert_eq!(found, ["openapi.json", "schemas/ItemsCreate.json", "events/nothing_get.json"]);
+    assert_eq!(leftovers(folder.path()).expect("readable"), ["events/nothing_get.json"]);
 }

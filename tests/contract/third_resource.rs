@@ -9,6 +9,8 @@ use std::{
 
 use serde_json::{Value, json};
 
+use serverless_crud::routes;
+
 use crate::top;
 
 const VERBS: [&str; 6] = ["create", "get", "list", "update", "delete", "history"];
@@ -164,6 +166,10 @@ fn edits(path: &Path) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn orders_are_served_and_documented_by_one_file_and_one_line() {
+    if routes::resources().iter().any(|collection| collection.name == "orders") {
+        println!("Skipped: the project has orders of its own.");
+        return;
+    }
     let copy = Copy::make();
     copy.build();
     assert!(copy.program("orders_contract").status().expect("it runs").success());

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{StreamSpecification, StreamViewType};
 use serde_json::{Value, json};
 use serverless_crud::{
     app::{App, Config},
-    routes::{StreamConsumer, consumers},
+    routes::{self, StreamConsumer, consumers},
     streams::{self, Consumer},
 };
 
@@ -66,10 +66,16 @@ impl Rig {
     pub async fn start(seed: u64) -> Self {
         let server = TestServer::start().await;
         let client = support::dynamodb(&server.dynamodb_url);
-        for table in ["local-items", "local-users"] {
+        for table in routes::tables().into_iter().filter(|table| table.stream) {
             let stream = StreamSpecification::builder();
             let stream = stream.stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages).build().unwrap();
-            client.update_table().table_name(table).stream_specification(stream).send().await.unwrap();
+            client
+                .update_table()
+                .table_name(format!("local-{}", table.name))
+                .stream_specification(stream)
+                .send()
+                .await
+                .unwrap();
         }
         let (dynamodb, bus) = (Wire::to(&server.dynamodb_url, seed).await, Wire::to_bus(seed + 1).await);
         let config = Config { events_endpoint_url: Some(bus.url.clone()), ..config() };

@@ -134,7 +134,8 @@ async fn autocannon(
 
 /// The time of a page of twenty at each size.
 pub async fn lists(options: &Options) -> Result<Vec<Page>> {
-    let server = Server::start(options, &["--dynamodb-port", "0", "--memory"]).await?;
+    // Without the consumers, which would still be following what was filled in.
+    let server = Server::start(options, &["--dynamodb-port", "0", "--memory", "--no-consumers"]).await?;
     let (mut pages, mut present) = (Vec::new(), 0);
     for size in SIZES.into_iter().filter(|size| *size <= options.records) {
         eprintln!("lists: {size} records");

@@ -97,16 +97,23 @@ impl Migration {
         format!("{:04}_{}", self.number, self.name)
     }
 
-    /// What stops a run where DynamoDB refuses a request for what the file says, whatever the record.
-    pub(super) fn fault(&self, reason: &str) -> Option<Failure> {
-        let is_about_file = UNREADABLE.iter().any(|known| reason.contains(known));
-        is_about_file.then(|| Failure::Refused(vec![format!("{}: DynamoDB cannot read it: {reason}", self.title())]))
+    /// What stops a run where DynamoDB refuses a write for what the file says, whatever the record.
+    ///
+    /// The update of a transform is made from its record: there it is that record's affair.
+    pub(super) fn write_failure(&self, reason: &str) -> Option<Failure> {
+        let is_expression = matches!(self.change, Change::Expression { .. });
+        self.fault(reason).filter(|_| is_expression)
     }
 
-    /// The same of a failed read.
+    /// What stops a run where a read failed: the filter's fault, or the failure.
     pub(super) fn read_failure(&self, failure: Failure) -> Failure {
         let cause = if let Failure::Store(error) = &failure { error.cause() } else { None };
         cause.and_then(|cause| self.fault(&cause)).unwrap_or(failure)
+    }
+
+    fn fault(&self, reason: &str) -> Option<Failure> {
+        let is_unreadable = UNREADABLE.iter().any(|known| reason.contains(known));
+        is_unreadable.then(|| Failure::Refused(vec![format!("{}: DynamoDB cannot read it: {reason}", self.title())]))
     }
 }
 
@@ -180,8 +187,9 @@ fn read(file: &str, content: &str) -> Result<Document, String> {
         return serde_json::from_str(content).map_err(|error| format!("cannot be read: {error}"));
     }
     let fault = |error: toml::de::Error| format!("cannot be read: {}", error.message());
-    toml::from_str::<toml::Table>(content).map_err(fault)?.values().try_for_each(check_value)?;
-    toml::from_str(content).map_err(fault)
+    let table: toml::Table = toml::from_str(content).map_err(fault)?;
+    table.values().try_for_each(check_value)?;
+    table.try_into().map_err(fault)
 }
 
 /// Refuses what TOML has and DynamoDB has not.

@@ -44,6 +44,15 @@ pub struct Plan {
     pub fault: Option<String>,
 }
 
+impl Plan {
+    fn refuse(&mut self, row: &Found, reason: String) {
+        self.refused += 1;
+        if self.refusals.len() < EXAMPLES {
+            self.refusals.push((row.id().to_owned(), reason));
+        }
+    }
+}
+
 /// A record before and after.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -68,15 +77,6 @@ pub struct Looker<'a> {
     pub halt: &'a Halt,
     /// What has been done.
     pub progress: &'a Progress,
-}
-
-impl Plan {
-    fn refuse(&mut self, row: &Found, reason: String) {
-        self.refused += 1;
-        if self.refusals.len() < EXAMPLES {
-            self.refusals.push((row.id().to_owned(), reason));
-        }
-    }
 }
 
 impl Looker<'_> {
@@ -156,8 +156,8 @@ impl Looker<'_> {
         let table = migration.shape.table;
         scratch.put_copy(table, row).await?;
         if let Written::Refused(reason) = scratch.write_row(table, row.id(), &update).await? {
-            if let Some(fault) = migration.fault(&reason) {
-                return Err(fault);
+            if let Some(failure) = migration.write_failure(&reason) {
+                return Err(failure);
             }
             plan.would_change -= 1;
             plan.refuse(row, reason);

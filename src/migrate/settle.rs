@@ -49,7 +49,7 @@ impl Engine<'_> {
                     return Ok(Fate::Written);
                 }
                 Ok(Written::Refused(reason)) => {
-                    return self.migration.fault(&reason).map_or_else(|| refused(reason), Err);
+                    return self.migration.write_failure(&reason).map_or_else(|| refused(reason), Err);
                 }
                 // An expression asks nothing but that the row matches: it does not.
                 Ok(Written::Moved(_)) if is_expression => return Ok(Fate::Skipped),

@@ -149,6 +149,20 @@ async fn a_transform_that_panics_refuses_that_record_and_the_rest_is_done() {
 }
 
 #[tokio::test]
+async fn a_transform_whose_update_is_too_long_refuses_that_record_and_the_rest_is_done() {
+    let server = server_with(20).await;
+    let url = &server.dynamodb_url;
+    let report = apply_transform(url, |mut fields| {
+        let more = if fields["id"] == id(7) { 400 } else { 1 };
+        fields.extend((0..more).map(|number| (format!("more{number}"), number.into())));
+        fields.insert("note".into(), "n".into());
+        Ok(fields)
+    });
+    let ran = &report.await.migrations[0];
+    assert_eq!((ran.written, ran.refused, &ran.refusals[0].0), (19, 1, &id(7)));
+}
+
+#[tokio::test]
 async fn a_transform_cannot_damage_what_json_cannot_hold() {
     let server = server_with(0).await;
     let url = &server.dynamodb_url;

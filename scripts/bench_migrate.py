@@ -8,7 +8,9 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,49 +83,48 @@ def again(number: int, *arguments: str) -> tuple[dict, float]:
     return migrate("up", "--again", str(number), "--concurrency", "64", *arguments)
 
 
-def measure(count: int) -> None:
+@contextmanager
+def local_server() -> Iterator[None]:
+    """An embedded database on disk, which nothing follows."""
     with tempfile.TemporaryDirectory() as folder:
         options = ["--port", "0", "--dynamodb-port", str(PORT), "--data", folder, "--quiet", "--no-consumers"]
         server = subprocess.Popen([str(BIN / "local"), *options], stdout=subprocess.PIPE, text=True)
         try:
             while "The API listens" not in (server.stdout.readline() or "The API listens"):
                 pass
-            begun = time.monotonic()
-            fill(0, count)
-            print(f"{count:>9} records filled in {time.monotonic() - begun:.0f} s", flush=True)
-            for kind, number in KINDS.items():
-                answer, peak = again(number)
-                written, seconds = answer["migrations"][0]["written"], answer["seconds"]
-                print(f"{count:>9} {kind:<10} {written / seconds:>8.0f} records/s, peak {peak:.1f} MB", flush=True)
-                answer, peak = again(number)
-                rate = answer["migrations"][0]["scanned"] / answer["seconds"]
-                print(f"{count:>9} nothing to do {rate:>5.0f} records/s, peak {peak:.1f} MB", flush=True)
+            yield
         finally:
             server.terminate()
             server.wait()
+
+
+def measure(count: int) -> None:
+    with local_server():
+        begun = time.monotonic()
+        fill(0, count)
+        print(f"{count:>9} records filled in {time.monotonic() - begun:.0f} s", flush=True)
+        for kind, number in KINDS.items():
+            answer, peak = again(number)
+            written, seconds = answer["migrations"][0]["written"], answer["seconds"]
+            print(f"{count:>9} {kind:<10} {written / seconds:>8.0f} records/s, peak {peak:.1f} MB", flush=True)
+            answer, peak = again(number)
+            rate = answer["migrations"][0]["scanned"] / answer["seconds"]
+            print(f"{count:>9} nothing to do {rate:>5.0f} records/s, peak {peak:.1f} MB", flush=True)
 
 
 def measure_budget() -> None:
     """How far the used rate is from the budget."""
-    with tempfile.TemporaryDirectory() as folder:
-        options = ["--port", "0", "--dynamodb-port", str(PORT), "--data", folder, "--quiet", "--no-consumers"]
-        server = subprocess.Popen([str(BIN / "local"), *options], stdout=subprocess.PIPE, text=True)
-        try:
-            while "The API listens" not in (server.stdout.readline() or "The API listens"):
-                pass
-            for budget in BUDGETS:
-                fill(0, budget * 3)
-                answer, _ = again(1, "--max-wcu", str(budget))
-                rate = answer["writeUnits"] / answer["seconds"]
-                print(f"--max-wcu {budget}: {rate:.1f} a second, {100 * (rate / budget - 1):+.1f} %", flush=True)
-            # Reads alone: every record is as it should be.
-            again(1)
-            answer, _ = again(1, "--max-rcu", "10", "--page", "50")
-            rate = answer["readUnits"] / answer["seconds"]
-            print(f"--max-rcu 10: {rate:.1f} a second, {100 * (rate / 10 - 1):+.1f} %", flush=True)
-        finally:
-            server.terminate()
-            server.wait()
+    with local_server():
+        for budget in BUDGETS:
+            fill(0, budget * 3)
+            answer, _ = again(1, "--max-wcu", str(budget))
+            rate = answer["writeUnits"] / answer["seconds"]
+            print(f"--max-wcu {budget}: {rate:.1f} a second, {100 * (rate / budget - 1):+.1f} %", flush=True)
+        # Reads alone: every record is as it should be.
+        again(1)
+        answer, _ = again(1, "--max-rcu", "10", "--page", "50")
+        rate = answer["readUnits"] / answer["seconds"]
+        print(f"--max-rcu 10: {rate:.1f} a second, {100 * (rate / 10 - 1):+.1f} %", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 //! Streams: each change of a table, typed, in order, and never lost.
 //!
 //! A consumer is a function of a [`Change`], or a [`Consumer`] where it takes several at once. [`serve`] runs it as
-//! a Lambda behind the streams, and the local server runs all of [`routes::consumers`](crate::routes::consumers); [`respond`] is what happens to one batch, [`answer`] what Lambda hears of it.
+//! a Lambda behind the streams, and the local server runs all of [`routes::consumers`](crate::routes::consumers);
+//! [`respond`] is what happens to one batch, [`answer`] what Lambda hears of it.
 //!
 //! ```no_run
 //! use std::sync::Arc;

@@ -26,20 +26,19 @@ async fn a_run_takes_exactly_the_actions_its_function_is_granted() {
     let server = server_with(5).await;
     let proxy = Proxy::start(&server.dynamodb_url, |_, _| Fault::None).await;
     let folder = tempfile::tempdir().unwrap();
-    let mut last = 0;
-    for table in routes::resources().iter().map(|collection| collection.name) {
+    let tables: Vec<_> = routes::resources().iter().map(|collection| collection.name).collect();
+    for (number, table) in (1..).zip(&tables) {
         let row = json!({ "TableName": format!("local-{table}"), "Item": old_item(5) });
         call(&server.dynamodb_url, "PutItem", &row).await;
-        last += 1;
         let file = format!(
             "table = \"{table}\"\ndescription = \"d\"\nfilter = \"attribute_not_exists(note)\"\n\
              update = \"SET note = :note\"\n[values]\n\":note\" = \"n\"\n"
         );
-        write(folder.path(), &format!("{last:04}_{table}_note.toml"), &file);
+        write(folder.path(), &format!("{number:04}_{table}_note.toml"), &file);
     }
     let endless = "table = \"items\"\ndescription = \"d\"\nfilter = \"attribute_exists(id)\"\n\
         update = \"SET label = :label\"\n[values]\n\":label\" = \"l\"\n";
-    write(folder.path(), &format!("{:04}_items_endless.toml", last + 1), endless);
+    write(folder.path(), &format!("{:04}_items_endless.toml", tables.len() + 1), endless);
     assert!(run(&proxy.url, migrate::read(folder.path()).unwrap(), &settings()).await.is_err());
 
     let used: BTreeSet<_> = proxy.requests.lock().unwrap().iter().flat_map(actions).collect();

@@ -1,6 +1,9 @@
 //! What is refused before anything is written, each with what to do.
 
-use serverless_crud::migrate::{self, Migration};
+use serverless_crud::{
+    migrate::{self, Migration},
+    routes,
+};
 
 use crate::raw::{rows, run, server_with, settings, up, write};
 
@@ -20,8 +23,10 @@ fn a_good_file_is_taken_in_toml_and_json() {
 
 #[test]
 fn a_file_with_a_fault_is_refused_and_says_which() {
+    let tables = routes::resources().iter().map(|collection| collection.name).collect::<Vec<_>>().join(" or ");
+    let no_table = format!("there is no table `nothing`: it is {tables}");
     for (old, new, said) in [
-        ("\"items\"", "\"nothing\"", "there is no table `nothing`: it is items or "),
+        ("\"items\"", "\"nothing\"", no_table.as_str()),
         ("SET note", "SET version", "writes `version`, which every write sets by itself"),
         ("SET note", "SET updatedAt", "writes `updatedAt`, which every write sets by itself"),
         ("SET note", "SET id", "writes `id`, which never changes"),

@@ -33,11 +33,12 @@ test: setup lint test-rust test-instructions test-contract test-stack e2e ## Run
 setup: ## Install what the tests and the stack need, inside the project
 	scripts/setup
 
-lint: ## Check format and lints of all code
+lint: setup ## Check format and lints of all code and workflows
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --features lambda -- -D warnings
 	cd benches && $(CARGO) fmt --check
 	cd cdk && npm run --silent lint
+	cd tools && npm run --silent workflows
 
 test-rust: ## Test the service, the local server and the contract's code
 	$(CARGO) test

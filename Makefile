@@ -6,6 +6,7 @@ SHELL := bash
 CARGO ?= cargo
 STAGE ?= dev
 TIER ?= basic
+NAME ?=
 TARGET ?= arm64
 ARCHITECTURE = $(subst aarch64,arm64,$(subst host,$(shell uname -m),$(TARGET)))
 ENDPOINT ?=
@@ -17,7 +18,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
-	bench bench-streams bench-migrate build deploy diff destroy migrate migrations api-key redrive audit
+	bench bench-streams bench-migrate build deploy diff destroy migrate migrations api-key redrive rename audit
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,6 +106,9 @@ api-key: ## Print an API key of a stage: TIER=basic or premium
 redrive: ## Bring through what a consumer gave up: CONSUMER=audit_append, DRY_RUN=1 to look
 	@[ -n "$(CONSUMER)" ] || { echo "make redrive: say which: CONSUMER=audit_append" >&2; exit 2; }
 	DRY_RUN=$(DRY_RUN) scripts/stack redrive $(STAGE) $(CONSUMER)
+
+rename: ## Give a new project its name: NAME=shop
+	scripts/rename '$(NAME)'
 
 audit: ## Check licences, sources and known vulnerabilities of what is linked
 	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny

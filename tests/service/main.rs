@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod bad_input;
+mod contention;
 mod faults;
+mod grants;
 mod http_table;
 mod items;
 mod lists;

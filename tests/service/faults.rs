@@ -274,7 +274,7 @@ async fn a_record_of_an_older_or_newer_shape_still_reads() {
 }
 
 /// Sends a request to DynamoDB itself.
-async fn raw(server: &TestServer, operation: &str, body: &Value) -> Value {
+pub async fn raw(server: &TestServer, operation: &str, body: &Value) -> Value {
     let request =
         server.client.post(&server.dynamodb_url).header("x-amz-target", format!("DynamoDB_20120810.{operation}"));
     let request = request

@@ -75,6 +75,9 @@ pub async fn start(options: Options) -> Result<Server, StartError> {
     let app = App::new(config(&options, cursor_secret, &dynamodb_url, events_url), client.clone());
     let tables = if streamed.is_some() { tables() } else { unstreamed_tables() };
     create_missing_tables(&app.store, &tables).await.map_err(refused)?;
+    if let Some(url) = &options.endpoint_url {
+        check_engine(&app.store, url).await?;
+    }
     if !options.no_migrations {
         apply_migrations(&app.store).await?;
     }
@@ -167,6 +170,12 @@ fn config(options: &Options, cursor_secret: String, dynamodb_url: &str, events_e
         history_days: HISTORY_DAYS,
         ca_bundle: None,
     }
+}
+
+/// Refuses an engine whose answers would be taken for others.
+async fn check_engine(store: &Store, url: &str) -> Result<(), StartError> {
+    let missing = store.missing_feature().await.map_err(refused)?;
+    missing.map_or(Ok(()), |feature| Err(StartError::Engine { url: url.to_owned(), feature }))
 }
 
 /// The app of each function, over a client of its own, as each Lambda has one.

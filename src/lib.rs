@@ -11,6 +11,7 @@
 //! | [`handlers`] | the verbs, generic over the resource |
 //! | [`store`] | typed tables over DynamoDB |
 //! | [`config`] | the settings, from the environment |
+//! | `deadline` | the time limit of the work in progress |
 //! | [`app`] | what a cold start builds |
 //! | [`routes`] | the list of operations |
 //! | [`openapi`] | the contract, derived from the list |
@@ -36,6 +37,7 @@
 
 pub mod app;
 pub mod config;
+mod deadline;
 pub mod error;
 pub mod handlers;
 pub mod http;

@@ -204,16 +204,14 @@ impl Collection {
         let own = |actions: &[&'static str]| on(R::COLLECTION, actions);
         let references = || R::REFERENCES.iter().map(|reference| on(reference.collection, &["ConditionCheckItem"]));
         let uniques = |actions| (!R::UNIQUE.is_empty()).then(|| on(BOOKKEEPING, actions));
-        let is_nested = to_object(&R::example()).values().any(serde_json::Value::is_object);
 
         let create = merged([own(&["PutItem"]), on(BOOKKEEPING, &["PutItem"])].into_iter().chain(references()));
         let indexes = resource_table::<R>().indexes.into_iter().map(|index| index.name);
         let list = vec![Grant { indexes: indexes.collect(), ..own(&["Query"]) }];
-        let read_first = is_nested.then(|| own(&["GetItem"]));
+        // Whether an update whose answer was lost has been carried out, the record tells.
         let update = merged(
-            read_first
+            [own(&["GetItem", "UpdateItem"])]
                 .into_iter()
-                .chain([own(&["UpdateItem"])])
                 .chain(uniques(&["DeleteItem", "PutItem"]))
                 .chain(references()),
         );

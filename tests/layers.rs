@@ -9,14 +9,15 @@ use std::{
 };
 
 /// The rooms a room may look into. `local` and the tools in `bin` may look everywhere.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("config", &[]),
+    ("deadline", &[]),
     ("record", &[]),
     ("error", &[]),
     ("resources", &["record"]),
-    ("store", &["record", "error"]),
+    ("store", &["record", "error", "deadline"]),
     ("http", &["record", "error"]),
-    ("app", &["store", "config"]),
+    ("app", &["store", "config", "deadline"]),
     ("handlers", &["app", "http", "record", "error"]),
     // `store` for the table definitions, `app`, `http` and `error` for the type of a handler.
     ("routes", &["handlers", "resources", "record", "store", "app", "http", "error", "streams"]),

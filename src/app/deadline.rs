@@ -6,21 +6,9 @@ use aws_sdk_dynamodb::{
     config::{ConfigBag, Intercept, interceptors::BeforeSerializationInterceptorContextRef, timeout::TimeoutConfig},
     error::BoxError,
 };
-use tokio::time::{Instant, error::Elapsed};
 
 use super::client::{ATTEMPT_TIMEOUT, MAX_ATTEMPTS};
-
-tokio::task_local! {
-    static DEADLINE: Instant;
-}
-
-/// Runs `work` for as long as `limit` allows; of its requests to DynamoDB, one that hangs leaves time for another.
-///
-/// # Errors
-/// When it is not done by then.
-pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Elapsed> {
-    tokio::time::timeout(limit, DEADLINE.scope(Instant::now() + limit, work)).await
-}
+use crate::deadline::remaining;
 
 /// Gives each request its share of the time left.
 #[derive(Debug)]
@@ -36,10 +24,8 @@ impl Intercept for FitToDeadline {
         _: &BeforeSerializationInterceptorContextRef<'_>,
         settings: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // Outside of `within` nobody waits.
-        let Ok(left) = DEADLINE.try_with(|deadline| deadline.saturating_duration_since(Instant::now())) else {
-            return Ok(());
-        };
+        // Without a limit nobody waits.
+        let Some(left) = remaining() else { return Ok(()) };
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(share(left));
         settings.interceptor_state().store_put(timeouts.build());
         Ok(())

@@ -13,10 +13,10 @@ use aws_sdk_dynamodb::{Client, config::Builder};
 use crate::store::{CursorKey, Store};
 pub use crate::{
     config::{Config, ConfigError, LogLevel},
+    deadline::within,
     store::metered,
 };
 pub use client::{client, client_over};
-pub use deadline::within;
 pub use signature::KeptKey;
 pub use tls::{Roots, http_client, https_client};
 

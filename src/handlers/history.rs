@@ -15,7 +15,7 @@ use crate::{
 pub async fn history<R: Resource>(app: Arc<App>, request: Request) -> Result<Answer, Error> {
     let (id, query) = Error::join(http::id(&request), http::history_query(&request))?;
     let page = app.store.history(R::COLLECTION, id, &query).await?;
-    if page.data.is_empty() && query.cursor.is_none() {
+    if page.data.is_empty() && page.next.is_none() && query.cursor.is_none() {
         app.store.table::<R>().get(id).await?;
     }
     Ok(http::list(&request, &page))

@@ -6,7 +6,7 @@ use validator::{ValidationError, ValidationErrors, ValidationErrorsKind};
 
 use crate::{
     error::{Location, Violation},
-    record::{Resource, to_object},
+    record::{MAX_KEY_BYTES, Resource, to_object},
 };
 
 /// The most faults one answer names.
@@ -31,6 +31,7 @@ pub fn decode<R: Resource>(mut value: Value) -> Result<R, Vec<Violation>> {
                 let read = Value::Object(to_object(&resource));
                 kind_faults(&value, &read, "", &mut faults);
                 faults.extend(constraint_faults(&resource, &faults));
+                faults.extend(key_faults(&resource));
                 faults.truncate(MAX_VIOLATIONS);
                 return if faults.is_empty() { Ok(resource) } else { Err(faults) };
             }
@@ -95,6 +96,22 @@ fn constraint_faults<R: Resource>(resource: &R, known: &[Violation]) -> Vec<Viol
     let mended = |fault: &Violation| known.iter().any(|known| is_at_or_in(pointer(known), pointer(fault)));
     found.retain(|fault| !mended(fault));
     found
+}
+
+/// The values that no key of a table or an index can hold.
+fn key_faults<R: Resource>(resource: &R) -> Vec<Violation> {
+    let object = to_object(resource);
+    let text = |field: &str| object.get(field).and_then(Value::as_str);
+    let filters = R::FILTERS.iter().filter_map(|filter| {
+        let is_too_long = filter.normalization.apply(text(filter.field)?).len() > filter.max_bytes();
+        is_too_long.then(|| Violation::field(filter.field, format!("must have at most {} bytes", filter.max_bytes())))
+    });
+    let references = R::REFERENCES.iter().filter_map(|reference| {
+        let is_key = (1..=MAX_KEY_BYTES).contains(&text(reference.field)?.len());
+        let detail = || format!("names no record of {}", reference.collection);
+        (!is_key).then(|| Violation::field(reference.field, detail()))
+    });
+    filters.chain(references).collect()
 }
 
 fn pointer(violation: &Violation) -> &str {

@@ -11,7 +11,7 @@ use std::{
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::{
     Client,
-    config::{Builder, Credentials},
+    config::{AppName, Builder, Credentials},
     error::SdkError,
 };
 use dynoxide::Database;
@@ -181,6 +181,14 @@ pub fn embedded_client(url: &str) -> Client {
         .credentials_provider(Credentials::new("local", "local", None, None, "local"))
         .endpoint_url(url);
     app::client(sdk)
+}
+
+/// A function's own client: its requests name the function in their user agent, as the SDK does an app.
+///
+/// Its access key names nobody: DynamoDB Local keeps a database for each (developer guide, "DynamoDB local usage notes").
+pub fn client_of(client: &Client, function: &str) -> Client {
+    let name = AppName::new(function.to_owned()).expect("a function's name is letters and underscores");
+    Client::from_conf(client.config().to_builder().app_name(name).build())
 }
 
 /// A client of another endpoint, with the credentials and the region any AWS tool would use here.

@@ -42,6 +42,13 @@ pub enum StartError {
         /// Why not.
         cause: String,
     },
+    /// The DynamoDB endpoint is not DynamoDB enough.
+    Engine {
+        /// Its URL.
+        url: String,
+        /// The feature it lacks.
+        feature: &'static str,
+    },
     /// The tables cannot be created.
     Tables(String),
     /// The pending migrations cannot be applied.
@@ -67,6 +74,10 @@ impl fmt::Display for StartError {
                 write!(formatter, "cannot read the database {path}: {cause}; move it away to start with an empty one")
             }
             Self::Endpoint { url, cause } => write!(formatter, "no DynamoDB answers at {url}: {cause}"),
+            Self::Engine { url, feature } => write!(
+                formatter,
+                "the DynamoDB at {url} lacks {feature}, which conditional writes rely on: use a newer or another one"
+            ),
             Self::Tables(cause) => write!(formatter, "cannot create the tables: {cause}"),
             Self::Migrations(cause) => {
                 write!(formatter, "cannot apply the migrations: {cause}; --no-migrations starts without them")

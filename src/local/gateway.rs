@@ -1,6 +1,7 @@
 //! The front door: does for each HTTP request what API Gateway would, and calls the function behind it.
 
 use std::{
+    collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -45,6 +46,8 @@ const PREFLIGHT_LIFETIME: &str = "7200";
 /// What the gateway answers with.
 pub struct Gateway {
     app: Arc<App>,
+    /// The app of each function.
+    functions: HashMap<String, Arc<App>>,
     router: Router,
     plan: Plan,
     models: Models,
@@ -58,9 +61,16 @@ pub struct Gateway {
 
 impl Gateway {
     /// A gateway that listens as `host`.
-    pub fn new(app: Arc<App>, options: &Options, host: String, running: mpsc::Sender<()>) -> Self {
+    pub fn new(
+        app: Arc<App>,
+        functions: HashMap<String, Arc<App>>,
+        options: &Options,
+        host: String,
+        running: mpsc::Sender<()>,
+    ) -> Self {
         Self {
             app,
+            functions,
             router: Router::new(),
             plan: Plan::new(options),
             models: if options.no_validation { Models::none() } else { Models::new() },
@@ -153,7 +163,8 @@ impl Call<'_> {
 
     /// Runs the function, which goes on to its end even when its answer comes too late or nobody waits for it.
     async fn invoke(&self, route: &Route, event: String) -> Result<Response<Body>, Box<Answer>> {
-        let (app, handler, running) = (self.gateway.app.clone(), route.handler.clone(), self.gateway.running.clone());
+        let app = self.gateway.functions[&route.function].clone();
+        let (handler, running) = (route.handler.clone(), self.gateway.running.clone());
         let limit = self.gateway.function_timeout.saturating_sub(runtime::ANSWER_MARGIN);
         let function = tokio::spawn(async move {
             let answer = runtime::respond(&app, &|app, request| handler(app, request), &event, limit).await;

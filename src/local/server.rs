@@ -1,7 +1,8 @@
 //! Starts and stops the local server.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{collections::HashMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
+use aws_sdk_dynamodb::Client;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
@@ -12,7 +13,7 @@ use tokio::{
 use super::{
     Options, StartError,
     bus::Bus,
-    database::{Embedded, Folder, embedded_client, endpoint_client, new_secret},
+    database::{Embedded, Folder, client_of, embedded_client, endpoint_client, new_secret},
     gateway::{self, Gateway},
     pump::Pump,
 };
@@ -20,7 +21,7 @@ use crate::{
     app::{App, Config, LogLevel},
     error::Error,
     migrate::{self, Failure, Halt, Progress},
-    routes::tables,
+    routes::{routes, tables},
     store::{Store, TableDefinition, create_missing_tables},
 };
 
@@ -74,6 +75,9 @@ pub async fn start(options: Options) -> Result<Server, StartError> {
     let app = App::new(config(&options, cursor_secret, &dynamodb_url, events_url), client.clone());
     let tables = if streamed.is_some() { tables() } else { unstreamed_tables() };
     create_missing_tables(&app.store, &tables).await.map_err(refused)?;
+    if let Some(url) = &options.endpoint_url {
+        check_engine(&app.store, url).await?;
+    }
     if !options.no_migrations {
         apply_migrations(&app.store).await?;
     }
@@ -81,7 +85,8 @@ pub async fn start(options: Options) -> Result<Server, StartError> {
 
     let (running, functions) = mpsc::channel(1);
     let (stop, stopped) = oneshot::channel();
-    let gateway = Gateway::new(app, &options, address.to_string(), running);
+    let apps = function_apps(&app.config, &client);
+    let gateway = Gateway::new(app, apps, &options, address.to_string(), running);
     Ok(Server {
         url: format!("http://{address}"),
         dynamodb_url,
@@ -165,6 +170,21 @@ fn config(options: &Options, cursor_secret: String, dynamodb_url: &str, events_e
         history_days: HISTORY_DAYS,
         ca_bundle: None,
     }
+}
+
+/// Refuses an engine whose answers would be taken for others.
+async fn check_engine(store: &Store, url: &str) -> Result<(), StartError> {
+    let missing = store.missing_feature().await.map_err(refused)?;
+    missing.map_or(Ok(()), |feature| Err(StartError::Engine { url: url.to_owned(), feature }))
+}
+
+/// The app of each function, over a client of its own, as each Lambda has one.
+fn function_apps(config: &Config, client: &Client) -> HashMap<String, Arc<App>> {
+    let app = |function: String| {
+        let app = App::new(config.clone(), client_of(client, &function));
+        (function, app)
+    };
+    routes().into_iter().map(|route| app(route.function)).collect()
 }
 
 /// The tables, without the streams that nobody reads here: they would only slow the writes.

@@ -69,7 +69,7 @@ fn parameters(collection: &Collection, verb: Verb) -> Value {
     };
     let shared = names.iter().map(|name| json!({ "$ref": format!("#/components/parameters/{name}") }));
     let filters = collection.filters.iter().filter(|_| verb == Verb::List).map(|filter| {
-        let case = if filter.ignore_case { ", whatever its case" } else { "" };
+        let case = if filter.normalization.ignores_case() { ", whatever its case" } else { "" };
         json!({
             "name": filter.field,
             "in": "query",

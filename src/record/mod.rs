@@ -3,6 +3,7 @@
 mod edit;
 mod history;
 mod list;
+mod normalization;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 use schemars::JsonSchema;
@@ -13,6 +14,7 @@ use validator::Validate;
 pub use edit::{Edit, Precondition, fields, merge_patch, to_object};
 pub use history::{Action, Cause, Entry, is_near};
 pub use list::{ListQuery, Order, Page};
+pub use normalization::{Normalization, normalize_email};
 
 /// A kind of thing the API stores.
 ///
@@ -44,8 +46,8 @@ pub trait Resource:
 pub struct Unique {
     /// The field's JSON name.
     pub field: &'static str,
-    /// Whether values that differ only in case are the same.
-    pub ignore_case: bool,
+    /// Which values are the same.
+    pub normalization: Normalization,
 }
 
 /// A field that names a record of another table.
@@ -62,10 +64,22 @@ pub struct Reference {
 pub struct Filter {
     /// The field's JSON name, which is the query parameter and the index too.
     pub field: &'static str,
-    /// Whether values that differ only in case are the same.
-    pub ignore_case: bool,
+    /// Which values are the same.
+    pub normalization: Normalization,
     /// Over how many partitions one value is spread: more than one where few values share many records.
     pub shards: u8,
+}
+
+/// The longest partition key of a table or an index, in bytes (developer guide, "Quotas in Amazon DynamoDB").
+pub const MAX_KEY_BYTES: usize = 2048;
+
+impl Filter {
+    /// Returns the most bytes a value may have in the form it is compared in.
+    pub fn max_bytes(&self) -> usize {
+        // A sharded key ends with the number of its shard.
+        let suffix = if self.shards == 1 { 0 } else { "#".len() + (self.shards - 1).to_string().len() };
+        MAX_KEY_BYTES - suffix
+    }
 }
 
 /// A stored resource with its identity.

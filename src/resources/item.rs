@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use validator::{Validate, ValidationError};
 
-use crate::record::{Filter, Reference, Resource, optional_id};
+use crate::record::{Filter, Normalization, Reference, Resource, optional_id};
 
 /// The largest integer every JSON reader keeps exact (RFC 8259 §6).
 const MAX_PRICE: i64 = 9_007_199_254_740_991;
@@ -65,8 +65,8 @@ impl Resource for Item {
     const COLLECTION: &'static str = "items";
     const REFERENCES: &'static [Reference] = &[Reference { field: "ownerId", collection: "users" }];
     const FILTERS: &'static [Filter] = &[
-        Filter { field: "ownerId", ignore_case: true, shards: 1 },
-        Filter { field: "status", ignore_case: false, shards: STATUS_SHARDS },
+        Filter { field: "ownerId", normalization: Normalization::Lowercase, shards: 1 },
+        Filter { field: "status", normalization: Normalization::None, shards: STATUS_SHARDS },
     ];
 
     fn example() -> Self {

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use validator::Validate;
+use validator::{Validate, ValidationError};
 
-use crate::record::{Filter, Resource, Unique};
+use crate::record::{Filter, Normalization, Resource, Unique, normalize_email};
 
 /// E.164: a plus, a country code that does not start with 0, at most 15 digits in all.
 static E164: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\+[1-9][0-9]{1,14}$").expect("the pattern is valid"));
@@ -21,7 +21,8 @@ pub struct User {
     #[validate(length(min = 1, max = 120))]
     pub name: String,
     /// The e-mail address, unique whatever its case, kept as written.
-    #[validate(email, length(max = 254))]
+    #[validate(custom(function = "check_email"), length(max = 254))]
+    #[schemars(email)]
     pub email: String,
     /// What the user may do.
     #[serde(default)]
@@ -46,8 +47,9 @@ pub enum UserRole {
 impl Resource for User {
     const NAME: &'static str = "user";
     const COLLECTION: &'static str = "users";
-    const UNIQUE: &'static [Unique] = &[Unique { field: "email", ignore_case: true }];
-    const FILTERS: &'static [Filter] = &[Filter { field: "email", ignore_case: true, shards: 1 }];
+    const UNIQUE: &'static [Unique] = &[Unique { field: "email", normalization: Normalization::EmailAddress }];
+    const FILTERS: &'static [Filter] =
+        &[Filter { field: "email", normalization: Normalization::EmailAddress, shards: 1 }];
 
     fn example() -> Self {
         Self {
@@ -57,4 +59,8 @@ impl Resource for User {
             phone: Some("+442071838750".into()),
         }
     }
+}
+
+fn check_email(email: &str) -> Result<(), ValidationError> {
+    normalize_email(email).map(drop).ok_or_else(|| ValidationError::new("email"))
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Store,
-    row::{ID, Row, WRITTEN_BY, field_text, folded, number, string},
+    row::{ID, Row, WRITTEN_BY, field_text, number, string},
     schema::{BOOKKEEPING, BOOKKEEPING_KEY, EXPIRES_AT},
     transaction,
 };
@@ -96,7 +96,7 @@ pub fn field_steps<R: Resource>(
 ) -> Vec<Step> {
     let mut steps = Vec::new();
     for unique in R::UNIQUE {
-        let value = |object| field_text(object, unique.field).map(|text| folded(&text, unique.ignore_case));
+        let value = |object| field_text(object, unique.field).map(|text| unique.normalization.apply(&text));
         let (old, new) = (value(old), value(new));
         if old == new {
             continue;

@@ -21,6 +21,8 @@ use crate::{
 /// Sequence numbers have 21 to 40 digits (API reference, `StreamRecord`): filled up they sort as numbers do.
 const SEQUENCE_DIGITS: usize = 40;
 const EVENT_ID: &str = "eventId";
+/// How often a page asks at most, where entries have expired.
+const MAX_QUERIES: usize = 2;
 
 impl Store {
     /// Adds an entry, or finds that it has been added before.
@@ -76,7 +78,7 @@ impl Store {
     /// One page of a record's history, by the order of its changes.
     ///
     /// It is one request, for one entry more than the page holds; another one where some of them have expired. A page
-    /// can be shorter than the limit, where entries are large, and still have a next one.
+    /// can be shorter than the limit, or empty, where entries are large or have expired, and still have a next one.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a cursor that is not of this history.
@@ -84,24 +86,25 @@ impl Store {
         let key = record_key(collection, id);
         let list = format!("{HISTORY} {key} {:?}", query.order);
         let after = query.cursor.as_deref().map(|cursor| self.cursor_key.open(&list, cursor)).transpose()?;
-        let mut after = after.map(|after| String::from_utf8(after).expect("it was sealed as text"));
+        let mut end = after.map(|after| String::from_utf8(after).expect("it was sealed as text"));
         let (limit, now) = (usize::from(query.limit), now().timestamp());
         let mut rows = Vec::new();
-        let end = loop {
-            let (found, end) = self.query_history(&key, query, after).await?;
+        for _ in 0..MAX_QUERIES {
+            let (found, next) = self.query_history(&key, query, end).await?;
             let is_whole = found.len() > limit;
+            end = next;
             // DynamoDB deletes what has expired when it gets to it: an expired entry counts as gone.
             rows.extend(found.into_iter().filter(|row| expiry(row).is_none_or(|expiry| expiry > now)));
             if rows.len() > limit {
                 rows.truncate(limit);
-                break rows.last().and_then(sequence_of);
+                end = rows.last().and_then(sequence_of);
+                break;
             }
             // An answer that is cut for its size ends the page.
             if end.is_none() || !is_whole {
-                break end;
+                break;
             }
-            after = end;
-        };
+        }
         let entries = rows.into_iter().map(|row| {
             // What serde says could hold a value of the record, which has no place in a log.
             let unreadable = |_| Error::Corrupt { collection, id: id.to_string(), cause: "its history".into() };

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 
 use super::{
     BOOKKEEPING, Entry, Store,
-    request::{failure, is_refused_for_now, while_refused},
+    request::{busy, failure, while_refused},
     row::{Row, number, string},
     schema::BOOKKEEPING_KEY,
 };
@@ -43,7 +43,7 @@ impl Store {
                 .expression_attribute_values(":fence", number(entry.fence))
                 .send()
         };
-        match while_refused(&self.budget, send, is_refused_for_now).await {
+        match while_refused(&self.budget, send, busy).await {
             Ok(_) => Ok(true),
             Err(error) if is_condition(&error) => Ok(false),
             Err(error) => Err(failure(error)),
@@ -131,7 +131,7 @@ impl Store {
                 .send()
         };
         let outcome: Result<UpdateItemOutput, SdkError<UpdateItemError>> =
-            while_refused(&self.budget, send, is_refused_for_now).await;
+            while_refused(&self.budget, send, busy).await;
         match outcome {
             Ok(output) => Ok(Ok(output.attributes.unwrap_or_default())),
             Err(error) => match error.as_service_error() {

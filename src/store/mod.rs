@@ -9,6 +9,7 @@
 mod admin;
 mod backfill;
 mod cursor;
+mod engine;
 mod entry;
 mod expression;
 mod found;

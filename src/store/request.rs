@@ -4,7 +4,7 @@ use std::{
     cell::Cell,
     iter,
     sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use aws_sdk_dynamodb::{
@@ -12,11 +12,17 @@ use aws_sdk_dynamodb::{
     types::ConsumedCapacity,
 };
 
-use crate::error::Error;
+use crate::{deadline, error::Error};
 
-/// How often a write that is refused for now is tried in all.
-const REFUSED_ATTEMPTS: u32 = 8;
+/// How often a write that is throttled is tried in all.
+const THROTTLED_ATTEMPTS: u32 = 8;
 const FIRST_BACKOFF: Duration = Duration::from_millis(15);
+/// The longest pause before a write is tried again.
+const MAX_BACKOFF: Duration = Duration::from_secs(1);
+/// For how long a write in conflict is tried again where its work has no limit.
+const CONFLICT_LIMIT: Duration = Duration::from_secs(5);
+/// The time a write needs, which retries leave of the limit.
+const WRITE_MARGIN: Duration = Duration::from_millis(200);
 
 /// How many retries in vain a store sends before it sends each request once, until the database answers again.
 const RETRY_BUDGET: u32 = 100;
@@ -65,46 +71,69 @@ pub fn count<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
     let _ = CAPACITY.try_with(|total| total.set(total.get() + units));
 }
 
+/// Why a write was refused for now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Busy {
+    /// The database has too much to do.
+    Throttled,
+    /// A transaction holds one of the rows.
+    InConflict,
+}
+
 /// Sends a write again while it is refused for now, which for transactions the SDK does not.
 ///
-/// Each attempt was refused as a whole, so that repeating it is safe.
+/// Each attempt was refused as a whole, so that repeating it is safe. A throttle is answered with few attempts out of
+/// the budget, since every request adds to the load. A conflict says nothing of the load, only that others write the
+/// same row: it is tried until the time limit, after pauses of full jitter up to [`MAX_BACKOFF`] (Amazon Builders'
+/// Library, "Timeouts, retries, and backoff with jitter").
 pub async fn while_refused<T, E, F>(
     budget: &RetryBudget,
     mut send: impl FnMut() -> F,
-    for_now: impl Fn(&SdkError<E>) -> bool,
+    busy: impl Fn(&SdkError<E>) -> Option<Busy>,
 ) -> Result<T, SdkError<E>>
 where
     F: Future<Output = Result<T, SdkError<E>>>,
 {
-    let mut retries = 0;
+    let (mut throttles, mut conflicts) = (0, 0);
+    let limit = deadline::remaining().map_or(CONFLICT_LIMIT, |left| left.saturating_sub(WRITE_MARGIN));
+    let end = Instant::now() + limit;
     loop {
-        match send().await {
-            Err(error) if for_now(&error) => {
-                if retries + 1 == REFUSED_ATTEMPTS || !budget.take() {
-                    return Err(error);
-                }
-                let longest = FIRST_BACKOFF * 2_u32.pow(retries);
-                tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
-                retries += 1;
+        let outcome = send().await;
+        let pause = match outcome.as_ref().err().and_then(&busy) {
+            Some(Busy::Throttled) => {
+                throttles += 1;
+                Some(backoff(throttles)).filter(|_| throttles < THROTTLED_ATTEMPTS && budget.take())
             }
-            outcome => {
+            Some(Busy::InConflict) => {
+                conflicts += 1;
+                Some(backoff(conflicts)).filter(|pause| Instant::now() + *pause < end)
+            }
+            None => {
                 if outcome.as_ref().map_or_else(|error| error.as_service_error().is_some(), |_| true) {
-                    budget.give(retries.max(1));
+                    budget.give(throttles.max(1));
                 }
-                return outcome;
+                None
             }
-        }
+        };
+        let Some(pause) = pause else { return outcome };
+        tokio::time::sleep(pause).await;
     }
 }
 
-/// Whether a plain write met a transaction on the same row.
-pub fn is_conflict<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
-    error.as_service_error().and_then(ProvideErrorMetadata::code) == Some("TransactionConflictException")
+/// Returns a random pause, the longest of which doubles with each refusal.
+fn backoff(refusals: u32) -> Duration {
+    let longest = FIRST_BACKOFF.saturating_mul(2_u32.saturating_pow(refusals - 1)).min(MAX_BACKOFF);
+    longest.mul_f64(fastrand::f64())
 }
 
-/// Whether a plain write was refused for now: a transaction holds its row, or a throttle.
-pub fn is_refused_for_now<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
-    error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(is_throttle)
+/// Returns [`Busy::InConflict`] where a plain write met a transaction on its row.
+pub fn in_conflict<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<Busy> {
+    busy(error).filter(|busy| *busy == Busy::InConflict)
+}
+
+/// Returns why a plain write was refused for now, if it was.
+pub fn busy<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<Busy> {
+    error.as_service_error().and_then(ProvideErrorMetadata::code).and_then(busy_code)
 }
 
 /// What a failed request means to the caller.
@@ -117,7 +146,7 @@ where
         SdkError::ServiceError(service) => {
             let status = service.raw().status();
             // An answer of success that is an error is one that could not be read.
-            status.is_success() || status.is_server_error() || service.err().code().is_some_and(is_throttle)
+            status.is_success() || status.is_server_error() || service.err().code().and_then(busy_code).is_some()
         }
         _ => false,
     };
@@ -150,19 +179,19 @@ fn cause<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
     }
 }
 
-/// Whether an error code asks to come back later.
-pub fn is_throttle(code: &str) -> bool {
-    matches!(
-        code,
+/// Returns why an error code asks to come back later, if it does.
+pub fn busy_code(code: &str) -> Option<Busy> {
+    match code {
         "ProvisionedThroughputExceededException"
-            | "ProvisionedThroughputExceeded"
-            | "RequestLimitExceeded"
-            | "ThrottlingException"
-            | "ThrottlingError"
-            | "TransactionConflict"
-            | "TransactionConflictException"
-            | "TransactionInProgressException"
-    )
+        | "ProvisionedThroughputExceeded"
+        | "RequestLimitExceeded"
+        | "ThrottlingException"
+        | "ThrottlingError" => Some(Busy::Throttled),
+        "TransactionConflict" | "TransactionConflictException" | "TransactionInProgressException" => {
+            Some(Busy::InConflict)
+        }
+        _ => None,
+    }
 }
 
 /// Whether a validation message is about the 400 KB limit of an item.

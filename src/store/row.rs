@@ -85,7 +85,7 @@ pub fn filter_attribute(filter: &Filter) -> String {
 
 /// The partition of a filter's index that holds `value`; one of them when it is sharded.
 pub fn filter_key(filter: &Filter, value: &str, shard: u8) -> String {
-    let value = folded(value, filter.ignore_case);
+    let value = filter.normalization.apply(value);
     if filter.shards == 1 { value } else { format!("{value}#{shard}") }
 }
 
@@ -113,11 +113,6 @@ pub fn text(value: &Value) -> Option<String> {
 /// The text of a field in a resource's JSON object.
 pub fn field_text(object: &Map<String, Value>, field: &str) -> Option<String> {
     object.get(field).and_then(text)
-}
-
-/// A value without its case, where case does not count.
-pub fn folded(value: &str, ignore_case: bool) -> String {
-    if ignore_case { value.to_lowercase() } else { value.to_owned() }
 }
 
 /// A string attribute.

@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use super::row::{
     ID, LIST_SHARD, LIST_SHARDS, Row, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, decode, field_text, filter_attribute,
-    folded, index_key, list_key, shard, string,
+    index_key, list_key, shard, string,
 };
 use crate::{
     error::Error,
-    record::{Filter, Reference, Resource, Unique},
+    record::{Filter, Normalization, Reference, Resource, Unique},
 };
 
 /// When a record was made: nothing changes it.
@@ -92,14 +92,14 @@ impl Shape {
                 return Err(format!("the transform changes `{field}`, which is not its to change"));
             }
         }
-        let is_same = |field: &str, ignore_case| {
-            let text = |fields| field_text(fields, field).map(|text| folded(&text, ignore_case));
+        let is_same = |field: &str, normalization: Normalization| {
+            let text = |fields| field_text(fields, field).map(|text| normalization.apply(&text));
             text(before) == text(after)
         };
-        // A change of case alone leaves the row of the unique value as it is.
-        let uniques = self.unique.iter().map(|unique| (unique.field, unique.ignore_case));
-        let references = self.references.iter().map(|reference| (reference.field, false));
-        match uniques.chain(references).find(|(field, ignore_case)| !is_same(field, *ignore_case)) {
+        // A change of spelling alone leaves the row of the unique value as it is.
+        let uniques = self.unique.iter().map(|unique| (unique.field, unique.normalization));
+        let references = self.references.iter().map(|reference| (reference.field, Normalization::None));
+        match uniques.chain(references).find(|(field, normalization)| !is_same(field, *normalization)) {
             Some((field, _)) => Err(format!("the transform changes `{field}`, which other rows depend on")),
             None => Ok(()),
         }

@@ -11,7 +11,7 @@ use super::{
     Table,
     expression::{Expression, still},
     guards::{Guard, Step, commit, field_steps, remember, replay, sign_deletion},
-    request::{count, failure, is_conflict, while_refused},
+    request::{count, failure, in_conflict, while_refused},
     row::{ID, Row, decode, encode, string},
     transaction,
 };
@@ -113,7 +113,7 @@ impl<R: Resource> Table<'_, R> {
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
         };
-        match while_refused(&self.store.budget, send, is_conflict).await {
+        match while_refused(&self.store.budget, send, in_conflict).await {
             Ok(output) => {
                 count(output.consumed_capacity());
                 Ok(())

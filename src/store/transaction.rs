@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
 
 use super::{
     Store,
-    request::{count, failure, is_throttle, is_too_large, while_refused},
+    request::{Busy, busy_code, count, failure, is_too_large, while_refused},
     row::Row,
 };
 use crate::error::Error;
@@ -28,7 +28,7 @@ pub async fn transact(store: &Store, steps: Vec<TransactWriteItem>) -> Result<Re
         let request = store.client.transact_write_items().set_transact_items(Some(steps.clone()));
         request.return_consumed_capacity(ReturnConsumedCapacity::Total).send()
     };
-    let error = match while_refused(&store.budget, send, in_conflict).await {
+    let error = match while_refused(&store.budget, send, busy).await {
         Ok(output) => {
             count(output.consumed_capacity());
             return Ok(Ok(()));
@@ -36,8 +36,10 @@ pub async fn transact(store: &Store, steps: Vec<TransactWriteItem>) -> Result<Re
         Err(error) => error,
     };
     let reasons = reasons(&error);
-    if in_conflict(&error) {
-        return Err(Error::Unavailable("other transactions stayed in the way, or a throttle".into()));
+    match busy(&error) {
+        Some(Busy::Throttled) => return Err(Error::Unavailable("a transaction stayed throttled".into())),
+        Some(Busy::InConflict) => return Err(Error::Unavailable("other transactions stayed in the way".into())),
+        None => {}
     }
     if reasons.iter().filter_map(CancellationReason::message).any(is_too_large) {
         return Err(Error::TooLarge);
@@ -47,11 +49,13 @@ pub async fn transact(store: &Store, steps: Vec<TransactWriteItem>) -> Result<Re
     if rejections.is_empty() { Err(failure(error)) } else { Ok(Err(rejections)) }
 }
 
-/// Whether the transaction met others on its rows, or a throttle, and should be sent again.
+/// Returns why the transaction is to be sent again, if it is: a throttle, or others on its rows.
 ///
 /// A condition that failed beside that proves nothing: another transaction may be half visible.
-fn in_conflict(error: &SdkError<TransactWriteItemsError>) -> bool {
-    reasons(error).iter().filter_map(CancellationReason::code).any(is_throttle)
+fn busy(error: &SdkError<TransactWriteItemsError>) -> Option<Busy> {
+    let mut busy = reasons(error).iter().filter_map(CancellationReason::code).filter_map(busy_code);
+    let first = busy.next()?;
+    Some(if busy.any(|other| other == Busy::Throttled) { Busy::Throttled } else { first })
 }
 
 fn reasons(error: &SdkError<TransactWriteItemsError>) -> &[CancellationReason] {

@@ -10,7 +10,7 @@ use super::{
     Table,
     expression::{Expression, Write, still},
     guards::{Guard, Step, commit, field_steps},
-    request::{count, failure, is_refused_for_now, while_refused},
+    request::{busy, count, failure, while_refused},
     row::{ID, Row, VERSION, WRITE_ID, decode, string},
     table::{RACE_ATTEMPTS, new_write_id},
     transaction,
@@ -109,7 +109,7 @@ impl<R: Resource> Table<'_, R> {
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
         };
-        match while_refused(&self.store.budget, send, is_refused_for_now).await {
+        match while_refused(&self.store.budget, send, busy).await {
             Ok(output) => {
                 count(output.consumed_capacity());
                 decode(output.attributes.unwrap_or_default()).map(Ok)

@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod bad_input;
+mod contention;
 mod faults;
+mod grants;
+mod history;
 mod http_table;
 mod items;
+mod keys;
 mod lists;
 mod model;
 mod races;

@@ -12,11 +12,17 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
 };
 use rustls_pki_types::{CertificateDer, pem::PemObject};
-use serverless_crud::{app::Config, resources::Item};
+use serverless_crud::{app::Config, local, resources::Item};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use crate::runtime::app_at;
+use crate::{
+    runtime::app_at,
+    support::{
+        TestServer, in_memory,
+        proxy::{Call, Fault, Proxy},
+    },
+};
 
 /// What came in: from where, how, with which headers.
 type Seen = Arc<Mutex<Vec<(SocketAddr, Method, String, HeaderMap)>>>;
@@ -71,6 +77,25 @@ async fn the_start_neither_fails_nor_waits_for_a_database_that_is_not_there() {
         let start = Instant::now();
         app_at(url).prime().await;
         assert!(start.elapsed() < Duration::from_millis(900), "{url} held up the start for {:?}", start.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_server_on_an_engine_that_hides_the_item_of_a_failed_condition_stops_in_one_line() {
+    let behind = TestServer::start().await;
+    for (operation, feature) in [
+        ("PutItem", "ReturnValuesOnConditionCheckFailure"),
+        ("TransactWriteItems", "ReturnValuesOnConditionCheckFailure in TransactWriteItems"),
+    ] {
+        let rule = move |call: &Call| if call.operation == operation { Fault::WithoutItem } else { Fault::None };
+        let proxy = Proxy::start_with(&behind.dynamodb_url, rule).await;
+        let mut options = in_memory();
+        options.endpoint_url = Some(proxy.url.clone());
+        let expected = format!(
+            "the DynamoDB at {} lacks {feature}, which conditional writes rely on: use a newer or another one",
+            proxy.url
+        );
+        assert_eq!(local::start(options).await.err().unwrap().to_string(), expected);
     }
 }
 

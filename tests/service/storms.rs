@@ -13,9 +13,10 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use crate::{
-    faults::{Fault, Proxy},
+    faults::behind_proxy,
     runtime::app_at,
     samples::{create, item},
+    support::proxy::Fault,
 };
 
 /// What a store retries in vain at most, in the SDK and itself.
@@ -24,7 +25,7 @@ const STORM: usize = 200;
 
 #[tokio::test]
 async fn a_storm_of_failures_does_not_multiply_requests() {
-    let (proxy, server, _behind) = Proxy::start().await;
+    let (proxy, server, _behind) = behind_proxy().await;
     let record = create(&server, "items", &item()).await;
     let path = format!("/v1/items/{}", record["id"].as_str().unwrap());
     for (method, operation) in [(Method::GET, "GetItem"), (Method::PATCH, "UpdateItem")] {

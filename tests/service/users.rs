@@ -86,3 +86,115 @@ async fn a_user_is_found_by_email_whatever_its_case() {
     let page: Value = get(&server, &format!("/v1/users?email={}", email.to_uppercase())).await.json().await.unwrap();
     assert_eq!(page, json!({ "data": [ada], "nextCursor": null }));
 }
+
+/// Addresses that are accepted.
+const GOOD: [&str; 14] = [
+    "ada@example.com",
+    "ADA.Lovelace@Example.COM",
+    "a+b@example.com",
+    "!#$%&'*+-/=?^_`{|}~@example.com",
+    "1@2.example",
+    "ada@sub.sub.example.com",
+    "ada@localhost",
+    "ada@r3---sn.example.com",
+    "ada@bücher.example",
+    "ada@BÜCHER.example",
+    "ada@例え.テスト",
+    "ada@ｅｘａｍｐｌｅ．ｃｏｍ",
+    "ada@xn--bcher-kva.example",
+    "ada@1e100.net",
+];
+
+/// Texts that are refused.
+const BAD: [&str; 40] = [
+    "a@<script>alert(1)</script>[::1]",
+    "<script>alert(1)</script>@example.com",
+    "Ada <ada@example.com>",
+    "<ada@example.com>",
+    "mailto:ada@example.com",
+    "ada@[127.0.0.1]",
+    "ada@[IPv6:::1]",
+    "ada@[::1]",
+    "ada@127.0.0.1",
+    "ada@example.１２３",
+    "\"ada\"@example.com",
+    "\"a@b\"@example.com",
+    "\"\"@example.com",
+    "ada(comment)@example.com",
+    "ada@(comment)example.com",
+    "ada@example.com(comment)",
+    "ada",
+    "ada@",
+    "@example.com",
+    "ada@@example.com",
+    "a@b@example.com",
+    "ada@example..com",
+    "ada@.example.com",
+    "ada@example.com.",
+    "ada@-example.com",
+    "ada@example-.com",
+    "ada@exa_mple.com",
+    "ada@exa mple.com",
+    ".ada@example.com",
+    "ada.@example.com",
+    "a..b@example.com",
+    "a b@example.com",
+    " ada@example.com",
+    "ada@example.com\n",
+    "ada\u{0}@example.com",
+    "ada@exam\u{7f}ple.com",
+    "ada@exam\u{200b}ple.com\r\nBcc: eve@example.com",
+    "ädä@example.com",
+    "ada@xn--\u{fffd}.com",
+    "ada@xn--zzzzzzzzz.example",
+];
+
+#[tokio::test]
+async fn addresses_are_accepted_and_kept_as_written_or_refused_by_name() {
+    let server = TestServer::start().await;
+    let long = [
+        format!("{}@example.com", "a".repeat(65)),
+        format!("ada@{}.com", "a".repeat(64)),
+        // Short as it is written, too long for DNS and for a mailbox.
+        format!("ada@{}", std::iter::repeat_n("ü".repeat(48), 5).collect::<Vec<_>>().join(".")),
+    ];
+    for address in BAD.into_iter().chain(long.iter().map(String::as_str)) {
+        let body = json!({ "name": "Ada", "email": address });
+        let answer = send(&server, Method::POST, "/v1/users", &body).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{address:?}");
+        assert_eq!(places(&problem(answer, 400).await), ["/email"], "{address:?}");
+    }
+    for address in GOOD {
+        let body = json!({ "name": "Ada", "email": address });
+        let answer = send(&server, Method::POST, "/v1/users", &body).await;
+        // Some are spellings of one: the other test says which.
+        assert!([201, 409].contains(&answer.status().as_u16()), "{address:?}");
+        if answer.status() == StatusCode::CREATED {
+            assert_eq!(answer.json::<Value>().await.unwrap()["email"], address);
+        }
+    }
+}
+
+#[tokio::test]
+async fn spellings_of_one_domain_are_one_address() {
+    let server = TestServer::start().await;
+    for spellings in [
+        ["Ada@bücher.example", "ada@BÜCHER.EXAMPLE", "ada@bu\u{308}cher.example", "ADA@xn--bcher-kva.example"],
+        ["ada@example.net", "ada@ＥＸＡＭＰＬＥ.net", "ada@example。net", "ada@exam\u{ad}ple.net"],
+    ] {
+        let ada = create(&server, "users", &json!({ "name": "Ada", "email": spellings[0] })).await;
+        let path = format!("/v1/users/{}", ada["id"].as_str().unwrap());
+        for spelling in spellings {
+            let eve = json!({ "name": "Eve", "email": spelling });
+            let taken = send(&server, Method::POST, "/v1/users", &eve).await;
+            assert_eq!(places(&problem(taken, 409).await), ["/email"], "{spelling}");
+            let request = server.request(Method::GET, "/v1/users").query(&[("email", spelling)]);
+            let page: Value = request.send().await.unwrap().json().await.unwrap();
+            assert_eq!(page["data"].as_array().unwrap().len(), 1, "{spelling}");
+            let changed = send(&server, Method::PATCH, &path, &json!({ "email": spelling })).await;
+            assert_eq!(changed.json::<Value>().await.unwrap()["email"], spelling, "one may change one's own spelling");
+        }
+        server.request(Method::DELETE, &path).send().await.unwrap();
+        create(&server, "users", &json!({ "name": "Eve", "email": spellings[0] })).await;
+    }
+}

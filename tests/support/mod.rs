@@ -2,9 +2,11 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod proxy;
+
 use std::fmt::Debug;
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+use aws_sdk_dynamodb::config::{AppName, BehaviorVersion, Builder, Credentials, Region};
 use reqwest::{Client, Method, RequestBuilder};
 use serverless_crud::{
     app::{self, Config, LogLevel},
@@ -73,12 +75,20 @@ pub fn config() -> Config {
     }
 }
 
-/// A function's client of DynamoDB.
+/// A client of DynamoDB.
 pub fn dynamodb(url: &str) -> aws_sdk_dynamodb::Client {
-    let sdk = Builder::new()
+    app::client(settings(url))
+}
+
+/// The client of a function, which the proxy holds against the function's grants.
+pub fn dynamodb_as(url: &str, function: &str) -> aws_sdk_dynamodb::Client {
+    app::client(settings(url).app_name(AppName::new(function.to_owned()).expect("a function's name is plain")))
+}
+
+fn settings(url: &str) -> Builder {
+    Builder::new()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("local"))
         .credentials_provider(Credentials::new("local", "local", None, None, "test"))
-        .endpoint_url(url);
-    app::client(sdk)
+        .endpoint_url(url)
 }

@@ -81,7 +81,7 @@ impl Walk<'_> {
         let Self { collection, all, .. } = self;
         let taken = collection.unique.iter().map(|unique| {
             let (held, again) = (variable(collection, "", unique.field), variable(collection, "_again", unique.field));
-            let case = if unique.ignore_case { ".toUpperCase()" } else { "" };
+            let case = if unique.normalization.ignores_case() { ".toUpperCase()" } else { "" };
             let line = format!(r#"pm.collectionVariables.set("{again}", pm.collectionVariables.get("{held}"){case});"#);
             let step = Step::new(format!("Duplicate {}", unique.field), "POST", all, 409)
                 .json(&body(collection, "_again").into());

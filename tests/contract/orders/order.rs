@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use validator::Validate;
 
-use crate::record::{Filter, Reference, Resource, required_id};
+use crate::record::{Filter, Normalization, Reference, Resource, required_id};
 
 /// How many partitions one status is spread over: three values share all the orders.
 const STATUS_SHARDS: u8 = 4;
@@ -56,8 +56,8 @@ impl Resource for Order {
     const COLLECTION: &'static str = "orders";
     const REFERENCES: &'static [Reference] = &[Reference { field: "userId", collection: "users" }];
     const FILTERS: &'static [Filter] = &[
-        Filter { field: "userId", ignore_case: true, shards: 1 },
-        Filter { field: "status", ignore_case: false, shards: STATUS_SHARDS },
+        Filter { field: "userId", normalization: Normalization::Lowercase, shards: 1 },
+        Filter { field: "status", normalization: Normalization::None, shards: STATUS_SHARDS },
     ];
 
     fn example() -> Self {

@@ -1,0 +1,78 @@
+//! The features of DynamoDB that the store relies on and other engines may lack.
+
+use aws_sdk_dynamodb::{
+    operation::put_item::PutItemError,
+    types::{Put, ReturnValuesOnConditionCheckFailure},
+};
+
+use super::{
+    Store,
+    request::failure,
+    row::{Row, number, string},
+    schema::{BOOKKEEPING, BOOKKEEPING_KEY, EXPIRES_AT},
+    transaction,
+};
+use crate::{error::Error, record::now};
+
+/// The key of the row that is there to make conditions fail.
+const PROBE: &str = "engine-probe";
+/// How long the row is kept, in seconds.
+const PROBE_LIFETIME: i64 = 24 * 60 * 60;
+const ABSENT: &str = "attribute_not_exists(#pk)";
+
+impl Store {
+    /// Returns the first feature that the engine lacks; none where it has them all.
+    ///
+    /// A write whose condition fails must come back with the row it met, on its own and in a transaction: without it a
+    /// stale version looks like a record that is not there.
+    ///
+    /// # Errors
+    /// As any write.
+    pub async fn missing_feature(&self) -> Result<Option<&'static str>, Error> {
+        // The first put finds no row to fail on, unless an earlier start left it.
+        let met = match self.put_probe().await? {
+            None => self.put_probe().await?,
+            met => met,
+        };
+        Ok(match met {
+            None => Some("condition expressions"),
+            Some(None) => Some("ReturnValuesOnConditionCheckFailure"),
+            Some(Some(_)) => self.missing_feature_of_transactions().await?,
+        })
+    }
+
+    /// Puts the row where it is absent; returns the failure otherwise, with the row where the engine gives it.
+    async fn put_probe(&self) -> Result<Option<Option<Row>>, Error> {
+        let request = self.client.put_item().table_name(self.table_name(BOOKKEEPING)).set_item(Some(probe()));
+        let request = request
+            .condition_expression(ABSENT)
+            .expression_attribute_names("#pk", BOOKKEEPING_KEY)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match request.send().await {
+            Ok(_) => Ok(None),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(met)) => Ok(Some(met.item().cloned())),
+                _ => Err(failure(error)),
+            },
+        }
+    }
+
+    async fn missing_feature_of_transactions(&self) -> Result<Option<&'static str>, Error> {
+        let put = Put::builder()
+            .table_name(self.table_name(BOOKKEEPING))
+            .set_item(Some(probe()))
+            .condition_expression(ABSENT)
+            .expression_attribute_names("#pk", BOOKKEEPING_KEY);
+        match transaction::transact(self, vec![transaction::put(put)]).await {
+            Ok(Err(rejections)) if rejections.iter().all(|(_, row)| row.is_some()) => Ok(None),
+            Ok(_) => Ok(Some("ReturnValuesOnConditionCheckFailure in TransactWriteItems")),
+            Err(Error::Internal(_)) => Ok(Some("TransactWriteItems")),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn probe() -> Row {
+    let expires_at = now().timestamp() + PROBE_LIFETIME;
+    Row::from([(BOOKKEEPING_KEY.into(), string(PROBE)), (EXPIRES_AT.into(), number(expires_at))])
+}

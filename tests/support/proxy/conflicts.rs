@@ -1,0 +1,99 @@
+//! DynamoDB's rule for transactions that meet: one item, one open transaction.
+//!
+//! A transaction that names an item of an open one is cancelled, also where both only check it; a plain write of such
+//! an item is refused (developer guide, "Amazon DynamoDB Transactions: How it works", "Transaction conflict handling").
+
+use std::{
+    collections::HashSet,
+    ops::RangeInclusive,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::response::Response;
+use serde_json::{Value, json};
+use serverless_crud::routes::tables;
+
+use super::{
+    Call,
+    fault::{cancelled, refusal},
+};
+
+/// The items of the transactions that are open.
+pub struct Transactions {
+    /// How long a transaction is open, in milliseconds; as long as it takes here where that is nothing.
+    pub delay: Mutex<RangeInclusive<u64>>,
+    open: Arc<Mutex<HashSet<String>>>,
+    /// The key attributes of each table.
+    keys: Vec<(String, Vec<&'static str>)>,
+}
+
+impl Default for Transactions {
+    fn default() -> Self {
+        let keys = tables().into_iter().map(|table| {
+            let attributes = [table.partition_key].into_iter().chain(table.sort_key).collect();
+            (format!("local-{}", table.name), attributes)
+        });
+        Self { delay: Mutex::new(0..=0), open: Arc::default(), keys: keys.collect() }
+    }
+}
+
+/// A transaction's items, held until it is dropped.
+pub struct Open {
+    items: Vec<String>,
+    open: Arc<Mutex<HashSet<String>>>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut open = self.open.lock().unwrap();
+        for item in &self.items {
+            open.remove(item);
+        }
+    }
+}
+
+impl Transactions {
+    /// Opens a transaction, or refuses a write that meets an open one.
+    pub async fn begin(&self, call: &Call) -> Result<Option<Open>, Response> {
+        match call.operation.as_str() {
+            "TransactWriteItems" => {
+                let open = self.open(&call.body)?;
+                let delay = fastrand::u64(self.delay.lock().unwrap().clone());
+                if delay == 0 {
+                    return Ok(Some(open));
+                }
+                // How long the embedded engine takes here says nothing of DynamoDB: the delay alone counts.
+                tokio::time::sleep(Duration::from_millis(delay)).await;
+                Ok(None)
+            }
+            "PutItem" | "UpdateItem" | "DeleteItem" if self.open.lock().unwrap().contains(&self.item(&call.body)) => {
+                Err(refusal("TransactionConflictException", json!({})))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn open(&self, body: &Value) -> Result<Open, Response> {
+        let steps = body["TransactItems"].as_array().unwrap().iter();
+        let items: Vec<String> =
+            steps.map(|step| self.item(step.as_object().unwrap().values().next().unwrap())).collect();
+        let mut open = self.open.lock().unwrap();
+        let code = |item| if open.contains(item) { "TransactionConflict" } else { "None" };
+        let codes: Vec<_> = items.iter().map(code).collect();
+        if codes.contains(&"TransactionConflict") {
+            return Err(cancelled(&codes));
+        }
+        open.extend(items.iter().cloned());
+        Ok(Open { items, open: Arc::clone(&self.open) })
+    }
+
+    /// The table and the key of the item a write is about.
+    fn item(&self, body: &Value) -> String {
+        let table = body["TableName"].as_str().unwrap();
+        let attributes = self.keys.iter().find(|(name, _)| name == table).map_or(&["id"][..], |(_, keys)| keys);
+        let source = if body["Key"].is_object() { &body["Key"] } else { &body["Item"] };
+        let key: Vec<_> = attributes.iter().map(|name| source[name].to_string()).collect();
+        format!("{table} {}", key.join(" "))
+    }
+}

@@ -1,0 +1,212 @@
+//! A proxy in front of DynamoDB, with what the embedded one lacks: faults, grants and conflicts of transactions.
+
+mod conflicts;
+mod fault;
+mod grants;
+
+use std::{
+    ops::RangeInclusive,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use reqwest::Client;
+use serde_json::Value;
+use tokio::{net::TcpListener, sync::Semaphore};
+
+use conflicts::Transactions;
+pub use fault::Fault;
+pub use grants::{Action, Grants};
+
+/// Decides the fault of a request that has none of its own.
+type Rule = dyn Fn(&Call) -> Fault + Send + Sync;
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The function that sends it, as its client's user agent says; none for the tests' own requests.
+    pub function: Option<String>,
+    pub operation: String,
+    pub body: Value,
+}
+
+/// A request that reached DynamoDB, and its answer.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    pub operation: String,
+    pub request: Value,
+    pub answer: Value,
+}
+
+/// A proxy in front of a DynamoDB.
+///
+/// A request that names its function is held against the function's grants.
+#[derive(Clone)]
+pub struct Proxy {
+    pub url: String,
+    /// How many requests have come, those that met a fault among them.
+    pub requests: Arc<AtomicUsize>,
+    /// Every request, in order.
+    pub calls: Arc<Mutex<Vec<Call>>>,
+    /// How many updates of records were under way at once, at most.
+    pub most_updates: Arc<AtomicUsize>,
+    /// One permit for each answer that is held back.
+    pub held: Arc<Semaphore>,
+    /// A permit lets one of them go.
+    pub released: Arc<Semaphore>,
+    target: String,
+    client: Client,
+    rule: Arc<Rule>,
+    faults: Arc<Mutex<Vec<(&'static str, Fault)>>>,
+    exchanges: Arc<Mutex<Vec<Exchange>>>,
+    denied: Arc<Mutex<Vec<(String, Action)>>>,
+    grants: Arc<Grants>,
+    transactions: Arc<Transactions>,
+    updates: Arc<AtomicUsize>,
+}
+
+impl Proxy {
+    /// Starts one in front of the DynamoDB at `target`.
+    pub async fn start(target: &str) -> Self {
+        Self::start_with(target, |_| Fault::None).await
+    }
+
+    /// Starts one whose faults follow a rule.
+    pub async fn start_with(target: &str, rule: impl Fn(&Call) -> Fault + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Self {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            requests: Arc::default(),
+            calls: Arc::default(),
+            most_updates: Arc::default(),
+            held: Arc::new(Semaphore::new(0)),
+            released: Arc::new(Semaphore::new(0)),
+            target: target.to_owned(),
+            client: Client::new(),
+            rule: Arc::new(rule),
+            faults: Arc::default(),
+            exchanges: Arc::default(),
+            denied: Arc::default(),
+            grants: Arc::new(Grants::declared()),
+            transactions: Arc::default(),
+            updates: Arc::default(),
+        };
+        let router = Router::new().fallback(pass).with_state(proxy.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        proxy
+    }
+
+    /// Makes the next requests of an operation meet these faults, in turn.
+    pub fn fault(&self, operation: &'static str, faults: &[Fault]) {
+        self.faults.lock().unwrap().extend(faults.iter().map(|fault| (operation, *fault)));
+    }
+
+    /// Lets every request pass again.
+    pub fn heal(&self) {
+        self.faults.lock().unwrap().clear();
+    }
+
+    /// Keeps each transaction open for some time in this range, in milliseconds, before it is carried out.
+    pub fn delay_transactions(&self, range: RangeInclusive<u64>) {
+        *self.transactions.delay.lock().unwrap() = range;
+    }
+
+    /// Returns the exchanges since the last time.
+    pub fn take(&self) -> Vec<Exchange> {
+        std::mem::take(&mut self.exchanges.lock().unwrap())
+    }
+
+    /// Returns the actions that were denied, each with the function that lacks it.
+    pub fn denied(&self) -> Vec<(String, Action)> {
+        self.denied.lock().unwrap().clone()
+    }
+
+    fn next_fault(&self, call: &Call) -> Fault {
+        let mut faults = self.faults.lock().unwrap();
+        match faults.iter().position(|(operation, _)| *operation == call.operation) {
+            Some(place) => faults.remove(place).1,
+            None => (self.rule)(call),
+        }
+    }
+
+    async fn forward(&self, mut headers: HeaderMap, body: Bytes) -> (Response<()>, Bytes) {
+        for name in ["host", "content-length"] {
+            headers.remove(name);
+        }
+        let answer = self.client.post(&self.target).headers(headers).body(body).send().await.unwrap();
+        let mut response = Response::builder().status(answer.status());
+        response
+            .headers_mut()
+            .unwrap()
+            .extend(answer.headers().get(CONTENT_TYPE).map(|kind| (CONTENT_TYPE, kind.clone())));
+        (response.body(()).unwrap(), answer.bytes().await.unwrap())
+    }
+}
+
+impl Call {
+    fn read(headers: &HeaderMap, body: &[u8]) -> Self {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let function = text("x-amz-user-agent").split(' ').find_map(|part| part.strip_prefix("app/"));
+        Self {
+            function: function.map(str::to_owned),
+            operation: text("x-amz-target").rsplit('.').next().unwrap_or_default().to_owned(),
+            body: serde_json::from_slice(body).unwrap_or_default(),
+        }
+    }
+
+    fn is_update_of_a_record(&self) -> bool {
+        self.operation == "UpdateItem" && self.body["TableName"] != "local-bookkeeping"
+    }
+}
+
+async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Response {
+    let call = Call::read(&headers, &body);
+    proxy.requests.fetch_add(1, Ordering::Relaxed);
+    proxy.calls.lock().unwrap().push(call.clone());
+    if let Some((action, answer)) = proxy.grants.deny(&call) {
+        proxy.denied.lock().unwrap().push((call.function.unwrap_or_default(), action));
+        return answer;
+    }
+    let fault = proxy.next_fault(&call);
+    if let Some(answer) = fault.answer_instead(&call).await {
+        return answer;
+    }
+    let _open = match proxy.transactions.begin(&call).await {
+        Ok(open) => open,
+        Err(conflict) => return conflict,
+    };
+    carry_out(&proxy, call, fault, headers, body).await
+}
+
+async fn carry_out(proxy: &Proxy, call: Call, fault: Fault, headers: HeaderMap, body: Bytes) -> Response {
+    let counted = usize::from(call.is_update_of_a_record());
+    proxy.most_updates.fetch_max(proxy.updates.fetch_add(counted, Ordering::SeqCst) + counted, Ordering::SeqCst);
+    if let Fault::After(other) = &fault {
+        proxy.forward(headers.clone(), other.to_string().into()).await;
+    }
+    let body = fault.change(body);
+    let (head, answer) = proxy.forward(headers, body.clone()).await;
+    proxy.updates.fetch_sub(counted, Ordering::SeqCst);
+    proxy.exchanges.lock().unwrap().push(Exchange {
+        operation: call.operation,
+        request: serde_json::from_slice(&body).unwrap_or_default(),
+        answer: serde_json::from_slice(&answer).unwrap_or_default(),
+    });
+    if fault == Fault::HoldAndLoseAnswer {
+        proxy.held.add_permits(1);
+        proxy.released.acquire().await.unwrap().forget();
+    }
+    if matches!(fault, Fault::LoseAnswer | Fault::HoldAndLoseAnswer) {
+        return (StatusCode::INTERNAL_SERVER_ERROR, "{}").into_response();
+    }
+    head.map(|()| Body::from(fault.change_answer(answer)))
+}

@@ -11,7 +11,7 @@ const contract = readContract();
 
 for (const stage of Object.keys(STAGES) as StageName[]) {
   const { data, functions, logRetention } = STAGES[stage];
-  const deletionPolicy = data.keep ? 'Retain' : 'Delete';
+  const deletionPolicy = data.keep ? 'RetainExceptOnCreate' : 'Delete';
   const template = templateOf({ stage });
 
   describe(`in ${stage}`, () => {

@@ -1,0 +1,129 @@
+// AWS's rules for what it is given, checked on the templates of every stage, of every option, and of an added resource.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Template } from 'aws-cdk-lib/assertions';
+import { readContract } from '../lib/contract.ts';
+import { STAGES, type StageName } from '../lib/stages.ts';
+import { withResource } from './added.ts';
+import { EVERYTHING, templateOf } from './synthesized.ts';
+import { at, type Json, list, ofType, rendered, resources } from './template.ts';
+
+const TEMPLATES: ReadonlyMap<string, Template> = new Map([
+  ...(Object.keys(STAGES) as StageName[]).map((stage) => [stage, templateOf({ stage })] as const),
+  ['every option', templateOf({ stage: 'prod', options: EVERYTHING })],
+  ['an added resource', templateOf({ stage: 'prod', contract: withResource(readContract(), 'specimens') })],
+]);
+
+/** The share of a limit that is used at most: a template near a limit is split before a deployment meets it. */
+const SHARE = 0.9;
+
+/** https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
+const CLOUDFORMATION = { resources: 500, outputs: 200, templateBytes: 1_000_000 };
+
+/** All inline policies of a role, without white space (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html). */
+const ROLE_POLICY_CHARACTERS = 10_240;
+
+/** Names and values (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). */
+const ENVIRONMENT_BYTES = 4_096;
+
+/** An ARN is longer than the reference to it. */
+const ARN = 'arn:aws:dynamodb:ap-southeast-2:123456789012:table/';
+
+/** What holds data of the service. */
+const STORED = ['AWS::DynamoDB::GlobalTable', 'AWS::KMS::Key', 'AWS::S3::Bucket'];
+
+/** A stream shard's steady readers (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html). */
+const STREAM_READERS = 2;
+
+for (const [name, template] of TEMPLATES) {
+  describe(`the template of ${name}`, () => {
+    test('has no null, which CloudFormation refuses', () => {
+      // github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1378
+      assert.deepEqual(nulls(template.toJSON() as Json), []);
+    });
+
+    test('is well below the limits of CloudFormation', () => {
+      const { Resources, Outputs } = template.toJSON();
+      assert.ok(
+        Object.keys(Resources).length <= SHARE * CLOUDFORMATION.resources,
+        String(Object.keys(Resources).length),
+      );
+      assert.ok(Object.keys(Outputs).length <= SHARE * CLOUDFORMATION.outputs);
+      assert.ok(Buffer.byteLength(JSON.stringify(template.toJSON(), null, 1)) <= SHARE * CLOUDFORMATION.templateBytes);
+    });
+
+    test("has roles whose policies are well below IAM's limit", () => {
+      const sizes = new Map<string, number>();
+      for (const { properties } of ofType(template, 'AWS::IAM::Policy')) {
+        for (const role of list(properties.Roles ?? null)) {
+          const id = String(at(role, 'Ref'));
+          sizes.set(id, (sizes.get(id) ?? 0) + length(properties.PolicyDocument ?? null, template));
+        }
+      }
+      assert.ok(sizes.size > 0);
+      for (const [role, size] of sizes) {
+        assert.ok(size <= SHARE * ROLE_POLICY_CHARACTERS, `${role}: ${size}`);
+      }
+    });
+
+    test("has functions whose environment is well below Lambda's limit", () => {
+      for (const { properties } of ofType(template, 'AWS::Lambda::Function')) {
+        const size = length(at(properties.Environment, 'Variables'), template);
+        assert.ok(size <= SHARE * ENVIRONMENT_BYTES, `${properties.FunctionName}: ${size}`);
+      }
+    });
+
+    test('keeps nothing of a failed creation, which could then not be repeated', () => {
+      const kept = [...resources(template).values()].filter(({ deletionPolicy }) => deletionPolicy === 'Retain');
+      assert.deepEqual(
+        kept.map(({ id }) => id),
+        [],
+      );
+    });
+
+    test('keeps what is stored when the stack is deleted, where the stage keeps its data', () => {
+      const policies = STORED.flatMap((type) => ofType(template, type)).map(({ id, deletionPolicy }) => [
+        id,
+        deletionPolicy,
+      ]);
+      const isKept =
+        template.toJSON().Resources[ofType(template, 'AWS::DynamoDB::GlobalTable')[0]?.id ?? ''].Properties.Replicas[0]
+          .DeletionProtectionEnabled;
+      assert.ok(policies.length > 0);
+      for (const [id, policy] of policies) {
+        assert.equal(policy, isKept ? 'RetainExceptOnCreate' : 'Delete', String(id));
+      }
+    });
+
+    test('has two readers for each stream at most', () => {
+      const streams = ofType(template, 'AWS::Lambda::EventSourceMapping').map(({ properties }) =>
+        JSON.stringify(properties.EventSourceArn),
+      );
+      for (const stream of new Set(streams)) {
+        assert.ok(streams.filter((other) => other === stream).length <= STREAM_READERS, stream);
+      }
+    });
+  });
+}
+
+/** The places of the nulls in a value. */
+function nulls(value: Json, place = ''): string[] {
+  if (value === null) {
+    return [place];
+  }
+  return typeof value === 'object'
+    ? Object.entries(value).flatMap(([name, member]) => nulls(member, `${place}/${name}`))
+    : [];
+}
+
+/** The characters of a value once CloudFormation has put in what it refers to, each as long as a table's ARN. */
+function length(value: Json, template: Template): number {
+  const all = resources(template);
+  const text = JSON.stringify(value, (_, member: Json) =>
+    typeof member === 'object' && member !== null && ['Ref', 'Fn::GetAtt', 'Fn::Join'].some((name) => name in member)
+      ? `${ARN}${rendered(member, all)}`
+      : member,
+  );
+  return text.length;
+}

@@ -6,7 +6,8 @@ import type { Template } from 'aws-cdk-lib/assertions';
 import { readContract } from '../lib/contract.ts';
 import { STAGES, type StageName } from '../lib/stages.ts';
 import { withResource } from './added.ts';
-import { EVERYTHING, templateOf } from './synthesized.ts';
+import { type AccessRequest, isAllowed } from './policy.ts';
+import { ENVIRONMENT, EVERYTHING, templateOf } from './synthesized.ts';
 import { at, type Json, list, ofType, rendered, resources } from './template.ts';
 
 const TEMPLATES: ReadonlyMap<string, Template> = new Map([
@@ -96,6 +97,19 @@ for (const [name, template] of TEMPLATES) {
       }
     });
 
+    test('lets each alarm tell its topic', () => {
+      for (const alarm of ofType(template, 'AWS::CloudWatch::Alarm')) {
+        for (const action of [
+          ...list(alarm.properties.AlarmActions ?? null),
+          ...list(alarm.properties.OKActions ?? null),
+        ]) {
+          const policy = topicPolicy(String(at(action, 'Ref')), template);
+          assert.ok(isAllowed(policy, publishing(action, ENVIRONMENT.account)), alarm.id);
+          assert.ok(!isAllowed(policy, publishing(action, '210987654321')), 'an alarm of another account');
+        }
+      }
+    });
+
     test('has two readers for each stream at most', () => {
       const streams = ofType(template, 'AWS::Lambda::EventSourceMapping').map(({ properties }) =>
         JSON.stringify(properties.EventSourceArn),
@@ -105,6 +119,36 @@ for (const [name, template] of TEMPLATES) {
       }
     });
   });
+}
+
+/** The policy of a topic, its references put as the names of what they refer to. */
+function topicPolicy(topic: string, template: Template): Json {
+  const [policy] = ofType(template, 'AWS::SNS::TopicPolicy').filter(({ properties }) =>
+    list(properties.Topics ?? null).some((of) => at(of, 'Ref') === topic),
+  );
+  return JSON.parse(
+    JSON.stringify(policy?.properties.PolicyDocument ?? null, (_, member: Json) =>
+      isReference(member) ? rendered(member, resources(template)) : member,
+    ),
+  );
+}
+
+/** CloudWatch's request when an alarm of that account tells the topic, which is by TLS. */
+function publishing(topic: Json, account: string): AccessRequest {
+  return {
+    principal: { service: 'cloudwatch.amazonaws.com' },
+    action: 'sns:Publish',
+    resource: String(at(topic, 'Ref')),
+    context: {
+      'aws:SourceAccount': account,
+      'aws:SourceArn': `arn:aws:cloudwatch:${ENVIRONMENT.region}:${account}:alarm:crashes`,
+      'aws:SecureTransport': 'true',
+    },
+  };
+}
+
+function isReference(value: Json): boolean {
+  return typeof value === 'object' && value !== null && ['Ref', 'Fn::GetAtt', 'Fn::Join'].some((name) => name in value);
 }
 
 /** The places of the nulls in a value. */
@@ -121,9 +165,7 @@ function nulls(value: Json, place = ''): string[] {
 function length(value: Json, template: Template): number {
   const all = resources(template);
   const text = JSON.stringify(value, (_, member: Json) =>
-    typeof member === 'object' && member !== null && ['Ref', 'Fn::GetAtt', 'Fn::Join'].some((name) => name in member)
-      ? `${ARN}${rendered(member, all)}`
-      : member,
+    isReference(member) ? `${ARN}${rendered(member, all)}` : member,
   );
   return text.length;
 }

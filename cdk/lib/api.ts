@@ -254,6 +254,8 @@ function accessLogFormat(): AccessLogFormat {
   return AccessLogFormat.custom(
     JSON.stringify({
       requestId: AccessLogField.contextRequestId(),
+      // A caller can choose the other one, as a UUID.
+      extendedRequestId: AccessLogField.contextExtendedRequestId(),
       traceId: AccessLogField.contextXrayTraceId(),
       time: AccessLogField.contextRequestTimeEpoch(),
       apiKeyId: AccessLogField.contextIdentityApiKeyId(),

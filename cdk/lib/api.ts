@@ -26,7 +26,7 @@ import { accept } from './accepted.ts';
 import { byPath, type Contract, type Operation } from './contract.ts';
 import type { Functions } from './functions.ts';
 import { ALLOWED_HEADERS, EXPOSED_HEADERS, Problems, problem, problemHeaders } from './problems.ts';
-import type { StageName, StageOptions } from './stages.ts';
+import type { StageOptions } from './stages.ts';
 import { removalPolicy } from './tables.ts';
 
 /** As long as browsers remember one at most. */
@@ -36,7 +36,7 @@ export interface ApiProps {
   readonly contract: Contract;
   readonly functions: Functions;
   readonly name: string;
-  readonly stage: StageName;
+  readonly stage: string;
   readonly options: StageOptions;
 }
 

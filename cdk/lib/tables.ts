@@ -45,7 +45,7 @@ export class Tables extends Construct {
       ...(definition.stream && { dynamoStream: StreamViewType.NEW_AND_OLD_IMAGES }),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true, recoveryPeriodInDays: RECOVERY_DAYS },
       encryption: this.key ? TableEncryptionV2.customerManagedKey(this.key) : TableEncryptionV2.dynamoOwnedKey(),
-      deletionProtection: options.keep,
+      deletionProtection: options.protect,
       removalPolicy: removalPolicy(options),
     });
     if (!this.key) {

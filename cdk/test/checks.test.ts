@@ -7,7 +7,7 @@ import { Annotations, Template } from 'aws-cdk-lib/assertions';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { folderOf } from '../lib/binaries.ts';
 import { readContract } from '../lib/contract.ts';
-import { STAGES, type StageName, stageNamed } from '../lib/stages.ts';
+import { STAGES, type StageName } from '../lib/stages.ts';
 import { withResource } from './added.ts';
 import { appOf, EVERYTHING, placeholders, templateOf } from './synthesized.ts';
 import { ofType } from './template.ts';
@@ -37,10 +37,6 @@ describe('binaries', () => {
     rmSync(`${directory}/${name}`, { recursive: true });
     assert.throws(() => folderOf(name, arm), /bootstrap is missing: run `make build`/);
   });
-});
-
-test('an unknown stage names those there are', () => {
-  assert.throws(() => stageNamed('production'), /there is no stage "production": it is one of dev, staging, prod/);
 });
 
 test('a missing contract names the command that makes it', () => {

@@ -50,7 +50,7 @@ for (const stage of Object.keys(STAGES) as StageName[]) {
           PointInTimeRecoveryEnabled: true,
           RecoveryPeriodInDays: 35,
         });
-        assert.equal(at(replica, 'DeletionProtectionEnabled') ?? false, data.keep);
+        assert.equal(at(replica, 'DeletionProtectionEnabled') ?? false, data.protect);
         assert.equal(table.deletionPolicy, deletionPolicy);
         assert.equal(at(table.properties.SSESpecification, 'SSEEnabled'), data.customerKey);
       }

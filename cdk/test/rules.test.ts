@@ -4,17 +4,31 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Template } from 'aws-cdk-lib/assertions';
 import { readContract } from '../lib/contract.ts';
-import { STAGES, type StageName } from '../lib/stages.ts';
+import { optionsOf } from '../lib/settings.ts';
+import { PROJECT } from '../lib/stack.ts';
+import { STAGES, type StageOptions } from '../lib/stages.ts';
 import { withResource } from './added.ts';
 import { type AccessRequest, isAllowed } from './policy.ts';
-import { ENVIRONMENT, EVERYTHING, templateOf } from './synthesized.ts';
+import { ENVIRONMENT, EVERYTHING, type Options, templateOf } from './synthesized.ts';
 import { at, type Json, list, ofType, rendered, resources } from './template.ts';
 
-const TEMPLATES: ReadonlyMap<string, Template> = new Map([
-  ...(Object.keys(STAGES) as StageName[]).map((stage) => [stage, templateOf({ stage })] as const),
-  ['every option', templateOf({ stage: 'prod', options: EVERYTHING })],
-  ['an added resource', templateOf({ stage: 'prod', contract: withResource(readContract(), 'specimens') })],
+interface Case {
+  readonly options: StageOptions;
+  readonly template: Template;
+}
+
+const CASES: ReadonlyMap<string, Case> = new Map([
+  ...[...Object.keys(STAGES), 'ada'].map((stage) => [stage, caseOf({ stage, options: optionsOf(stage) })] as const),
+  ['every option', caseOf({ stage: 'prod', options: EVERYTHING })],
+  [
+    'an added resource',
+    caseOf({ stage: 'prod', options: STAGES.prod, contract: withResource(readContract(), 'specimens') }),
+  ],
 ]);
+
+function caseOf(of: Options & { readonly options: StageOptions }): Case {
+  return { options: of.options, template: templateOf(of) };
+}
 
 /** The share of a limit that is used at most: a template near a limit is split before a deployment meets it. */
 const SHARE = 0.9;
@@ -34,10 +48,13 @@ const ARN = 'arn:aws:dynamodb:ap-southeast-2:123456789012:table/';
 /** What holds data of the service. */
 const STORED = ['AWS::DynamoDB::GlobalTable', 'AWS::KMS::Key', 'AWS::S3::Bucket'];
 
+/** What the names of a stage's alarms start with, so that they are found together. */
+const STACK = `${PROJECT}-`;
+
 /** A stream shard's steady readers (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html). */
 const STREAM_READERS = 2;
 
-for (const [name, template] of TEMPLATES) {
+for (const [name, { template, options }] of CASES) {
   describe(`the template of ${name}`, () => {
     test('has no null, which CloudFormation refuses', () => {
       // github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1378
@@ -88,12 +105,29 @@ for (const [name, template] of TEMPLATES) {
         id,
         deletionPolicy,
       ]);
-      const isKept =
-        template.toJSON().Resources[ofType(template, 'AWS::DynamoDB::GlobalTable')[0]?.id ?? ''].Properties.Replicas[0]
-          .DeletionProtectionEnabled;
       assert.ok(policies.length > 0);
       for (const [id, policy] of policies) {
-        assert.equal(policy, isKept ? 'RetainExceptOnCreate' : 'Delete', String(id));
+        assert.equal(policy, options.data.keep ? 'RetainExceptOnCreate' : 'Delete', String(id));
+      }
+    });
+
+    test('has alarms with a name, words on what to do first, and a message when all is well again', () => {
+      for (const { id, properties } of ofType(template, 'AWS::CloudWatch::Alarm')) {
+        assert.match(String(properties.AlarmName), new RegExp(`^${STACK}.+`), id);
+        assert.match(String(properties.AlarmDescription), /\. (Look|Read|Check|Run) /, id);
+        assert.deepEqual(properties.OKActions, properties.AlarmActions, id);
+        assert.equal(list(properties.AlarmActions ?? null).length, 1, id);
+      }
+    });
+
+    test('has no value of a secret, and no reference that would put one in', () => {
+      const text = JSON.stringify(template.toJSON());
+      assert.doesNotMatch(text, /\{\{resolve:(secretsmanager|ssm-secure)/);
+      for (const { properties } of ofType(template, 'AWS::SecretsManager::Secret')) {
+        assert.equal(properties.SecretString, undefined);
+      }
+      for (const { properties } of ofType(template, 'AWS::ApiGateway::ApiKey')) {
+        assert.equal(properties.Value, undefined);
       }
     });
 

@@ -81,7 +81,7 @@ bench: ## Measure the functions and the local server: ARGS="--functions items_ge
 build: ## Build the Lambdas: TARGET=arm64, x86_64, or host without a cross-compiler
 	scripts/build $(TARGET)
 
-deploy: ## Check, build and deploy a stage: STAGE=dev, staging, prod; any other name is of the shape dev, and new with NEW=1
+deploy: ## Check, build and deploy a stage: STAGE=dev, staging, prod, or a name of yours (NEW=1 the first time)
 	TARGET=$(TARGET) scripts/stack deploy $(STAGE) --context architecture=$(ARCHITECTURE)
 
 diff: ## Show what a deployment would change

@@ -56,6 +56,10 @@ const STREAM_READERS = 2;
 
 for (const [name, { template, options }] of CASES) {
   describe(`the template of ${name}`, () => {
+    const alarms = ['AWS::CloudWatch::Alarm', 'AWS::CloudWatch::CompositeAlarm'].flatMap((type) =>
+      ofType(template, type),
+    );
+
     test('has no null, which CloudFormation refuses', () => {
       // github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1378
       assert.deepEqual(nulls(template.toJSON() as Json), []);
@@ -112,7 +116,7 @@ for (const [name, { template, options }] of CASES) {
     });
 
     test('has alarms with a name, words on what to do first, and a message when all is well again', () => {
-      for (const { id, properties } of ofType(template, 'AWS::CloudWatch::Alarm')) {
+      for (const { id, properties } of alarms) {
         assert.match(String(properties.AlarmName), new RegExp(`^${STACK}.+`), id);
         assert.match(String(properties.AlarmDescription), /\. (Look|Read|Check|Run) /, id);
         assert.deepEqual(properties.OKActions, properties.AlarmActions, id);
@@ -132,7 +136,7 @@ for (const [name, { template, options }] of CASES) {
     });
 
     test('lets each alarm tell its topic', () => {
-      for (const alarm of ofType(template, 'AWS::CloudWatch::Alarm')) {
+      for (const alarm of alarms) {
         for (const action of [
           ...list(alarm.properties.AlarmActions ?? null),
           ...list(alarm.properties.OKActions ?? null),

@@ -58,6 +58,7 @@ test-contract: setup ## Test the contract: lint, client, Postman, docs page, a s
 test-stack: setup ## Test the stack's templates for every stage, and redrive
 	cd cdk && npm test && scripts/check-templates
 	cdk/.venv/bin/python scripts/redrive_test.py
+	cdk/.venv/bin/python scripts/stack_test.py
 
 e2e: setup ## Deploy to an emulator and test there; ENDPOINT=http://localhost:4566 for one that runs
 	scripts/e2e $(if $(ENDPOINT),--endpoint $(ENDPOINT))
@@ -82,8 +83,8 @@ bench: ## Measure the functions and the local server: ARGS="--functions items_ge
 build: ## Build the Lambdas: TARGET=arm64, x86_64, or host without a cross-compiler
 	scripts/build $(TARGET)
 
-deploy: build ## Build and deploy a stage: STAGE=dev, staging or prod, TARGET as for build
-	scripts/stack deploy $(STAGE) --context architecture=$(ARCHITECTURE)
+deploy: ## Check, build and deploy a stage: STAGE=dev, staging, prod, or a name of yours (NEW=1 the first time)
+	TARGET=$(TARGET) scripts/stack deploy $(STAGE) --context architecture=$(ARCHITECTURE)
 
 diff: ## Show what a deployment would change
 	scripts/stack diff $(STAGE) --context architecture=$(ARCHITECTURE)

@@ -5,17 +5,27 @@ import { App } from 'aws-cdk-lib';
 import { addService } from '../lib/app.ts';
 import { architectureNamed } from '../lib/binaries.ts';
 import { readContract } from '../lib/contract.ts';
-import { STAGES, stageNamed } from '../lib/stages.ts';
+import { checkReady, optionsOf, readSettings } from '../lib/settings.ts';
+import { stageNamed } from '../lib/stages.ts';
+
+/** Returns true if the context has the flag, which is text where it comes from the command line. */
+function isOn(app: App, flag: string): boolean {
+  return [true, 'true'].includes(app.node.tryGetContext(flag));
+}
 
 try {
   // cfn-lint checks the templates in the tests; CDK's own check of them takes a quarter of a minute.
   const app = new App({ autoSynth: false, builtinCloudFormationValidation: false });
   const stage = stageNamed(app.node.tryGetContext('stage'));
+  const options = optionsOf(stage, readSettings(app.node.tryGetContext('settings')).get(stage));
+  checkReady(stage, options);
   const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
   addService(app, {
     env: { ...(account && { account }), ...(region && { region }) },
     stage,
-    options: STAGES[stage],
+    // A first deployment that fails must be able to take everything away: protection comes with the second.
+    options: isOn(app, 'protect') ? options : { ...options, data: { ...options.data, protect: false } },
+    hasAccountStack: isOn(app, 'account'),
     contract: readContract(),
     binaries: {
       directory: resolve(app.node.tryGetContext('functions')),

@@ -26,7 +26,7 @@ import { accept } from './accepted.ts';
 import { byPath, type Contract, type Operation } from './contract.ts';
 import type { Functions } from './functions.ts';
 import { ALLOWED_HEADERS, EXPOSED_HEADERS, Problems, problem, problemHeaders } from './problems.ts';
-import type { StageName, StageOptions } from './stages.ts';
+import type { StageOptions } from './stages.ts';
 import { removalPolicy } from './tables.ts';
 
 /** As long as browsers remember one at most. */
@@ -36,7 +36,7 @@ export interface ApiProps {
   readonly contract: Contract;
   readonly functions: Functions;
   readonly name: string;
-  readonly stage: StageName;
+  readonly stage: string;
   readonly options: StageOptions;
 }
 
@@ -103,14 +103,18 @@ export class Api extends Construct {
     };
   }
 
-  /** A model as the contract has it: `Model` would rename members called like words of JSON Schema. */
+  /**
+   * A model as the contract has it: `Model` would rename members called like words of JSON Schema. The schema is given as
+   * text, which the resource takes as well (its schema in CloudFormation's registry): CloudFormation refuses a template
+   * with a null in it, an enum's too (cloudformation-coverage-roadmap#1378).
+   */
   private model(name: string, schema: object): IModel {
     const model = new CfnModel(this, name, {
       restApiId: this.rest.restApiId,
       name,
       contentType: 'application/json',
-      schema,
     });
+    model.addPropertyOverride('Schema', JSON.stringify(schema));
     this.rest.latestDeployment?.addToLogicalId({ name, schema });
     this.rest.latestDeployment?.node.addDependency(model);
     return Model.fromModelName(this, `${name}Model`, model.ref);
@@ -250,6 +254,8 @@ function accessLogFormat(): AccessLogFormat {
   return AccessLogFormat.custom(
     JSON.stringify({
       requestId: AccessLogField.contextRequestId(),
+      // A caller can choose the other one, as a UUID.
+      extendedRequestId: AccessLogField.contextExtendedRequestId(),
       traceId: AccessLogField.contextXrayTraceId(),
       time: AccessLogField.contextRequestTimeEpoch(),
       apiKeyId: AccessLogField.contextIdentityApiKeyId(),

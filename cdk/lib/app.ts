@@ -5,11 +5,17 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { Account } from './account.ts';
 import { PROJECT, Service, type ServiceProps } from './stack.ts';
 
+export interface AppProps extends ServiceProps {
+  /** Whether the account has no role yet that API Gateway logs with, or has it from here. */
+  readonly hasAccountStack: boolean;
+}
+
 /** Adds a stage to the app, and what the account needs for it. */
-export function addService(app: App, props: ServiceProps): Service {
-  const once = new Account(app, `${PROJECT}-account`, { env: props.env });
+export function addService(app: App, { hasAccountStack, ...props }: AppProps): Service {
   const service = new Service(app, props);
-  service.addStackDependency(once);
+  if (hasAccountStack) {
+    service.addStackDependency(new Account(app, `${PROJECT}-account`, { env: props.env }));
+  }
   Tags.of(app).add('project', PROJECT);
   Tags.of(service).add('stage', props.stage);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

@@ -1,6 +1,6 @@
 // What is watched: a dashboard for people, alarms to a topic.
 
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
 import {
   Alarm,
@@ -15,6 +15,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { FilterPattern, MetricFilter } from 'aws-cdk-lib/aws-logs';
 import { Topic } from 'aws-cdk-lib/aws-sns';
@@ -70,6 +71,17 @@ export class Monitoring extends Construct {
 
   private alarmTopic(): Topic {
     const topic = new Topic(this, 'Alarms', { displayName: `Alarms of ${this.props.name}`, enforceSSL: true });
+    // A topic's policy takes the place of SNS's default one, which lets its own account publish (SNS developer guide,
+    // "Example cases for Amazon SNS access control").
+    topic.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'AllowAlarms',
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [topic.topicArn],
+        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+      }),
+    );
     accept(topic, 'Alarms name resources and figures, no data.', 'CKV_AWS_26');
     const { email } = this.props.options;
     if (email) {

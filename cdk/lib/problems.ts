@@ -63,7 +63,11 @@ const ANSWERS: readonly Answer[] = [
     'Something went wrong on our side.',
   ),
   answer(ResponseType.AUTHORIZER_FAILURE, 500, 'Internal Server Error', 'Something went wrong on our side.'),
-  answer(ResponseType.INTEGRATION_FAILURE, 504, 'Gateway Timeout', 'The service gave no answer: try again.'),
+  // A function that Lambda throttles, and one that dies: the gateway does not tell them apart (docs/stack.md).
+  {
+    ...answer(ResponseType.INTEGRATION_FAILURE, 503, 'Service Unavailable', 'The service is busy: try again.'),
+    retryAfterSeconds: 1,
+  },
   answer(ResponseType.INTEGRATION_TIMEOUT, 504, 'Gateway Timeout', 'The service took too long to answer: try again.'),
 ];
 
@@ -103,7 +107,7 @@ export function problemHeaders(corsOrigins: readonly string[]): Record<string, s
 
 /** The template of a problem's body. */
 export function problem(status: number, title: string, detail: string, names = false): string {
-  // What is wrong with the body, as the gateway puts it: it escapes the quotes in it.
+  // What is wrong with the body, as the gateway puts it: AWS escapes it for JSON, as test/gateway.test.ts has it.
   const errors = [{ pointer: '', detail: '$context.error.validationErrorString' }];
   const requestId = '$context.requestId';
   return JSON.stringify({ type: 'about:blank', title, status, detail, ...(names && { errors }), requestId });

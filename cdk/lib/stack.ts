@@ -12,15 +12,17 @@ import { Firewall } from './firewall.ts';
 import { Functions } from './functions.ts';
 import { Migrations } from './migrations.ts';
 import { Monitoring } from './monitoring.ts';
-import type { StageName, StageOptions } from './stages.ts';
+import { checkConcurrency } from './quotas.ts';
+import type { StageOptions } from './stages.ts';
 import { Tables } from './tables.ts';
+import { Trail } from './trail.ts';
 import { UsagePlans } from './usage-plans.ts';
 
 export const PROJECT = 'serverless-crud';
 
 export interface ServiceProps {
   readonly env: Environment;
-  readonly stage: StageName;
+  readonly stage: string;
   readonly options: StageOptions;
   readonly contract: Contract;
   readonly binaries: Binaries;
@@ -29,10 +31,14 @@ export interface ServiceProps {
 export class Service extends Stack {
   constructor(scope: Construct, { env, stage, options, contract, binaries }: ServiceProps) {
     const name = `${PROJECT}-${stage}`;
-    super(scope, name, { env, terminationProtection: options.data.keep });
+    super(scope, name, { env, terminationProtection: options.data.protect });
+    checkConcurrency(contract, options.functions);
     const prefix = `${name}-`;
 
     const tables = new Tables(this, 'Tables', { definitions: contract.tables, prefix, options: options.data });
+    if (options.data.trail) {
+      new Trail(this, 'Trail', { name, tables: [...tables.byName.values()], options });
+    }
     const functions = new Functions(this, 'Functions', { contract, tables, binaries, prefix, options });
     const bus = new Bus(this, 'Bus', { name, source: PROJECT, options: options.changes });
     const consumers = new Consumers(this, 'Consumers', { contract, tables, functions, bus, prefix, options });

@@ -14,10 +14,14 @@ export interface Plan extends Throttle {
 }
 
 export interface DataOptions {
-  /** Whether tables, their key and the logs outlive the stack, and tables refuse to be deleted. */
+  /** Whether tables, their key and the logs outlive the stack. */
   readonly keep: boolean;
+  /** Whether the stack and its tables refuse to be deleted. */
+  readonly protect: boolean;
   /** Whether tables are encrypted with a key of this account instead of one AWS owns. */
   readonly customerKey: boolean;
+  /** Whether CloudTrail notes every request to the tables, whoever makes it, in a bucket of the stage. */
+  readonly trail?: boolean;
 }
 
 export interface FunctionOptions {
@@ -27,6 +31,8 @@ export interface FunctionOptions {
   readonly timeout: number;
   /** The most instances of each function, kept free for it; none: the account's limit, shared. */
   readonly reservedConcurrency?: number;
+  /** How many instances the account may have at once; none: AWS's usual 1,000. New accounts have few. */
+  readonly accountConcurrency?: number;
   /** Instances of each function that are always warm. */
   readonly provisionedConcurrency?: number;
   /** Whether a new version first gets a tenth of the requests for five minutes, and goes when an alarm rings. */
@@ -84,9 +90,14 @@ export interface StageOptions {
   readonly logRetention: RetentionDays;
 }
 
+/**
+ * The stages with a shape of their own. Any other name is a stage of the shape `dev`: a developer's, a pull request's.
+ * `staging` has the options of `prod` with smaller numbers, so that production meets none of them first; it only does not
+ * keep its data. Origins are placeholders until cdk/stages.json has others.
+ */
 export const STAGES = {
   dev: {
-    data: { keep: false, customerKey: false },
+    data: { keep: false, protect: false, customerKey: false },
     functions: { memory: 256, timeout: 10, canary: false },
     changes: { historyDays: 30 },
     api: { corsOrigins: ['*'], throttle: { rate: 100, burst: 200 } },
@@ -98,10 +109,14 @@ export const STAGES = {
     logRetention: RetentionDays.ONE_WEEK,
   },
   staging: {
-    data: { keep: false, customerKey: true },
-    functions: { memory: 512, timeout: 10, canary: false },
+    data: { keep: false, protect: false, customerKey: true },
+    functions: { memory: 512, timeout: 10, canary: true },
     changes: { historyDays: 90, archiveDays: 14 },
-    api: { corsOrigins: ['https://staging.example.com'], throttle: { rate: 500, burst: 1_000 } },
+    api: {
+      corsOrigins: ['https://staging.example.com', 'https://admin.staging.example.com'],
+      throttle: { rate: 500, burst: 1_000 },
+      firewall: { requestsPer5Minutes: 2_000 },
+    },
     plans: {
       basic: { rate: 10, burst: 20, requestsPerMonth: 100_000 },
       premium: { rate: 100, burst: 200, requestsPerMonth: 5_000_000 },
@@ -110,7 +125,7 @@ export const STAGES = {
     logRetention: RetentionDays.ONE_MONTH,
   },
   prod: {
-    data: { keep: true, customerKey: true },
+    data: { keep: true, protect: true, customerKey: true },
     functions: { memory: 512, timeout: 10, canary: true },
     changes: { historyDays: 365, archiveDays: 90 },
     api: {
@@ -129,12 +144,27 @@ export const STAGES = {
 
 export type StageName = keyof typeof STAGES;
 
-/** The stage of that name. */
-export function stageNamed(name: unknown): StageName {
-  const known = Object.keys(STAGES) as StageName[];
-  const found = known.find((stage) => stage === name);
-  if (!found) {
-    throw new Error(`there is no stage ${JSON.stringify(name)}: it is one of ${known.join(', ')}`);
+/**
+ * With the longest name a stage's names stay within AWS's limits: Lambda's 64 characters, of which `serverless-crud-` and
+ * this leave 27 for a function, and the 48 of an archive of events.
+ */
+const NAME = /^[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,19}$/;
+
+/** The account's own stack has this name. */
+const TAKEN = 'account';
+
+/** Returns the name of a stage if it can be one. */
+export function stageNamed(name: unknown): string {
+  if (typeof name !== 'string' || !NAME.test(name) || name === TAKEN) {
+    throw new Error(
+      `${JSON.stringify(name)} cannot be a stage: it is a word of up to 20 lower-case letters, digits and single ` +
+        `hyphens that starts with a letter, and not "${TAKEN}"`,
+    );
   }
-  return found;
+  return name;
+}
+
+/** Returns the name of the shape a stage has: its own, or that of `dev`. */
+export function shapeOf(stage: string): StageName {
+  return Object.hasOwn(STAGES, stage) ? (stage as StageName) : 'dev';
 }

@@ -45,7 +45,7 @@ export class Tables extends Construct {
       ...(definition.stream && { dynamoStream: StreamViewType.NEW_AND_OLD_IMAGES }),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true, recoveryPeriodInDays: RECOVERY_DAYS },
       encryption: this.key ? TableEncryptionV2.customerManagedKey(this.key) : TableEncryptionV2.dynamoOwnedKey(),
-      deletionProtection: options.keep,
+      deletionProtection: options.protect,
       removalPolicy: removalPolicy(options),
     });
     if (!this.key) {
@@ -55,9 +55,13 @@ export class Tables extends Construct {
   }
 }
 
-/** What becomes of stored things when the stack is deleted. */
+/**
+ * What becomes of stored things when the stack is deleted. What a failed creation made goes in either case: kept, its
+ * names would be taken, and the deployment could not be repeated (CloudFormation template reference, "DeletionPolicy
+ * attribute").
+ */
 export function removalPolicy(options: DataOptions): RemovalPolicy {
-  return options.keep ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+  return options.keep ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY;
 }
 
 function customerKey(scope: Construct, { prefix, options }: TablesProps): Key {

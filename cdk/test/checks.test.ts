@@ -6,8 +6,9 @@ import { describe, test } from 'node:test';
 import { Annotations, Template } from 'aws-cdk-lib/assertions';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { folderOf } from '../lib/binaries.ts';
-import { type Contract, readContract } from '../lib/contract.ts';
-import { STAGES, type StageName, stageNamed } from '../lib/stages.ts';
+import { readContract } from '../lib/contract.ts';
+import { STAGES, type StageName } from '../lib/stages.ts';
+import { withResource } from './added.ts';
 import { appOf, EVERYTHING, placeholders, templateOf } from './synthesized.ts';
 import { ofType } from './template.ts';
 
@@ -38,10 +39,6 @@ describe('binaries', () => {
   });
 });
 
-test('an unknown stage names those there are', () => {
-  assert.throws(() => stageNamed('production'), /there is no stage "production": it is one of dev, staging, prod/);
-});
-
 test('a missing contract names the command that makes it', () => {
   assert.throws(() => readContract('/nowhere'), /openapi\.json is missing: run `make contract`/);
 });
@@ -69,24 +66,3 @@ test('a new resource in the contract has its functions, table, methods and model
   Annotations.fromStack(appOf({ contract: extended }).service).hasNoError('*', '.*');
   assert.ok(Template.fromStack(appOf({ contract: extended }).service));
 });
-
-/** The contract with a copy of `items` under another name. */
-function withResource({ operations, functions, consumers, jobs, tables, models }: Contract, name: string): Contract {
-  const copy = <T>(value: T, isItems: (text: string) => boolean): T[] => {
-    const text = JSON.stringify(value);
-    const title = name.charAt(0).toUpperCase() + name.slice(1);
-    return isItems(text) ? [JSON.parse(text.replaceAll('items', name).replaceAll('Items', title)) as T] : [];
-  };
-  const all = <T>(values: readonly T[], start: RegExp) => [
-    ...values,
-    ...values.flatMap((value) => copy(value, (text) => start.test(text))),
-  ];
-  return {
-    consumers,
-    operations: all(operations, /"path":"\/v1\/items/),
-    functions: all(functions, /^\{"name":"items_/),
-    jobs,
-    tables: all(tables, /"name":"items"/),
-    models: Object.fromEntries(all(Object.entries(models), /^\["Items/)),
-  };
-}

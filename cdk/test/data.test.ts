@@ -11,7 +11,7 @@ const contract = readContract();
 
 for (const stage of Object.keys(STAGES) as StageName[]) {
   const { data, functions, logRetention } = STAGES[stage];
-  const deletionPolicy = data.keep ? 'Retain' : 'Delete';
+  const deletionPolicy = data.keep ? 'RetainExceptOnCreate' : 'Delete';
   const template = templateOf({ stage });
 
   describe(`in ${stage}`, () => {
@@ -50,7 +50,7 @@ for (const stage of Object.keys(STAGES) as StageName[]) {
           PointInTimeRecoveryEnabled: true,
           RecoveryPeriodInDays: 35,
         });
-        assert.equal(at(replica, 'DeletionProtectionEnabled') ?? false, data.keep);
+        assert.equal(at(replica, 'DeletionProtectionEnabled') ?? false, data.protect);
         assert.equal(table.deletionPolicy, deletionPolicy);
         assert.equal(at(table.properties.SSESpecification, 'SSEEnabled'), data.customerKey);
       }

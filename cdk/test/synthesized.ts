@@ -9,14 +9,16 @@ import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { addService } from '../lib/app.ts';
 import { type Contract, readContract } from '../lib/contract.ts';
+import { optionsOf } from '../lib/settings.ts';
 import type { Service } from '../lib/stack.ts';
-import { STAGES, type StageName, type StageOptions } from '../lib/stages.ts';
+import { STAGES, type StageOptions } from '../lib/stages.ts';
 
 export const ENVIRONMENT = { account: '123456789012', region: 'eu-central-1' };
 
 /** A stage with every option on, those that no stage of ours uses too. */
 export const EVERYTHING: StageOptions = {
   ...STAGES.prod,
+  data: { ...STAGES.prod.data, trail: true },
   functions: { ...STAGES.prod.functions, reservedConcurrency: 50, provisionedConcurrency: 2 },
   api: {
     ...STAGES.prod.api,
@@ -31,20 +33,30 @@ export const EVERYTHING: StageOptions = {
 };
 
 export interface Options {
-  readonly stage?: StageName;
+  readonly stage?: string;
   readonly options?: StageOptions;
   readonly contract?: Contract;
   readonly outdir?: string;
+  readonly hasAccountStack?: boolean;
 }
 
 /** The app of a stage, not yet synthesized. */
-export function appOf({ stage = 'dev', options = STAGES[stage], contract = readContract(), outdir }: Options = {}): {
+export function appOf({
+  stage = 'dev',
+  options = optionsOf(stage),
+  contract = readContract(),
+  outdir,
+  hasAccountStack = true,
+}: Options = {}): {
   readonly app: App;
   readonly service: Service;
 } {
   const app = new App({ outdir: outdir ?? temporary('templates-'), builtinCloudFormationValidation: false });
   const binaries = { directory: placeholders(contract), architecture: Architecture.ARM_64 };
-  return { app, service: addService(app, { env: ENVIRONMENT, stage, options, contract, binaries }) };
+  return {
+    app,
+    service: addService(app, { env: ENVIRONMENT, stage, options, contract, binaries, hasAccountStack }),
+  };
 }
 
 const templates = new Map<string, Template>();

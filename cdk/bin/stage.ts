@@ -1,0 +1,18 @@
+// `node --import tsx bin/stage.ts ada`: checks a stage before anything is built, and prints its shape and whether
+// it is protected from deletion.
+
+import { readContract } from '../lib/contract.ts';
+import { checkConcurrency } from '../lib/quotas.ts';
+import { checkReady, optionsOf, readSettings } from '../lib/settings.ts';
+import { shapeOf, stageNamed } from '../lib/stages.ts';
+
+try {
+  const stage = stageNamed(process.argv[2]);
+  const options = optionsOf(stage, readSettings().get(stage));
+  checkReady(stage, options);
+  checkConcurrency(readContract(), options.functions);
+  console.log(shapeOf(stage), options.data.protect);
+} catch (error) {
+  console.error(`stack: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,108 @@
+// What a clone has of its own for its stages, cdk/stages.json, so that nobody edits TypeScript for it.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type DomainOptions, STAGES, type StageOptions, shapeOf, stageNamed } from './stages.ts';
+
+const FILE = fileURLToPath(new URL('../stages.json', import.meta.url));
+
+/** What may be said of a stage; what is left out is as its shape has it. */
+export interface StageSettings {
+  readonly corsOrigins?: readonly string[];
+  readonly alarmEmail?: string;
+  readonly domain?: DomainOptions;
+  readonly accountConcurrency?: number;
+}
+
+/** What each setting must be: a check, and its words. */
+const RULES: Readonly<Record<keyof StageSettings, readonly [(value: unknown) => boolean, string]>> = {
+  corsOrigins: [
+    (value) => Array.isArray(value) && value.length > 0 && value.every(isOrigin),
+    'a list of origins, as in "https://www.shop.net"',
+  ],
+  alarmEmail: [(value) => isText(value) && /^[^\s@]+@[^\s@]+$/.test(value), 'an e-mail address'],
+  domain: [isDomain, 'an object with a name and the certificateArn for it'],
+  accountConcurrency: [(value) => Number.isInteger(value) && Number(value) > 0, 'a whole number above 0'],
+};
+
+/** Names nobody owns (RFC 2606), under which no browser and no mailbox is ours. */
+const RESERVED = /(^|\.)(example\.(com|net|org)|example|test|invalid|localhost)$/i;
+
+/** Returns the settings of every stage that has any, by its name. */
+export function readSettings(file = FILE): ReadonlyMap<string, StageSettings> {
+  const settings: unknown = existsSync(file) ? parsed(file) : {};
+  if (!isObject(settings)) {
+    throw new Error('cdk/stages.json is not an object with a member for each stage');
+  }
+  return new Map(Object.entries(settings).map(([stage, members]) => [stageNamed(stage), checked(stage, members)]));
+}
+
+/** Returns the options of a stage: those of its shape, with its settings. */
+export function optionsOf(stage: string, settings: StageSettings = {}): StageOptions {
+  const shape: StageOptions = STAGES[shapeOf(stage)];
+  const { corsOrigins = shape.api.corsOrigins, domain, alarmEmail, accountConcurrency } = settings;
+  return {
+    ...shape,
+    functions: { ...shape.functions, ...(accountConcurrency && { accountConcurrency }) },
+    api: { ...shape.api, corsOrigins, ...(domain && { domain }) },
+    alarms: { ...shape.alarms, ...(alarmEmail && { email: alarmEmail }) },
+  };
+}
+
+/** Refuses a stage that keeps its data, as production does, while it has placeholders, or nobody who is told of alarms. */
+export function checkReady(stage: string, { data, api, alarms }: StageOptions): void {
+  if (!data.keep) {
+    return;
+  }
+  const placeholders = api.corsOrigins.filter((origin) => origin !== '*' && RESERVED.test(new URL(origin).hostname));
+  const hasEmail = alarms.email !== undefined && !RESERVED.test(alarms.email.replace(/^.*@/, ''));
+  const missing = [
+    ...(placeholders.length > 0 ? [`corsOrigins of yours instead of ${placeholders.join(', ')}`] : []),
+    ...(hasEmail ? [] : ['an alarmEmail of yours']),
+  ];
+  if (missing.length > 0) {
+    throw new Error(`${stage} is not ready: cdk/stages.json needs ${missing.join(', and ')}`);
+  }
+}
+
+function checked(stage: string, members: unknown): StageSettings {
+  if (!isObject(members)) {
+    throw new Error(`cdk/stages.json: ${stage} is not an object`);
+  }
+  for (const [name, value] of Object.entries(members)) {
+    if (!Object.hasOwn(RULES, name)) {
+      throw new Error(`cdk/stages.json: ${stage} has ${name}: it may have ${Object.keys(RULES).join(', ')}`);
+    }
+    const [isValid, words] = RULES[name as keyof StageSettings];
+    if (!isValid(value)) {
+      throw new Error(`cdk/stages.json: ${stage}: ${name} must be ${words}`);
+    }
+  }
+  return members;
+}
+
+function parsed(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new Error(`cdk/stages.json is not JSON: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function isOrigin(value: unknown): boolean {
+  return value === '*' || (isText(value) && URL.canParse(value) && new URL(value).origin === value);
+}
+
+function isDomain(value: unknown): boolean {
+  return (
+    isObject(value) && Object.keys(value).sort().join() === 'certificateArn,name' && Object.values(value).every(isText)
+  );
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}

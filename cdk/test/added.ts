@@ -1,0 +1,27 @@
+// The contract with an added resource, as a Rust file for it would make it.
+
+import type { Contract } from '../lib/contract.ts';
+
+/** The contract with a copy of `items`, its functions, table, methods and models, under another name. */
+export function withResource(
+  { operations, functions, consumers, jobs, tables, models }: Contract,
+  name: string,
+): Contract {
+  const copy = <T>(value: T, isItems: (text: string) => boolean): T[] => {
+    const text = JSON.stringify(value);
+    const title = name.charAt(0).toUpperCase() + name.slice(1);
+    return isItems(text) ? [JSON.parse(text.replaceAll('items', name).replaceAll('Items', title)) as T] : [];
+  };
+  const all = <T>(values: readonly T[], start: RegExp) => [
+    ...values,
+    ...values.flatMap((value) => copy(value, (text) => start.test(text))),
+  ];
+  return {
+    consumers,
+    operations: all(operations, /"path":"\/v1\/items/),
+    functions: all(functions, /^\{"name":"items_/),
+    jobs,
+    tables: all(tables, /"name":"items"/),
+    models: Object.fromEntries(all(Object.entries(models), /^\["Items/)),
+  };
+}

@@ -1,0 +1,209 @@
+// AWS's rules for what it is given, checked on the templates of every stage, of every option, and of an added resource.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Template } from 'aws-cdk-lib/assertions';
+import { readContract } from '../lib/contract.ts';
+import { optionsOf } from '../lib/settings.ts';
+import { PROJECT } from '../lib/stack.ts';
+import { STAGES, type StageOptions } from '../lib/stages.ts';
+import { withResource } from './added.ts';
+import { type AccessRequest, isAllowed } from './policy.ts';
+import { ENVIRONMENT, EVERYTHING, type Options, templateOf } from './synthesized.ts';
+import { at, type Json, list, ofType, rendered, resources } from './template.ts';
+
+interface Case {
+  readonly options: StageOptions;
+  readonly template: Template;
+}
+
+const CASES: ReadonlyMap<string, Case> = new Map([
+  ...[...Object.keys(STAGES), 'ada'].map((stage) => [stage, caseOf({ stage, options: optionsOf(stage) })] as const),
+  ['every option', caseOf({ stage: 'prod', options: EVERYTHING })],
+  [
+    'an added resource',
+    caseOf({ stage: 'prod', options: STAGES.prod, contract: withResource(readContract(), 'specimens') }),
+  ],
+]);
+
+function caseOf(of: Options & { readonly options: StageOptions }): Case {
+  return { options: of.options, template: templateOf(of) };
+}
+
+/** The share of a limit that is used at most: a template near a limit is split before a deployment meets it. */
+const SHARE = 0.9;
+
+/** https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
+const CLOUDFORMATION = { resources: 500, outputs: 200, templateBytes: 1_000_000 };
+
+/** All inline policies of a role, without white space (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html). */
+const ROLE_POLICY_CHARACTERS = 10_240;
+
+/** Names and values (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). */
+const ENVIRONMENT_BYTES = 4_096;
+
+/** An ARN is longer than the reference to it. */
+const ARN = 'arn:aws:dynamodb:ap-southeast-2:123456789012:table/';
+
+/** What holds data of the service. */
+const STORED = ['AWS::DynamoDB::GlobalTable', 'AWS::KMS::Key', 'AWS::S3::Bucket'];
+
+/** What the names of a stage's alarms start with, so that they are found together. */
+const STACK = `${PROJECT}-`;
+
+/** A stream shard's steady readers (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html). */
+const STREAM_READERS = 2;
+
+for (const [name, { template, options }] of CASES) {
+  describe(`the template of ${name}`, () => {
+    const alarms = ['AWS::CloudWatch::Alarm', 'AWS::CloudWatch::CompositeAlarm'].flatMap((type) =>
+      ofType(template, type),
+    );
+
+    test('has no null, which CloudFormation refuses', () => {
+      // github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1378
+      assert.deepEqual(nulls(template.toJSON() as Json), []);
+    });
+
+    test('is well below the limits of CloudFormation', () => {
+      const { Resources, Outputs } = template.toJSON();
+      assert.ok(
+        Object.keys(Resources).length <= SHARE * CLOUDFORMATION.resources,
+        String(Object.keys(Resources).length),
+      );
+      assert.ok(Object.keys(Outputs).length <= SHARE * CLOUDFORMATION.outputs);
+      assert.ok(Buffer.byteLength(JSON.stringify(template.toJSON(), null, 1)) <= SHARE * CLOUDFORMATION.templateBytes);
+    });
+
+    test("has roles whose policies are well below IAM's limit", () => {
+      const sizes = new Map<string, number>();
+      for (const { properties } of ofType(template, 'AWS::IAM::Policy')) {
+        for (const role of list(properties.Roles ?? null)) {
+          const id = String(at(role, 'Ref'));
+          sizes.set(id, (sizes.get(id) ?? 0) + length(properties.PolicyDocument ?? null, template));
+        }
+      }
+      assert.ok(sizes.size > 0);
+      for (const [role, size] of sizes) {
+        assert.ok(size <= SHARE * ROLE_POLICY_CHARACTERS, `${role}: ${size}`);
+      }
+    });
+
+    test("has functions whose environment is well below Lambda's limit", () => {
+      for (const { properties } of ofType(template, 'AWS::Lambda::Function')) {
+        const size = length(at(properties.Environment, 'Variables'), template);
+        assert.ok(size <= SHARE * ENVIRONMENT_BYTES, `${properties.FunctionName}: ${size}`);
+      }
+    });
+
+    test('keeps nothing of a failed creation, which could then not be repeated', () => {
+      const kept = [...resources(template).values()].filter(({ deletionPolicy }) => deletionPolicy === 'Retain');
+      assert.deepEqual(
+        kept.map(({ id }) => id),
+        [],
+      );
+    });
+
+    test('keeps what is stored when the stack is deleted, where the stage keeps its data', () => {
+      const policies = STORED.flatMap((type) => ofType(template, type)).map(({ id, deletionPolicy }) => [
+        id,
+        deletionPolicy,
+      ]);
+      assert.ok(policies.length > 0);
+      for (const [id, policy] of policies) {
+        assert.equal(policy, options.data.keep ? 'RetainExceptOnCreate' : 'Delete', String(id));
+      }
+    });
+
+    test('has alarms with a name, words on what to do first, and a message when all is well again', () => {
+      for (const { id, properties } of alarms) {
+        assert.match(String(properties.AlarmName), new RegExp(`^${STACK}.+`), id);
+        assert.match(String(properties.AlarmDescription), /\. (Look|Read|Check|Run) /, id);
+        assert.deepEqual(properties.OKActions, properties.AlarmActions, id);
+        assert.equal(list(properties.AlarmActions ?? null).length, 1, id);
+      }
+    });
+
+    test('has no value of a secret, and no reference that would put one in', () => {
+      const text = JSON.stringify(template.toJSON());
+      assert.doesNotMatch(text, /\{\{resolve:(secretsmanager|ssm-secure)/);
+      for (const { properties } of ofType(template, 'AWS::SecretsManager::Secret')) {
+        assert.equal(properties.SecretString, undefined);
+      }
+      for (const { properties } of ofType(template, 'AWS::ApiGateway::ApiKey')) {
+        assert.equal(properties.Value, undefined);
+      }
+    });
+
+    test('lets each alarm tell its topic', () => {
+      for (const alarm of alarms) {
+        for (const action of [
+          ...list(alarm.properties.AlarmActions ?? null),
+          ...list(alarm.properties.OKActions ?? null),
+        ]) {
+          const policy = topicPolicy(String(at(action, 'Ref')), template);
+          assert.ok(isAllowed(policy, publishing(action, ENVIRONMENT.account)), alarm.id);
+          assert.ok(!isAllowed(policy, publishing(action, '210987654321')), 'an alarm of another account');
+        }
+      }
+    });
+
+    test('has two readers for each stream at most', () => {
+      const streams = ofType(template, 'AWS::Lambda::EventSourceMapping').map(({ properties }) =>
+        JSON.stringify(properties.EventSourceArn),
+      );
+      for (const stream of new Set(streams)) {
+        assert.ok(streams.filter((other) => other === stream).length <= STREAM_READERS, stream);
+      }
+    });
+  });
+}
+
+/** The policy of a topic, its references put as the names of what they refer to. */
+function topicPolicy(topic: string, template: Template): Json {
+  const [policy] = ofType(template, 'AWS::SNS::TopicPolicy').filter(({ properties }) =>
+    list(properties.Topics ?? null).some((of) => at(of, 'Ref') === topic),
+  );
+  return JSON.parse(
+    JSON.stringify(policy?.properties.PolicyDocument ?? null, (_, member: Json) =>
+      isReference(member) ? rendered(member, resources(template)) : member,
+    ),
+  );
+}
+
+/** CloudWatch's request when an alarm of that account tells the topic, which is by TLS. */
+function publishing(topic: Json, account: string): AccessRequest {
+  return {
+    principal: { service: 'cloudwatch.amazonaws.com' },
+    action: 'sns:Publish',
+    resource: String(at(topic, 'Ref')),
+    context: {
+      'aws:SourceAccount': account,
+      'aws:SourceArn': `arn:aws:cloudwatch:${ENVIRONMENT.region}:${account}:alarm:crashes`,
+      'aws:SecureTransport': 'true',
+    },
+  };
+}
+
+function isReference(value: Json): boolean {
+  return typeof value === 'object' && value !== null && ['Ref', 'Fn::GetAtt', 'Fn::Join'].some((name) => name in value);
+}
+
+/** The places of the nulls in a value. */
+function nulls(value: Json, place = ''): string[] {
+  if (value === null) {
+    return [place];
+  }
+  return typeof value === 'object'
+    ? Object.entries(value).flatMap(([name, member]) => nulls(member, `${place}/${name}`))
+    : [];
+}
+
+/** The characters of a value once CloudFormation has put in what it refers to, each as long as a table's ARN. */
+function length(value: Json, template: Template): number {
+  const all = resources(template);
+  const text = JSON.stringify(value, (_, member: Json) =>
+    isReference(member) ? `${ARN}${rendered(member, all)}` : member,
+  );
+  return text.length;
+}

@@ -1,0 +1,225 @@
+// The stages: their names, their settings, and what is refused before anything is synthesized.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { readContract } from '../lib/contract.ts';
+import { checkConcurrency } from '../lib/quotas.ts';
+import { checkReady, optionsOf, readSettings } from '../lib/settings.ts';
+import { STAGES, type StageOptions, shapeOf, stageNamed } from '../lib/stages.ts';
+import { templateOf } from './synthesized.ts';
+import { type Json, ofType } from './template.ts';
+
+const LONGEST = 'a23456789-123456789b';
+
+/** What AWS takes as a name, in characters: the quotas of each service's API reference. */
+const LENGTHS: Readonly<Record<string, readonly [property: string, characters: number]>> = {
+  'AWS::Lambda::Function': ['FunctionName', 64],
+  'AWS::DynamoDB::GlobalTable': ['TableName', 255],
+  'AWS::SQS::Queue': ['QueueName', 80],
+  'AWS::Events::Archive': ['ArchiveName', 48],
+  'AWS::Events::EventBus': ['Name', 256],
+  'AWS::StepFunctions::StateMachine': ['StateMachineName', 80],
+  'AWS::ApiGateway::Stage': ['StageName', 128],
+  'AWS::WAFv2::WebACL': ['Name', 128],
+  'AWS::CodeDeploy::Application': ['ApplicationName', 100],
+  'AWS::CodeDeploy::DeploymentGroup': ['DeploymentGroupName', 100],
+};
+
+describe('a name of a stage', () => {
+  for (const name of ['dev', 'ada', 'pr-123', 'a', LONGEST]) {
+    test(`can be ${name}`, () => {
+      assert.equal(stageNamed(name), name);
+    });
+  }
+
+  for (const name of ['', 'Ada', '1st', '-a', 'a-', 'a--b', 'a_b', 'a.b', `${LONGEST}c`, 'account', undefined]) {
+    test(`cannot be ${JSON.stringify(name)}`, () => {
+      assert.throws(() => stageNamed(name), /cannot be a stage: it is a word of up to 20 lower-case letters, digits/);
+    });
+  }
+
+  test('leaves every name made of it within its limit, in the largest shape', () => {
+    const template = templateOf({ stage: LONGEST, options: STAGES.prod });
+    for (const [type, [property, characters]] of Object.entries(LENGTHS)) {
+      const names: readonly Json[] = ofType(template, type).map(({ properties }) => properties[property] ?? null);
+      assert.ok(names.length > 0, type);
+      for (const name of names) {
+        assert.ok(typeof name !== 'string' || name.length <= characters, `${type}: ${name}`);
+      }
+    }
+  });
+});
+
+describe('a stage', () => {
+  test('has the shape of its name, and else that of dev', () => {
+    assert.deepEqual(['prod', 'staging', 'dev', 'ada', 'constructor'].map(shapeOf), [
+      'prod',
+      'staging',
+      'dev',
+      'dev',
+      'dev',
+    ]);
+    assert.deepEqual(optionsOf('ada'), STAGES.dev);
+    const [bus] = ofType(templateOf({ stage: 'ada' }), 'AWS::Events::EventBus');
+    assert.equal(bus?.properties.Name, 'serverless-crud-ada');
+  });
+
+  test('called staging has every option of production but that data is kept, in no larger numbers', () => {
+    const members = (options: StageOptions) => Object.keys(flat(options)).filter((name) => !name.startsWith('alarms.'));
+    const { staging, prod } = STAGES;
+    assert.deepEqual(members(staging).sort(), members(prod).sort());
+    const on = (options: StageOptions) => Object.entries(flat(options)).filter(([, value]) => value === true);
+    const kept = [
+      ['data.keep', true],
+      ['data.protect', true],
+    ];
+    assert.deepEqual([...on(staging), ...kept].sort(), on(prod).sort());
+    assert.equal(staging.api.corsOrigins.length, prod.api.corsOrigins.length);
+    for (const [name, value] of Object.entries(flat(prod)).filter(([name]) => !name.startsWith('alarms.'))) {
+      assert.ok(typeof value !== 'number' || Number(flat(staging)[name]) <= value, name);
+    }
+  });
+});
+
+describe('settings', () => {
+  const read = (text: string) => {
+    const file = join(mkdtempSync(join(tmpdir(), 'settings-')), 'stages.json');
+    writeFileSync(file, text);
+    try {
+      return readSettings(file);
+    } finally {
+      rmSync(join(file, '..'), { recursive: true });
+    }
+  };
+  const corsOrigins = ['https://www.shop.net', 'http://localhost:8080'];
+  const domain = { name: 'api.shop.net', certificateArn: 'arn:aws:acm:eu-central-1:123456789012:certificate/0' };
+
+  test('of a stage take the place of what its shape has', () => {
+    const settings = read(
+      JSON.stringify({ ada: { corsOrigins, alarmEmail: 'a@shop.net', domain, accountConcurrency: 50 } }),
+    );
+    const options = optionsOf('ada', settings.get('ada'));
+    assert.deepEqual(options.api, { ...STAGES.dev.api, corsOrigins, domain });
+    assert.deepEqual(options.alarms, { ...STAGES.dev.alarms, email: 'a@shop.net' });
+    assert.equal(options.functions.accountConcurrency, 50);
+  });
+
+  test('that are there can be read', () => {
+    assert.ok(readSettings().size > 0);
+  });
+
+  test('that are not there leave the shapes as they are', () => {
+    assert.equal(readSettings('/nowhere/stages.json').size, 0);
+  });
+
+  for (const [text, message] of [
+    ['{', /^cdk\/stages\.json is not JSON: /],
+    ['[]', /^cdk\/stages\.json is not an object with a member for each stage$/],
+    ['{"Ada": {}}', /^"Ada" cannot be a stage: /],
+    ['{"ada": 1}', /^cdk\/stages\.json: ada is not an object$/],
+    ['{"ada": {"cors": []}}', /^cdk\/stages\.json: ada has cors: it may have corsOrigins, alarmEmail, domain, /],
+    ['{"ada": {"corsOrigins": []}}', /^cdk\/stages\.json: ada: corsOrigins must be a list of origins/],
+    ['{"ada": {"corsOrigins": ["https://a.net/"]}}', /corsOrigins must be a list of origins/],
+    ['{"ada": {"corsOrigins": ["a.net"]}}', /corsOrigins must be a list of origins/],
+    ['{"ada": {"alarmEmail": "ada"}}', /alarmEmail must be an e-mail address/],
+    ['{"ada": {"domain": {"name": "a.net"}}}', /domain must be an object with a name and the certificateArn for it/],
+    ['{"ada": {"accountConcurrency": 0}}', /accountConcurrency must be a whole number above 0/],
+  ] as const) {
+    test(`${text} are refused in one line`, () => {
+      assert.throws(() => read(text), { message });
+    });
+  }
+});
+
+describe('production', () => {
+  const ready = { corsOrigins: ['https://www.shop.net'], alarmEmail: 'operations@shop.net' };
+  const check = (settings: object) => () => checkReady('prod', optionsOf('prod', { ...ready, ...settings }));
+
+  test('is taken with origins and an address of its own', () => {
+    assert.doesNotThrow(check({}));
+  });
+
+  test('is refused with placeholders, or without an address for alarms', () => {
+    const origins = 'prod is not ready: cdk/stages.json needs corsOrigins of yours instead of';
+    const email = 'prod is not ready: cdk/stages.json needs an alarmEmail of yours';
+    for (const origin of [
+      'https://example.com',
+      'https://www.example.com',
+      'http://localhost:3000',
+      'https://a.test',
+    ]) {
+      assert.throws(check({ corsOrigins: ['https://www.shop.net', origin] }), { message: `${origins} ${origin}` });
+    }
+    assert.throws(check({ alarmEmail: 'operations@example.com' }), { message: email });
+    assert.throws(check({ alarmEmail: undefined }), { message: email });
+    assert.doesNotThrow(check({ corsOrigins: ['https://notexample.com', 'https://example.com.shop.net'] }));
+  });
+
+  test('says all of it in one line, before anything is synthesized', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'refused-'));
+    const context = { stage: 'prod', settings: '/nowhere/stages.json', functions: folder, architecture: 'arm64' };
+    const environment = { ...process.env, CDK_OUTDIR: join(folder, 'out'), CDK_CONTEXT_JSON: JSON.stringify(context) };
+    const program = ['--import', 'tsx', 'bin/app.ts'];
+    const { status, stderr } = spawnSync(process.execPath, program, {
+      cwd: join(import.meta.dirname, '..'),
+      env: environment,
+      encoding: 'utf8',
+    });
+    assert.equal(status, 1);
+    assert.match(stderr, /^cdk: prod is not ready: .* https:\/\/www\.example\.com, .*, and an alarmEmail of yours\n$/);
+    assert.deepEqual(readdirSync(join(folder, 'out')), []);
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe('instances of functions', () => {
+  const contract = readContract();
+  const { functions, consumers, jobs } = contract;
+  const all = functions.length + consumers.length + jobs.length;
+  const base = STAGES.prod.functions;
+  const check = (options: object) => () => checkConcurrency(contract, { ...base, ...options });
+
+  test('are not checked where none is reserved', () => {
+    assert.doesNotThrow(check({ accountConcurrency: 10 }));
+  });
+
+  test('can be reserved up to what Lambda does not keep', () => {
+    assert.doesNotThrow(check({ reservedConcurrency: 10, accountConcurrency: 10 * all + 100 }));
+    assert.throws(check({ reservedConcurrency: 10, accountConcurrency: 10 * all + 99 }), {
+      message: new RegExp(
+        `^${10 * all} instances .*: of the account's ${10 * all + 99} Lambda keeps 100 for functions`,
+      ),
+    });
+    assert.throws(check({ reservedConcurrency: 1_000 }), /of the account's 1000 Lambda keeps 100/);
+  });
+
+  test('can be provisioned up to that as well, and up to what their function reserves', () => {
+    assert.throws(check({ provisionedConcurrency: 1, accountConcurrency: 100 }), /would be reserved or provisioned/);
+    assert.doesNotThrow(check({ provisionedConcurrency: 1, accountConcurrency: 100 + functions.length }));
+    assert.throws(
+      check({ provisionedConcurrency: 2, reservedConcurrency: 1 }),
+      /is 2, of which reservedConcurrency allows 1/,
+    );
+  });
+
+  test('stop the stack, too', () => {
+    const options = { ...STAGES.prod, functions: { ...base, reservedConcurrency: 500 } };
+    assert.throws(() => templateOf({ stage: 'prod', options }), /would be reserved or provisioned/);
+  });
+});
+
+/** The options by their path, as in `data.keep`. */
+function flat(options: object, path = ''): Record<string, unknown> {
+  return Object.assign(
+    {},
+    ...Object.entries(options).map(([name, value]) =>
+      typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? flat(value, `${path}${name}.`)
+        : { [`${path}${name}`]: value },
+    ),
+  );
+}

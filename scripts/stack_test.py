@@ -1,0 +1,128 @@
+"""The checks of scripts/stack before a deployment, against an emulator: stage, credentials, bootstrap, account."""
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.request
+from contextlib import ExitStack
+from pathlib import Path
+
+import boto3
+
+from emulator import Emulator
+
+ROOT = Path(__file__).resolve().parent.parent
+ACCOUNT, REGION = "000000000000", "us-east-1"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/logs-of-another-team"
+TOPIC = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+BROKEN = {"Resources": {"Broken": {"Type": "AWS::ApiGateway::Model", "Properties": {"RestApiId": "none", "Name": "A"}}}}
+
+
+class Checks(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        resources = ExitStack()
+        cls.addClassCleanup(resources.close)
+        cls.folder = resources.enter_context(tempfile.TemporaryDirectory())
+        cls.emulator = resources.enter_context(Emulator.started(Path(cls.folder)))
+
+    def setUp(self) -> None:
+        reset = urllib.request.Request(f"{self.emulator.url}/_ministack/reset", method="POST")
+        urllib.request.urlopen(reset, timeout=10).close()
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "NEW"))}
+        self.environment = inherited | {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.emulator.url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": f"{self.folder}/config",
+            "AWS_SHARED_CREDENTIALS_FILE": f"{self.folder}/credentials",
+            "NODE_NO_WARNINGS": "1",
+        }
+
+    def run_stack(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+        program = [str(ROOT / "scripts" / "stack"), *arguments]
+        return subprocess.run(program, env=self.environment | environment, capture_output=True, text=True, check=False)
+
+    def flags(self, stage: str, shape: str, protects: str) -> list[str]:
+        """What the CDK is told of the stage."""
+        program = [str(ROOT / "cdk/.venv/bin/python"), str(ROOT / "scripts" / "deploy_checks.py"), stage, shape, protects]
+        return subprocess.run(program, env=self.environment, capture_output=True, text=True, check=True).stdout.split()
+
+    def client(self, service: str):
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        return boto3.client(service, endpoint_url=self.emulator.url, region_name=REGION, **keys)
+
+    def bootstrap(self) -> None:
+        self.client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String")
+
+    def create(self, stack: str, template: dict, end: str) -> None:
+        formation = self.client("cloudformation")
+        formation.create_stack(StackName=stack, TemplateBody=json.dumps(template))
+        for _ in range(100):
+            found = formation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+            if found == end:
+                return
+            time.sleep(0.1)
+        self.fail(f"{stack} is {found}, not {end}")
+
+    def assert_refused(self, answer: subprocess.CompletedProcess, line: str) -> None:
+        self.assertEqual((answer.returncode, answer.stdout), (1, ""))
+        self.assertRegex(answer.stderr, rf"\A{line}\n\Z")
+
+    def test_a_name_that_cannot_be_a_stage_is_refused_in_one_line_without_aws(self) -> None:
+        answer = self.run_stack("deploy", "Ada", AWS_ENDPOINT_URL="http://127.0.0.1:9", TARGET="none")
+        self.assert_refused(answer, 'stack: "Ada" cannot be a stage: .*')
+
+    def test_missing_credentials_are_named_before_anything_is_built(self) -> None:
+        del self.environment["AWS_ACCESS_KEY_ID"], self.environment["AWS_SECRET_ACCESS_KEY"]
+        answer = self.run_stack("deploy", "dev", TARGET="none")
+        self.assert_refused(answer, "stack: AWS takes no credentials from here .*: Unable to locate credentials")
+
+    def test_a_missing_region_is_named(self) -> None:
+        del self.environment["AWS_REGION"]
+        self.assert_refused(self.run_stack("check", "dev"), "stack: no region is set: set AWS_REGION")
+
+    def test_a_region_without_a_bootstrap_is_refused_with_the_command_for_it(self) -> None:
+        target = f"aws://{ACCOUNT}/{REGION}"
+        answer = self.run_stack("deploy", "dev", TARGET="none")
+        self.assert_refused(answer, f"stack: {target} is not prepared for the CDK: run `npx aws-cdk bootstrap {target}`")
+
+    def test_a_new_name_is_a_stage_of_the_shape_dev_only_where_it_is_meant(self) -> None:
+        self.bootstrap()
+        answer = self.run_stack("check", "ada")
+        self.assert_refused(
+            answer, f"stack: there is no stage ada in account {ACCOUNT}, {REGION}: NEW=1 makes it, .* of the shape dev"
+        )
+        answer = self.run_stack("check", "ada", NEW="1")
+        self.assertEqual((answer.returncode, answer.stderr), (0, "stack: ada is new, of the shape dev\n"))
+        self.create("serverless-crud-ada", TOPIC, "CREATE_COMPLETE")
+        answer = self.run_stack("check", "ada")
+        self.assertEqual((answer.returncode, answer.stderr), (0, ""))
+
+    def test_the_gateways_role_for_logs_is_made_only_where_there_is_none(self) -> None:
+        self.bootstrap()
+        self.assertIn("account=true", self.flags("dev", "dev", "false"))
+        change = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": ROLE}]
+        self.client("apigateway").update_account(patchOperations=change)
+        self.assertIn("account=false", self.flags("dev", "dev", "false"))
+        self.create("serverless-crud-account", TOPIC, "CREATE_COMPLETE")
+        self.assertIn("account=true", self.flags("dev", "dev", "false"))
+
+    def test_a_stage_is_protected_once_its_first_deployment_has_succeeded(self) -> None:
+        self.bootstrap()
+        self.assertIn("protect=false", self.flags("prod", "prod", "true"))
+        self.create("serverless-crud-prod", BROKEN, "ROLLBACK_COMPLETE")
+        self.assertIn("protect=false", self.flags("prod", "prod", "true"))
+        self.client("cloudformation").delete_stack(StackName="serverless-crud-prod")
+        self.create("serverless-crud-prod", TOPIC, "CREATE_COMPLETE")
+        self.assertIn("protect=true", self.flags("prod", "prod", "true"))
+        self.assertIn("protect=true", self.flags("dev", "dev", "false"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -194,8 +194,8 @@ fn in_plain_words(message: &str) -> String {
         let is_long = list.len() > MAX_REPEATED;
         return if is_long { "is not one of the allowed values".into() } else { format!("must be one of {list}") };
     }
-    let is_number = ["integer", "floating point"].iter().any(|kind| message.contains(&format!("invalid type: {kind}")))
-        || message.starts_with("invalid value");
+    let of_numbers = ["invalid type: integer", "invalid type: floating point", "invalid value"];
+    let is_number = of_numbers.iter().any(|start| message.starts_with(start));
     match expected {
         "i8" | "i16" | "i32" | "i64" | "i128" | "isize" | "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => {
             if is_number {

@@ -9,6 +9,8 @@ mod indexes;
 mod nested;
 #[path = "orders/order.rs"]
 mod order;
+mod project_copy;
+mod running;
 #[path = "../support/mod.rs"]
 mod support;
 mod third_resource;

@@ -19,8 +19,8 @@ pub enum Error {
     TooLarge,
     /// The body is not of a media type the operation reads (415).
     UnsupportedMediaType {
-        /// What it reads.
-        expected: &'static str,
+        /// The media types it reads, the usual one first.
+        expected: &'static [&'static str],
     },
     /// The idempotency key came before with another body (422).
     IdempotencyKeyReused,

@@ -25,11 +25,33 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    match refusals(&arguments.root) {
+        Ok(refusals) if refusals.is_empty() => {}
+        Ok(refusals) => {
+            refusals.iter().for_each(|refusal| eprintln!("contract: {refusal}"));
+            return ExitCode::FAILURE;
+        }
+        Err(error) => {
+            eprintln!("contract: {}: {error}", openapi::RELEASED);
+            return ExitCode::FAILURE;
+        }
+    }
     let outcome = if arguments.check { check(&arguments.root) } else { write(&arguments.root, arguments.release) };
     outcome.unwrap_or_else(|error| {
         eprintln!("contract: {error}");
         ExitCode::FAILURE
     })
+}
+
+/// What no stage that runs the last release could be updated to.
+fn refusals(root: &Path) -> io::Result<Vec<String>> {
+    let released = match fs::read_to_string(root.join(openapi::RELEASED)) {
+        Ok(text) => serde_json::from_str(&text)?,
+        // There is no release yet.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    Ok(openapi::compatibility::index_changes(&released, &openapi::document()))
 }
 
 fn write(root: &Path, release: bool) -> io::Result<ExitCode> {

@@ -11,6 +11,8 @@ use crate::{
 
 /// The most faults one answer names.
 const MAX_VIOLATIONS: usize = 50;
+/// The longest list of values an answer repeats.
+const MAX_REPEATED: usize = 200;
 
 /// Reads a resource out of a JSON value.
 ///
@@ -29,7 +31,7 @@ pub fn decode<R: Resource>(mut value: Value) -> Result<R, Vec<Violation>> {
         match serde_path_to_error::deserialize::<_, R>(&value) {
             Ok(resource) => {
                 let read = Value::Object(to_object(&resource));
-                kind_faults(&value, &read, "", &mut faults);
+                shape_faults(&value, &read, &example, "", &mut faults);
                 faults.extend(constraint_faults(&resource, &faults));
                 faults.extend(key_faults(&resource));
                 faults.truncate(MAX_VIOLATIONS);
@@ -60,20 +62,28 @@ fn remove_unknown_fields(value: &mut Value, example: &Value) -> Vec<Violation> {
     unknown.iter().take(MAX_VIOLATIONS).map(name_fault).collect()
 }
 
-/// The values serde reads although they are of another kind than the field: an enum out of an object,
+/// Finds what serde takes although the contract does not: members of nested objects that no field reads, whatever
+/// `deny_unknown_fields` says of their type, and values of another kind than the field, as an enum out of an object or
 /// a struct out of an array.
-fn kind_faults(sent: &Value, read: &Value, pointer: &str, faults: &mut Vec<Violation>) {
+fn shape_faults(sent: &Value, read: &Value, example: &Value, pointer: &str, faults: &mut Vec<Violation>) {
     match (sent, read) {
         (Value::Object(sent), Value::Object(read)) => {
             for (name, sent) in sent {
-                if let Some(read) = read.get(name) {
-                    kind_faults(sent, read, &format!("{pointer}/{}", escape(name)), faults);
+                let pointer = format!("{pointer}/{}", escape(name));
+                match (read.get(name), example.get(name)) {
+                    (Some(read), example) => {
+                        shape_faults(sent, read, example.unwrap_or(&Value::Null), &pointer, faults);
+                    }
+                    // A null that is as good as absent, or an empty value that is not written.
+                    (None, Some(_)) => {}
+                    (None, None) => faults.push(Violation::pointer(pointer, "is not a known field")),
                 }
             }
         }
         (Value::Array(sent), Value::Array(read)) => {
+            let example = example.get(0).unwrap_or(&Value::Null);
             for (index, (sent, read)) in sent.iter().zip(read).enumerate() {
-                kind_faults(sent, read, &format!("{pointer}/{index}"), faults);
+                shape_faults(sent, read, example, &format!("{pointer}/{index}"), faults);
             }
         }
         (Value::Object(_) | Value::Array(_), Value::String(_)) => {
@@ -190,16 +200,34 @@ fn escape(name: &str) -> String {
 /// A serde message without Rust's type names and without the value the client sent.
 fn in_plain_words(message: &str) -> String {
     let Some((_, expected)) = message.rsplit_once("expected ") else {
-        return message.into();
+        // chrono's words for a text that is no time name no form.
+        let is_time = ["input ", "premature end of input", "trailing input", "no possible date"];
+        let is_time = is_time.iter().any(|start| message.starts_with(start));
+        return if is_time { "must be an RFC 3339 date and time".into() } else { message.into() };
     };
+    if message.starts_with("unknown variant ") {
+        let names: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        let list = names.join(", ");
+        let is_long = list.len() > MAX_REPEATED;
+        return if is_long { "is not one of the allowed values".into() } else { format!("must be one of {list}") };
+    }
+    let of_numbers = ["invalid type: integer", "invalid type: floating point", "invalid value"];
+    let is_number = of_numbers.iter().any(|start| message.starts_with(start));
     match expected {
-        "i64" | "u64" | "i32" | "u32" | "u16" | "u8" => "must be an integer in range".into(),
+        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" | "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => {
+            if is_number {
+                "must be an integer in range".into()
+            } else {
+                "must be an integer".into()
+            }
+        }
+        "f32" | "f64" => "must be a number".into(),
         "a map" => "must be an object".into(),
         // What serde says of an enum.
         "string or map" => "must be a string".into(),
         "a sequence" => "must be an array".into(),
+        "an RFC 3339 formatted date and time string" => "must be a string".into(),
         _ if expected.starts_with("struct ") => "must be an object".into(),
-        _ if expected.starts_with("one of `") && expected.len() > 200 => "is not one of the allowed values".into(),
         _ => format!("must be {}", expected.replace('`', "")),
     }
 }

@@ -82,6 +82,7 @@ fn describe(error: &Error) -> (StatusCode, String) {
             (StatusCode::PAYLOAD_TOO_LARGE, "The record would be larger than the 400 KB DynamoDB stores.")
         }
         Error::UnsupportedMediaType { expected } => {
+            let expected = expected.join(" or ");
             return (StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("The body must be of the type {expected}."));
         }
         Error::IdempotencyKeyReused => (

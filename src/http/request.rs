@@ -62,21 +62,34 @@ pub fn edit<R: Resource>(request: &Request) -> Result<Edit<R>, Error> {
 
 /// A valid resource with the patch merged in, or what is wrong with the patch.
 pub fn merged_into_example<R: Resource>(patch: &Map<String, Value>) -> Result<R, Vec<Violation>> {
-    let mut merged = Value::Object(to_object(&R::example()));
-    let unknown: Vec<String> = patch.keys().filter(|name| merged.get(name).is_none()).cloned().collect();
+    let example = Value::Object(to_object(&R::example()));
+    let mut merged = example.clone();
     merge_patch(&mut merged, &Value::Object(patch.clone()));
-    // Null took these out again, and would remove an attribute of ours from the row.
-    for name in unknown {
-        merged.as_object_mut().map(|members| members.entry(name).or_insert(Value::Null));
-    }
+    restore_unknown(&mut merged, patch, &example);
     body::decode(merged)
 }
 
-fn json_body(request: &Request, accepted: &[&'static str]) -> Result<Value, Error> {
+/// Puts back the members that null took out of the merge although no field has their name: they are to be refused.
+///
+/// One of them could have the name of an attribute of ours, which it would remove from the row.
+fn restore_unknown(merged: &mut Value, patch: &Map<String, Value>, example: &Value) {
+    let Some(members) = merged.as_object_mut() else { return };
+    for (name, value) in patch {
+        match (value, example.get(name), members.get_mut(name)) {
+            (Value::Null, None, None) => drop(members.insert(name.clone(), Value::Null)),
+            (Value::Object(inner), known, Some(merged)) => {
+                restore_unknown(merged, inner, known.unwrap_or(&Value::Null));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn json_body(request: &Request, accepted: &'static [&'static str]) -> Result<Value, Error> {
     let media_type = header(request, "content-type").unwrap_or_else(|| accepted[0].to_owned());
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     if !accepted.iter().any(|accepted| essence.eq_ignore_ascii_case(accepted)) {
-        return Err(Error::UnsupportedMediaType { expected: accepted[0] });
+        return Err(Error::UnsupportedMediaType { expected: accepted });
     }
     let bytes: &[u8] = match request.body() {
         Body::Text(text) => text.as_bytes(),

@@ -18,7 +18,7 @@ use dynoxide::Database;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time};
 use uuid::Uuid;
 
-use super::StartError;
+use super::{StartError, disk::DiskWatch};
 use crate::app;
 
 const DATABASE_FILE: &str = "dynamodb.sqlite";
@@ -78,8 +78,13 @@ impl Folder {
         created.map_err(|cause| StartError::Folder { path, cause })
     }
 
+    /// The path of the database file.
+    pub fn database_file(&self) -> PathBuf {
+        self.file(DATABASE_FILE)
+    }
+
     fn database(&self) -> Result<Database, StartError> {
-        let path = self.path.join(DATABASE_FILE);
+        let path = self.database_file();
         // SQLite says no more than "unable to open": the system says why.
         let writable = File::options().append(true).create(true).open(&path);
         writable.map_err(|cause| StartError::Folder { path: path.clone(), cause })?;
@@ -88,8 +93,16 @@ impl Folder {
             let database = Database::new(text).map_err(|error| error.to_string())?;
             index_streams(&path).map(|()| database).map_err(|error| error.to_string())
         });
-        opened.map_err(|cause| StartError::Database { path, cause })
+        opened.map_err(|cause| StartError::Database { path, cause: in_plain_words(&cause) })
     }
+}
+
+/// What is wrong with a database file, without the advice its library has for other programs.
+fn in_plain_words(cause: &str) -> String {
+    if cause.contains("not a valid SQLite database") {
+        return "it is not a SQLite database".into();
+    }
+    cause.trim_start_matches("Internal error: ").to_owned()
 }
 
 /// A database in memory, with the index of [`index_streams`]: only a file can be given one.
@@ -175,12 +188,20 @@ async fn sweep(database: Database) {
 
 /// A client of the embedded DynamoDB, which takes any credentials.
 pub fn embedded_client(url: &str) -> Client {
-    let sdk = Builder::new()
+    app::client(embedded_config(url))
+}
+
+/// A client of the embedded DynamoDB in a folder, that notices a disk which cannot be written.
+pub fn folder_client(url: &str, folder: &Folder) -> Client {
+    app::client(embedded_config(url).interceptor(DiskWatch::new(folder.database_file())))
+}
+
+fn embedded_config(url: &str) -> Builder {
+    Builder::new()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(EMBEDDED_REGION))
         .credentials_provider(Credentials::new("local", "local", None, None, "local"))
-        .endpoint_url(url);
-    app::client(sdk)
+        .endpoint_url(url)
 }
 
 /// A function's own client: its requests name the function in their user agent, as the SDK does an app.

@@ -2,6 +2,11 @@
 
 use std::{error::Error, fmt, io, path::PathBuf};
 
+use crate::error;
+
+/// SQLite's words for a damaged file (`SQLITE_CORRUPT`, <https://www.sqlite.org/rescode.html>).
+const MALFORMED: &str = "database disk image is malformed";
+
 /// What stops the start.
 #[derive(Debug)]
 pub enum StartError {
@@ -51,8 +56,32 @@ pub enum StartError {
     },
     /// The tables cannot be created.
     Tables(String),
+    /// A table is not as the contract wants it, and not this server's to change.
+    Table {
+        /// Its name, with the prefix.
+        table: String,
+        /// What is wrong, and what to do.
+        fault: String,
+    },
     /// The pending migrations cannot be applied.
     Migrations(String),
+}
+
+impl StartError {
+    /// What DynamoDB's refusal of something the tables need is.
+    pub(super) fn refused(error: error::Error) -> Self {
+        Self::Tables(error.cause().unwrap_or_else(|| "DynamoDB refused".into()))
+    }
+
+    /// The same, or, where its cause is that the database file is damaged, an error that says so.
+    pub(super) fn of_database(self, path: PathBuf) -> Self {
+        match self {
+            Self::Tables(cause) | Self::Migrations(cause) if cause.contains(MALFORMED) => {
+                Self::Database { path, cause: MALFORMED.into() }
+            }
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for StartError {
@@ -79,6 +108,7 @@ impl fmt::Display for StartError {
                 "the DynamoDB at {url} lacks {feature}, which conditional writes rely on: use a newer or another one"
             ),
             Self::Tables(cause) => write!(formatter, "cannot create the tables: {cause}"),
+            Self::Table { table, fault } => write!(formatter, "the table {table} {fault}"),
             Self::Migrations(cause) => {
                 write!(formatter, "cannot apply the migrations: {cause}; --no-migrations starts without them")
             }

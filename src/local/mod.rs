@@ -2,10 +2,13 @@
 
 mod bus;
 mod database;
+mod disk;
 mod docs;
 mod error;
 pub mod event;
 mod gateway;
+mod health;
+mod indexes;
 mod options;
 mod payload;
 mod plan;

@@ -65,6 +65,9 @@ pub struct Options {
     /// Leave the tables as they are: apply no migrations.
     #[arg(long)]
     pub no_migrations: bool,
+    /// Apply the migrations of this folder instead of those compiled in.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "no_migrations")]
+    pub migrations: Option<PathBuf>,
     /// Leave the checking of bodies to the functions.
     #[arg(long)]
     pub no_validation: bool,

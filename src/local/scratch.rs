@@ -5,7 +5,7 @@ use tokio::net::TcpListener;
 use super::{
     StartError,
     database::{Embedded, embedded_client},
-    server::{refused, unstreamed_tables},
+    server::unstreamed_tables,
 };
 use crate::store::{CursorKey, Store, create_missing_tables};
 
@@ -26,7 +26,7 @@ impl Scratch {
         let url = format!("http://{}", listener.local_addr().map_err(failed)?);
         let embedded = Embedded::start(None, listener)?;
         let store = Store::new(embedded_client(&url), "scratch-", CursorKey::new(""));
-        create_missing_tables(&store, &unstreamed_tables()).await.map_err(refused)?;
+        create_missing_tables(&store, &unstreamed_tables()).await.map_err(StartError::refused)?;
         Ok(Self { store, _embedded: embedded })
     }
 

@@ -13,14 +13,15 @@ use tokio::{
 use super::{
     Options, StartError,
     bus::Bus,
-    database::{Embedded, Folder, client_of, embedded_client, endpoint_client, new_secret},
+    database::{Embedded, Folder, client_of, embedded_client, endpoint_client, folder_client, new_secret},
     gateway::{self, Gateway},
+    indexes,
     pump::Pump,
 };
 use crate::{
     app::{App, Config, LogLevel},
     error::Error,
-    migrate::{self, Failure, Halt, Progress},
+    migrate::{self, Failure, Halt, Migration, Progress},
     routes::{routes, tables},
     store::{Store, TableDefinition, create_missing_tables},
 };
@@ -62,7 +63,8 @@ pub async fn start(options: Options) -> Result<Server, StartError> {
         None => {
             let (listener, address) = listen(&options.host, options.dynamodb_port, "--dynamodb-port").await?;
             let url = format!("http://{address}");
-            (embedded_client(&url), url, Some(Embedded::start(folder.as_ref(), listener)?))
+            let client = folder.as_ref().map_or_else(|| embedded_client(&url), |folder| folder_client(&url, folder));
+            (client, url, Some(Embedded::start(folder.as_ref(), listener)?))
         }
     };
     let in_folder = |name| folder.as_ref().map(|folder| folder.file(name));
@@ -74,13 +76,9 @@ pub async fn start(options: Options) -> Result<Server, StartError> {
     let events_url = bus.as_ref().map(|bus| bus.url.clone());
     let app = App::new(config(&options, cursor_secret, &dynamodb_url, events_url), client.clone());
     let tables = if streamed.is_some() { tables() } else { unstreamed_tables() };
-    create_missing_tables(&app.store, &tables).await.map_err(refused)?;
-    if let Some(url) = &options.endpoint_url {
-        check_engine(&app.store, url).await?;
-    }
-    if !options.no_migrations {
-        apply_migrations(&app.store).await?;
-    }
+    let prepared = prepare(&app.store, &tables, &options, embedded.is_some()).await;
+    prepared
+        .map_err(|error| if let Some(folder) = &folder { error.of_database(folder.database_file()) } else { error })?;
     let pump = streamed.map(|embedded| Pump::start(&app, &client, &embedded.database, in_folder(DEAD_LETTERS_FILE)));
 
     let (running, functions) = mpsc::channel(1);
@@ -174,7 +172,7 @@ fn config(options: &Options, cursor_secret: String, dynamodb_url: &str, events_e
 
 /// Refuses an engine whose answers would be taken for others.
 async fn check_engine(store: &Store, url: &str) -> Result<(), StartError> {
-    let missing = store.missing_feature().await.map_err(refused)?;
+    let missing = store.missing_feature().await.map_err(StartError::refused)?;
     missing.map_or(Ok(()), |feature| Err(StartError::Engine { url: url.to_owned(), feature }))
 }
 
@@ -192,19 +190,32 @@ pub(super) fn unstreamed_tables() -> Vec<TableDefinition> {
     tables().into_iter().map(|table| TableDefinition { stream: false, ..table }).collect()
 }
 
+/// Brings the tables to what the contract wants of them: they are there, in today's shape, with their indexes.
+async fn prepare(
+    store: &Store,
+    tables: &[TableDefinition],
+    options: &Options,
+    is_embedded: bool,
+) -> Result<(), StartError> {
+    create_missing_tables(store, tables).await.map_err(StartError::refused)?;
+    if let Some(url) = &options.endpoint_url {
+        check_engine(store, url).await?;
+    }
+    if !options.no_migrations {
+        let migrations = options.migrations.as_deref().map_or_else(migrate::compiled, migrate::read);
+        apply_migrations(store, migrations).await?;
+    }
+    indexes::complete(store, tables, is_embedded).await
+}
+
 /// Brings what earlier versions stored into today's shape.
-async fn apply_migrations(store: &Store) -> Result<(), StartError> {
+async fn apply_migrations(store: &Store, migrations: Result<Vec<Migration>, Failure>) -> Result<(), StartError> {
     let mut settings = migrate::Settings::new("the local server");
     // A segment of the embedded database is no faster than the whole.
     settings.width.segments = 1;
     settings.lock.patience = MIGRATION_PATIENCE;
     let failed = |failure: Failure| StartError::Migrations(failure.to_string().replace('\n', "; "));
-    let migrations = migrate::compiled().map_err(failed)?;
     let (halt, progress) = (Halt::default(), Progress::default());
-    let report = migrate::up(store, migrations, &settings, &halt, &progress).await.map_err(failed)?;
+    let report = migrate::up(store, migrations.map_err(failed)?, &settings, &halt, &progress).await.map_err(failed)?;
     report.refusals().map_or(Ok(()), |refusals| Err(StartError::Migrations(refusals)))
-}
-
-pub(super) fn refused(error: Error) -> StartError {
-    StartError::Tables(error.cause().unwrap_or_else(|| "DynamoDB refused".into()))
 }

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 
-use super::{Failure, Halt, Progress, RATES, SEGMENTS, Settings, compiled, up};
+use super::{Failure, Halt, Migration, Progress, RATES, SEGMENTS, Settings, compiled, up};
 use crate::{app::App, error::Error};
 
 /// What is kept of the function's time: for the writes under way, the checkpoint, and the answer.
@@ -55,6 +55,19 @@ impl Event {
 /// # Errors
 /// [`Error::Unavailable`] and the like, after which a repeat may help.
 pub async fn job(app: Arc<App>, event: Value, remaining: Duration) -> Result<Value, Error> {
+    job_with(compiled, app, event, remaining).await
+}
+
+/// [`job`] with other migrations than those compiled in.
+///
+/// # Errors
+/// As [`job`].
+pub async fn job_with(
+    migrations: impl FnOnce() -> Result<Vec<Migration>, Failure>,
+    app: Arc<App>,
+    event: Value,
+    remaining: Duration,
+) -> Result<Value, Error> {
     let event = match Event::read(event) {
         Ok(event) => event,
         Err(reason) => return Ok(failed(&reason)),
@@ -67,7 +80,7 @@ pub async fn job(app: Arc<App>, event: Value, remaining: Duration) -> Result<Val
     settings.max_rcu = event.max_rcu;
     settings.max_wcu = event.max_wcu;
     settings.width.segments = event.segments.unwrap_or(settings.width.segments);
-    let run = async { up(&app.store, compiled()?, &settings, &halt, &Progress::default()).await };
+    let run = async { up(&app.store, migrations()?, &settings, &halt, &Progress::default()).await };
     // Boxed: inlined, the future is more than the stack of a thread holds.
     match Box::pin(run).await {
         Ok(report) => {

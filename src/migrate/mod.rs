@@ -33,7 +33,7 @@ pub use file::{Change, Fields, Migration, Transform};
 pub use folder::{compiled, read};
 pub use halt::Halt;
 pub use history::{Standing, remembered, standing};
-pub use job::job;
+pub use job::{job, job_with};
 pub use lock::{Lock, LockSettings};
 pub use plan::{Example, Looker, Plan};
 pub use progress::Progress;

@@ -26,6 +26,37 @@ pub fn breaks(released: &Value, current: &Value) -> Vec<String> {
     comparison.found
 }
 
+/// The tables that gain or lose more than one index since a released document, a line each with what to do.
+///
+/// DynamoDB makes or removes one index of a table at a time, and CloudFormation sends both in one request
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTable.html>,
+/// `GlobalSecondaryIndexUpdates`): the stack's update would fail.
+pub fn index_changes(released: &Value, current: &Value) -> Vec<String> {
+    let table_of = |name: &Value| elements(&current["x-tables"]).find(|table| table["name"] == *name);
+    let both = elements(&released["x-tables"]).filter_map(|old| Some((old, table_of(&old["name"])?)));
+    both.filter_map(|(old, new)| {
+        let missing_in = |table: &Value, index: &Value| !elements(&table["indexes"]).any(|other| other == index);
+        let names = |from: &Value, other: &Value| -> Vec<String> {
+            let changed = elements(&from["indexes"]).filter(|index| missing_in(other, index));
+            changed.map(|index| format!("`{}`", text(&index["name"]))).collect()
+        };
+        let (added, removed) = (names(new, old), names(old, new));
+        if added.len() + removed.len() < 2 {
+            return None;
+        }
+        let part = |verb: &str, names: &[String]| (!names.is_empty()).then(|| format!("{verb} {}", names.join(", ")));
+        let parts: Vec<_> = part("adds", &added).into_iter().chain(part("removes", &removed)).collect();
+        Some(format!(
+            "the table {} {} in one release, and a stack can add or remove one index of a table at a time. Take back \
+             all but one, make the contract, deploy every stage, release it with `cargo run --bin contract -- \
+             --release`; then make the next. An index that is keyed anew is removed first and added afterwards.",
+            text(&old["name"]),
+            parts.join(" and "),
+        ))
+    })
+    .collect()
+}
+
 /// Whether the changelog's section of unreleased changes has a line that starts with `Breaking:`.
 pub fn announces_break(changelog: &str) -> bool {
     let unreleased = changelog.lines().skip_while(|line| !line.starts_with("## [Unreleased]")).skip(1);

@@ -65,7 +65,7 @@ pub fn shared_problems() -> Map<String, Value> {
         Error::NotFound,
         Error::StaleVersion,
         Error::TooLarge,
-        Error::UnsupportedMediaType { expected: "application/json" },
+        Error::UnsupportedMediaType { expected: &["application/json"] },
         Error::IdempotencyKeyReused,
         Error::Internal("".into()),
         Error::Unavailable("".into()),

@@ -105,7 +105,33 @@ fn simplify(schema: &mut Value) {
         members.remove("title");
         merge_constants(members);
         merge_null(members);
+        close(members);
     });
+}
+
+/// Refuses unknown members of every object that names its own, whatever `deny_unknown_fields` says of the type: the
+/// functions refuse them at any depth.
+///
+/// Branches beside fields of the object itself see only a part of it, and stay open.
+fn close(members: &mut Map<String, Value>) {
+    const BRANCHES: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+    if !members.contains_key("properties") {
+        return;
+    }
+    let is_whole = BRANCHES.iter().all(|keyword| !members.contains_key(*keyword));
+    if is_whole {
+        members.entry("additionalProperties").or_insert(false.into());
+        return;
+    }
+    for keyword in BRANCHES {
+        for branch in members.get_mut(keyword).and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Value::Object(branch) = branch
+                && branch.get("additionalProperties") == Some(&false.into())
+            {
+                branch.remove("additionalProperties");
+            }
+        }
+    }
 }
 
 /// A `oneOf` of constants becomes an `enum`; what each constant means moves into the description.

@@ -13,7 +13,7 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{Store, TableDefinition, request::failure};
 use crate::error::Error;
 
-const COMPLETE: &str = "every part is given";
+pub(super) const COMPLETE: &str = "every part is given";
 
 /// Creates the tables that are not there yet and waits until they can be used.
 ///
@@ -54,15 +54,14 @@ async fn create(store: &Store, table: &TableDefinition) -> Result<(), SdkError<C
         request = request.key_schema(key(sort_key, KeyType::Range));
     }
     for name in attributes {
-        let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
-        request = request.attribute_definitions(definition.build().expect(COMPLETE));
+        request = request.attribute_definitions(definition(name));
     }
     for index in &table.indexes {
         let definition = GlobalSecondaryIndex::builder()
             .index_name(&index.name)
             .key_schema(key(&index.partition_key, KeyType::Hash))
             .key_schema(key(index.sort_key, KeyType::Range))
-            .projection(Projection::builder().projection_type(ProjectionType::All).build());
+            .projection(all_attributes());
         request = request.global_secondary_indexes(definition.build().expect(COMPLETE));
     }
     if table.stream {
@@ -89,7 +88,18 @@ fn stream() -> StreamSpecification {
     stream.build().expect(COMPLETE)
 }
 
-fn key(name: &str, kind: KeyType) -> KeySchemaElement {
+/// The definition of a key attribute: all are strings.
+pub(super) fn definition(name: &str) -> AttributeDefinition {
+    let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
+    definition.build().expect(COMPLETE)
+}
+
+/// The projection of every index.
+pub(super) fn all_attributes() -> Projection {
+    Projection::builder().projection_type(ProjectionType::All).build()
+}
+
+pub(super) fn key(name: &str, kind: KeyType) -> KeySchemaElement {
     KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect(COMPLETE)
 }
 

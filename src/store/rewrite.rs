@@ -60,13 +60,16 @@ impl RowUpdate {
                 changes.push((field.clone(), after.get(field).map(attribute)));
             }
         }
-        changes.extend(shape.keys(id, after).into_iter().filter(|(name, key)| row.get(name) != key.as_ref()));
+        // An index holds what the API reads in a record, so that a default in place of a missing field has its key, too.
+        let read = (shape.read)(changed(row, &changes));
+        let keys = shape.keys(id, read.as_ref().unwrap_or(after));
+        changes.extend(keys.into_iter().filter(|(name, key)| row.get(name) != key.as_ref()));
         if changes.is_empty() {
             return Ok(None);
         }
         // One that cannot be read yet may need a later migration, too.
-        if let Err(error) = (shape.decodes)(changed(row, &changes))
-            && (shape.decodes)(row.clone()).is_ok()
+        if let Err(error) = read
+            && (shape.read)(row.clone()).is_ok()
         {
             return Err(format!("the transform would make it unreadable: {}", error.cause().unwrap_or_default()));
         }

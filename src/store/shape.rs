@@ -10,7 +10,7 @@ use super::row::{
 };
 use crate::{
     error::Error,
-    record::{Filter, Normalization, Reference, Resource, Unique},
+    record::{Filter, Normalization, Reference, Resource, Unique, to_object},
 };
 
 /// When a record was made: nothing changes it.
@@ -24,7 +24,8 @@ pub struct Shape {
     filters: &'static [Filter],
     unique: &'static [Unique],
     references: &'static [Reference],
-    pub(super) decodes: fn(Row) -> Result<(), Error>,
+    /// The fields of a row as the API reads them, with their defaults.
+    pub(super) read: fn(Row) -> Result<Map<String, Value>, Error>,
 }
 
 impl Shape {
@@ -35,7 +36,7 @@ impl Shape {
             filters: R::FILTERS,
             unique: R::UNIQUE,
             references: R::REFERENCES,
-            decodes: |row| decode::<R>(row).map(drop),
+            read: |row| decode::<R>(row).map(|record| to_object(&record.resource)),
         }
     }
 
@@ -75,7 +76,7 @@ impl Shape {
         fields.filter_map(|(name, value)| Some((name.clone(), json(value)?))).collect()
     }
 
-    /// What the indexes of a record are keyed by.
+    /// What the indexes of a record with these fields are keyed by.
     pub(super) fn keys(&self, id: Uuid, fields: &Map<String, Value>) -> Vec<(String, Option<AttributeValue>)> {
         let keys = self.filters.iter().map(|filter| {
             let key = index_key(filter, id, fields.get(filter.field));

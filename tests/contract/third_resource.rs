@@ -1,168 +1,12 @@
-//! A third resource, added to a copy of the project as the README says, has all that the others have.
+//! The first steps of whoever goes on from here, in a copy of the project: a third resource, added as the README says,
+//! with nested objects and filters of every type; a filter and a migration more for a table that has records.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::{Value, json};
-
 use serverless_crud::routes;
 
-use crate::top;
-
-const VERBS: [&str; 6] = ["create", "get", "list", "update", "delete", "history"];
-
-/// A copy of the project under `target`, with orders in it.
-struct Copy {
-    folder: PathBuf,
-    target: PathBuf,
-    /// How many lines were written by hand: non-blank ones, comments included.
-    lines: usize,
-}
-
-impl Copy {
-    fn make() -> Self {
-        let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let target = scratch.parent().expect("it is in the target folder").to_owned();
-        let mut copy = Self { folder: scratch.join("orders"), target, lines: 0 };
-        let files = ["Cargo.toml", "Cargo.lock", "build.rs", "benches/instructions.rs", "benches/pump.rs"];
-        for path in files.into_iter().chain(["migrations", "src"]) {
-            copy.take(Path::new(path));
-        }
-        copy.prune(Path::new("src"));
-        copy.add_orders();
-        copy
-    }
-
-    /// Removes what the project no longer has, but for the orders of an earlier run.
-    fn prune(&self, folder: &Path) {
-        for entry in fs::read_dir(self.folder.join(folder)).expect("a folder can be read") {
-            let path = folder.join(entry.expect("a folder can be read").file_name());
-            if self.folder.join(&path).is_dir() {
-                self.prune(&path);
-            } else if !top().join(&path).exists() && !path.to_string_lossy().contains("order") {
-                fs::remove_file(self.folder.join(path)).expect("a copy can be removed");
-            }
-        }
-    }
-
-    /// Copies a file or folder, leaving what is the same as it is, so that little is compiled again.
-    fn take(&self, path: &Path) {
-        let source = top().join(path);
-        if source.is_dir() {
-            for entry in fs::read_dir(source).expect("a folder can be read") {
-                self.take(&path.join(entry.expect("a folder can be read").file_name()));
-            }
-        } else {
-            let text = fs::read_to_string(source).expect("sources are text");
-            let text = edits(path).iter().fold(text, |text, (old, new)| {
-                assert!(text.contains(old), "{} has no `{old}`", path.display());
-                text.replace(old, new)
-            });
-            self.write(path, &text);
-        }
-    }
-
-    /// The steps of the guide, but for the lines `edits` adds to files that are there.
-    fn add_orders(&mut self) {
-        let resource = fs::read_to_string(top().join("tests/contract/orders/order.rs")).expect("the fixture");
-        self.write(Path::new("src/resources/order.rs"), &resource);
-        self.lines = count(&resource) + "mod order;\npub use\nreader.read".lines().count();
-        for verb in VERBS {
-            let bin = fs::read_to_string(top().join(format!("src/bin/items_{verb}.rs"))).expect("a neighbour");
-            let bin = bin.replace("items", "orders").replace("Item", "Order");
-            self.write(Path::new(&format!("src/bin/orders_{verb}.rs")), &bin);
-            self.lines += count(&bin) + count(&entry(verb));
-        }
-    }
-
-    fn write(&self, path: &Path, text: &str) {
-        let path = self.folder.join(path);
-        fs::create_dir_all(path.parent().expect("it is in the folder")).expect("a folder");
-        if fs::read_to_string(&path).ok().as_deref() != Some(text) {
-            fs::write(path, text).expect("a file");
-        }
-    }
-
-    fn build(&self) {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args([
-            "build",
-            "--quiet",
-            "--offline",
-            "--bin",
-            "orders_contract",
-            "--bin",
-            "orders_local",
-            "--target-dir",
-        ]);
-        // What cargo says about this test's own package would make dependencies compile anew.
-        let about_us =
-            |name: &String| ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|start| name.starts_with(start));
-        for name in std::env::vars().map(|(name, _)| name).filter(about_us) {
-            cargo.env_remove(name);
-        }
-        let built = cargo.arg(&self.target).current_dir(&self.folder).status().expect("cargo runs");
-        assert!(built.success(), "the copy with orders compiles");
-    }
-
-    fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(self.target.join("debug").join(name));
-        command.current_dir(&self.folder);
-        command
-    }
-
-    fn json(&self, path: &str) -> Value {
-        serde_json::from_str(&fs::read_to_string(self.folder.join(path)).expect(path))
-            .expect("generated files are JSON")
-    }
-}
-
-fn count(text: &str) -> usize {
-    text.lines().filter(|line| !line.trim().is_empty()).count()
-}
-
-fn entry(verb: &str) -> String {
-    format!("[[bin]]\nname = \"orders_{verb}\"\nrequired-features = [\"lambda\"]\n\n")
-}
-
-/// What changes in a file of the project. The tools get names of their own, to leave the project's be.
-fn edits(path: &Path) -> Vec<(String, String)> {
-    let edit = |old: &str, new: &str| (old.to_owned(), new.to_owned());
-    match path.to_str().expect("paths are text") {
-        "Cargo.toml" => {
-            let entries: String = VERBS.map(entry).concat();
-            let own = |tool: &str| {
-                let old = format!("name = \"{tool}\"\nrequired");
-                (old, format!("name = \"orders_{tool}\"\npath = \"src/bin/{tool}.rs\"\nrequired"))
-            };
-            vec![
-                // In one target folder, packages of the same name would be taken for each other.
-                edit(
-                    "[package]\nname = \"serverless-crud\"",
-                    "[lib]\nname = \"serverless_crud\"\n\n[package]\nname = \"orders-crud\"",
-                ),
-                edit("default-run = \"local\"", "default-run = \"orders_local\""),
-                own("local"),
-                own("contract"),
-                edit("[profile.dev]", &format!("{entries}[profile.dev]")),
-            ]
-        }
-        "Cargo.lock" => vec![edit("name = \"serverless-crud\"", "name = \"orders-crud\"")],
-        "src/resources/mod.rs" => vec![
-            edit("mod item;\n", "mod item;\nmod order;\n"),
-            edit("pub use user::", "pub use order::{Line, Order, OrderStatus};\npub use user::"),
-        ],
-        "src/routes.rs" => vec![
-            edit("    reader.read::<Item>();\n", "    reader.read::<Item>();\n    reader.read::<Order>();\n"),
-            edit("resources::{Item, ", "resources::{Item, Order, "),
-        ],
-        _ => Vec::new(),
-    }
-}
+use crate::{project_copy::Copy, running::Running, top};
 
 #[tokio::test]
 async fn orders_are_served_and_documented_by_one_file_and_one_line() {
@@ -193,7 +37,10 @@ async fn orders_are_served_and_documented_by_one_file_and_one_line() {
         assert_eq!(copy.json(&format!("events/{operation}.json"))["requestContext"]["resourceId"], **operation);
     }
     for model in ["OrdersCreate", "OrdersUpdate", "OrdersPatch"] {
-        assert_eq!(copy.json(&format!("schemas/{model}.json"))["properties"]["lines"]["type"], "array");
+        let model = copy.json(&format!("schemas/{model}.json"));
+        assert_eq!(model["properties"]["lines"]["type"], "array");
+        let nested = [&model["properties"]["lines"]["items"], &model["properties"]["address"]];
+        assert!(nested.iter().all(|nested| nested["additionalProperties"] == false), "{model}");
     }
     let postman = copy.json("postman/orders-crud.postman_collection.json");
     assert!(postman["item"].as_array().expect("folders").iter().any(|folder| folder["name"] == "orders"));
@@ -201,44 +48,96 @@ async fn orders_are_served_and_documented_by_one_file_and_one_line() {
     let guide = fs::read_to_string(top().join("docs/contract.md")).expect("the guide");
     let lines = copy.lines;
     assert!(guide.contains(&format!("{lines} lines")), "docs/contract.md must say that it takes {lines} lines");
-    walk(&copy).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let items = records_from_before(folder.path()).await;
+    let mut server = copy.program("orders_local");
+    server.arg("--data").arg(folder.path());
+    let server = Running::start(server);
+    assert_records_from_before(&server, &items).await;
+    place_orders(&server).await;
+    run_postman(&copy, &server);
 }
 
-/// Serves the copy, and places an order in it.
-async fn walk(copy: &Copy) {
-    let mut server = copy.program("orders_local");
-    server.args(["--memory", "--port", "0", "--dynamodb-port", "0"]).stdout(Stdio::piped());
-    let mut server = Running(server.spawn().expect("it runs"));
-    let mut lines = BufReader::new(server.0.stdout.take().expect("it is piped")).lines();
-    let mut after = |mark: &str| {
-        let found = lines.find_map(|line| Some(line.ok()?.trim().strip_prefix(mark)?.to_owned()));
-        found.unwrap_or_else(|| panic!("the server prints `{mark}`"))
-    };
-    let (url, key) = (after("The API listens on "), after("x-api-key: "));
+/// Items that the project as it is has stored in the folder.
+async fn records_from_before(folder: &Path) -> Vec<Value> {
+    let mut server = Command::new(env!("CARGO_BIN_EXE_local"));
+    server.arg("--data").arg(folder);
+    let server = Running::start(server);
+    let mut items = Vec::new();
+    for price in [1250, 300] {
+        let body = json!({ "name": "Cup", "priceCents": price, "currency": "EUR" });
+        let (status, item) = server.post("items", &body).await;
+        assert_eq!(status, 201);
+        items.push(item);
+    }
+    items
+}
 
-    let client = reqwest::Client::new();
-    let post = async |collection: &str, body: Value| {
-        let request = client.post(format!("{url}/v1/{collection}")).header("x-api-key", &key).json(&body);
-        let answer = request.send().await.expect("the server answers");
-        (answer.status().as_u16(), answer.json::<Value>().await.expect("answers are JSON"))
-    };
-    let (_, user) = post("users", json!({ "name": "Ada", "email": "ada@example.com" })).await;
+/// The fourth migration has changed them, and the new filter, of a number, lists them.
+async fn assert_records_from_before(server: &Running, items: &[Value]) {
+    for item in items {
+        let (status, page) = server.get(&format!("items?priceCents={}", item["priceCents"])).await;
+        assert_eq!((status, page["data"].as_array().expect("a list").len()), (200, 1), "{page}");
+        let found = &page["data"][0];
+        assert_eq!((&found["id"], &found["description"]), (&item["id"], &json!("As it was before.")));
+    }
+    assert_eq!(server.get("items?priceCents=1").await.1["data"], json!([]));
+}
+
+/// Places an order, finds it by each filter, and is refused what an order does not have.
+async fn place_orders(server: &Running) {
+    let (_, user) = server.post("users", &json!({ "name": "Ada", "email": "ada@example.com" })).await;
     let line = json!({ "itemId": user["id"], "quantity": 2 });
-    let (status, order) = post("orders", json!({ "userId": user["id"], "lines": [line] })).await;
-    assert_eq!((status, &order["status"], &order["lines"]), (201, &json!("placed"), &json!([line])));
-    let (status, problem) = post("orders", json!({ "userId": order["id"], "lines": [line] })).await;
+    let (status, plain) = server.post("orders", &json!({ "userId": user["id"], "lines": [line] })).await;
+    assert_eq!((status, &plain["status"], &plain["lines"]), (201, &json!("placed"), &json!([line])));
+    let body = json!({
+        "userId": user["id"], "lines": [line], "status": "paid", "weightGrams": 1250, "discount": 0.5, "gift": true,
+        "dueAt": "2025-11-24T16:00:00Z", "note": "For Ada", "address": { "street": "Main Street 1" },
+    });
+    let (status, order) = server.post("orders", &body).await;
+    assert_eq!((status, &order["address"]), (201, &body["address"]));
+    let both = json!([order, plain]);
+    for (query, expected) in [
+        (format!("userId={}", user["id"].as_str().expect("an id")), &both),
+        ("status=paid".into(), &json!([order])),
+        ("weightGrams=1250".into(), &json!([order])),
+        ("discount=0.5".into(), &json!([order])),
+        ("gift=true".into(), &json!([order])),
+        ("gift=false".into(), &json!([plain])),
+        ("dueAt=2025-11-24T16:00:00Z".into(), &json!([order])),
+        ("note=for%20ada".into(), &json!([order])),
+        ("weightGrams=1".into(), &json!([])),
+    ] {
+        assert_eq!(
+            server.get(&format!("orders?{query}")).await,
+            (200, json!({ "data": expected, "nextCursor": null }))
+        );
+    }
+    let fault = |(status, problem): (u16, Value)| (status, problem["errors"].clone());
+    let unknown = json!({ "userId": user["id"], "lines": [{ "itemId": user["id"], "quantity": 1, "colour": "red" }] });
+    let expected = json!([{ "pointer": "/lines/0/colour", "detail": "is not a known field" }]);
+    assert_eq!(fault(server.post("orders", &unknown).await), (400, expected));
+    let expected = json!([{ "parameter": "weightGrams", "detail": "must be an integer" }]);
+    assert_eq!(fault(server.get("orders?weightGrams=null").await), (400, expected));
+    let (status, problem) = server.post("orders", &json!({ "userId": order["id"], "lines": [line] })).await;
     assert_eq!((status, &problem["errors"][0]["pointer"]), (409, &json!("/userId")));
-    let (status, problem) =
-        post("orders", json!({ "userId": user["id"], "lines": [{ "itemId": 1, "quantity": 0 }] })).await;
+    let body = json!({ "userId": user["id"], "lines": [{ "itemId": 1, "quantity": 0 }] });
+    let (status, problem) = server.post("orders", &body).await;
     assert_eq!((status, &problem["errors"][0]["pointer"]), (400, &json!("/lines/0/itemId")));
 }
 
-/// A server that ends with the test, however that ends.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+/// Runs the copy's Postman collection, where newman is installed.
+fn run_postman(copy: &Copy, server: &Running) {
+    let newman = top().join("tools/node_modules/.bin/newman");
+    if !newman.exists() {
+        println!("SKIPPED: the Postman collection is not run: `make setup` installs newman");
+        assert!(std::env::var_os("REQUIRE_ALL").is_none());
+        return;
     }
+    let mut command = Command::new(newman);
+    command.args(["run", "postman/orders-crud.postman_collection.json", "--color", "off"]);
+    command.args(["--environment", "postman/local.postman_environment.json", "--reporter-cli-no-success-assertions"]);
+    command.args(["--env-var", &format!("baseUrl={}", server.url), "--env-var", &format!("apiKey={}", server.key)]);
+    let output = command.current_dir(&copy.folder).output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

@@ -2,8 +2,11 @@
 
 mod crash;
 mod dead_letters;
+mod disk;
 mod event;
 mod gateway;
+mod health;
+mod indexes;
 mod log;
 mod plan;
 mod process;

@@ -23,7 +23,12 @@ pub struct Process {
 impl Process {
     /// Starts one on free ports, with its data in the folder.
     pub fn start(data: &Path, options: &[&str]) -> Self {
-        let mut child = command(data, options).spawn().expect("the program is built");
+        Self::spawn(command(data, options))
+    }
+
+    /// Starts one by a command of [`command`]'s making.
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("the program is built");
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
         let url = lines.find_map(|line| line.strip_prefix("The API listens on ").map(str::to_owned));
         // What nobody reads would fill the pipe, and the server would wait.
@@ -53,8 +58,13 @@ impl Process {
         self.signal("-TERM");
     }
 
+    /// Its id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
+        let id = self.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().expect("there is a kill").success());
     }
 
@@ -87,7 +97,8 @@ pub fn fail(data: &Path, options: &[&str]) -> (Option<i32>, String) {
     (child.wait().expect("it was started here").code(), text)
 }
 
-fn command(data: &Path, options: &[&str]) -> Command {
+/// The command that starts a server on free ports, with its data in the folder.
+pub fn command(data: &Path, options: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
     command.args(["--port", "0", "--dynamodb-port", "0", "--data"]).arg(data).args(options);
     command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").env("AWS_REGION", "us-east-1");

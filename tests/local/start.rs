@@ -56,9 +56,42 @@ async fn a_corrupt_database_is_named_and_left_as_it_is() {
     fs::write(&file, "no database at all, but long enough to be read as one ".repeat(100)).expect("it is writable");
     let before = fs::read(&file).expect("it is readable");
     let error = failure(on_disk(folder.path())).await;
-    assert!(matches!(error, StartError::Database { .. }), "{error:?}");
-    assert!(error.to_string().contains("dynamodb.sqlite"), "{error}");
+    let expected = "it is not a SQLite database; move it away to start with an empty one";
+    assert_eq!(error.to_string(), format!("cannot read the database {}: {expected}", file.display()));
     assert_eq!(fs::read(&file).expect("it is readable"), before);
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_named_wherever_the_start_meets_the_damage() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = TestServer::start_with(|options| *options = on_disk(folder.path())).await;
+    for number in 0..20 {
+        let body = user(&format!("{number}@example.com"));
+        assert_eq!(server.request("POST", "/v1/users").json(&body).send().await.expect("an answer").status(), 201);
+    }
+    server.stop().await;
+    let file = folder.path().join("dynamodb.sqlite");
+    let whole = fs::read(&file).expect("it is readable");
+    let mut refused = 0;
+    for part in 0..6 {
+        let (mut damaged, length) = (whole.clone(), whole.len() / 6);
+        damaged[(part * length).max(4096)..(part + 1) * length].fill(0x13);
+        fs::write(&file, &damaged).expect("it is writable");
+        match local::start(on_disk(folder.path())).await {
+            // The damage is where no start looks.
+            Ok(server) => server.shutdown().await,
+            Err(error) => {
+                refused += 1;
+                assert!(matches!(error, StartError::Database { .. }), "{error}");
+                assert!(error.to_string().ends_with("; move it away to start with an empty one"), "{error}");
+            }
+        }
+        for end in ["-wal", "-shm"] {
+            // What is not there need not be removed.
+            let _ = fs::remove_file(format!("{}{end}", file.display()));
+        }
+    }
+    assert!(refused > 0);
 }
 
 #[tokio::test]

@@ -13,7 +13,8 @@ use serde_json::json;
 
 use crate::{
     raw::{
-        assert_migrated, bookkeeping, command, finished, json_of, rows, run, server_with, settings, signal, started,
+        Running, assert_migrated, bookkeeping, command, finished, first_checkpoint, json_of, migrations, rows, run,
+        server_with, settings,
     },
     wire::{Fault, Proxy},
 };
@@ -26,16 +27,16 @@ async fn killed_at_random_points_it_goes_on_and_writes_each_record_once() {
     let arguments = ["up", "--short-lease", "2", "--page", "40", "--segments", "2", "--max-wcu", "600"];
     let mut kills = 0;
     for _ in 0..60 {
-        let mut child = started(&url, &arguments);
+        let mut child = Running::start(&url, &arguments);
         tokio::time::sleep(Duration::from_millis(2400 + fastrand::u64(0..1200))).await;
-        match child.try_wait().unwrap() {
+        match child.0.try_wait().unwrap() {
             Some(status) if status.success() => break,
             // On a machine this busy it lost its short lease, or saw the last sign of life of the one before.
             Some(status) if status.code() == Some(4) => {}
             Some(status) => panic!("it ended with {status}"),
             None => {
-                signal(&child, "-KILL");
-                child.wait().unwrap();
+                child.signal("-KILL");
+                child.wait().await;
                 kills += 1;
             }
         }
@@ -59,15 +60,12 @@ async fn asked_to_stop_it_ends_cleanly_and_the_next_run_goes_on() {
     let server = server_with(200).await;
     let url = server.dynamodb_url.clone();
     let mut command = command(&url, &["up", "--max-wcu", "100", "--page", "20"]);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    while bookkeeping(&url, "migration#0001").await["segments"]["L"][0]["M"]["after"].is_null() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let mut child = Running(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    first_checkpoint(&url).await;
     // Also where who read what it says is gone, as Ctrl-C ends a whole pipeline.
-    child.stderr = None;
-    signal(&child, "-INT");
-    let status = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
-    assert_eq!(status.code(), Some(5));
+    child.0.stderr = None;
+    child.signal("-INT");
+    assert_eq!(child.wait().await.code(), Some(5));
     // It gave the lock back: nobody waits for a lease.
     assert!(bookkeeping(&url, "migration-lock").await.get("holder").is_none());
     let output = finished(&url, &["up", "--json"]).await;
@@ -91,8 +89,7 @@ async fn throttles_and_lost_answers_change_nothing_but_the_time() {
         fault
     })
     .await;
-    let migrations = serverless_crud::migrate::compiled().unwrap();
-    let report = run(&proxy.url, migrations, &settings()).await.unwrap();
+    let report = run(&proxy.url, migrations(), &settings()).await.unwrap();
     assert!(report.done && faults.load(Ordering::Relaxed) > 50);
     assert!(report.migrations.iter().all(|ran| (ran.written, ran.skipped) == (200, 0)), "{report:?}");
     rows(&server.dynamodb_url).await.values().for_each(|row| assert_migrated(row, 3));

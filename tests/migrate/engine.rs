@@ -1,9 +1,12 @@
-//! The project's own migrations on tables of the old shape: what they change, and that they change it once.
+//! The migrations under test on tables of the old shape: what they change, and that they change it once.
 
 use serde_json::{Value, json};
 use serverless_crud::{migrate, store::State};
 
-use crate::raw::{assert_migrated, bookkeeping, call, forget, id, old_item, put, rows, run, server_with, settings, up};
+use crate::raw::{
+    assert_migrated, bookkeeping, call, fixtures, forget, id, migrations, old_item, put, rows, run, server_with,
+    settings, up, write,
+};
 
 #[tokio::test]
 async fn every_migration_changes_every_old_record_once_and_nothing_the_second_time() {
@@ -17,10 +20,35 @@ async fn every_migration_changes_every_old_record_once_and_nothing_the_second_ti
     after.values().for_each(|row| assert_migrated(row, 3));
 
     assert_eq!(up(url).await.migrations.len(), 0);
-    forget(url).await;
+    forget(url, &migrations()).await;
     let again = up(url).await;
     assert!(again.done && again.migrations.iter().all(|ran| ran.written == 0 && ran.scanned == 130));
     assert_eq!(rows(url).await, after);
+}
+
+#[tokio::test]
+async fn a_fourth_file_is_applied_after_the_others_and_alone_where_they_were_applied_before() {
+    let server = server_with(20).await;
+    let url = &server.dynamodb_url;
+    let folder = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(fixtures()).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+    }
+    up(url).await;
+    let fourth = "table = \"items\"\ndescription = \"d\"\nfilter = \"attribute_not_exists(note)\"\n\
+        update = \"SET note = :note\"\n[values]\n\":note\" = \"n\"\n";
+    write(folder.path(), "0004_items_note.toml", fourth);
+    let grown = || migrate::read(folder.path()).unwrap();
+    let report = run(url, grown(), &settings()).await.unwrap();
+    assert_eq!(report.migrations.iter().map(|ran| (ran.number, ran.written)).collect::<Vec<_>>(), [(4, 20)]);
+    rows(url).await.values().for_each(|row| assert_migrated(row, 4));
+
+    forget(url, &grown()).await;
+    put(url, &[old_item(99)]).await;
+    let report = run(url, grown(), &settings()).await.unwrap();
+    assert_eq!(report.migrations.iter().map(|ran| ran.written).collect::<Vec<_>>(), [1; 4]);
+    assert_migrated(&rows(url).await[&id(99)], 4);
 }
 
 #[tokio::test]
@@ -174,6 +202,6 @@ async fn a_migration_can_be_run_again_for_records_written_in_the_old_shape_since
     put(url, &[old_item(99)]).await;
     let mut settings = settings();
     settings.again = Some(1);
-    let report = run(url, migrate::compiled().unwrap(), &settings).await.unwrap();
+    let report = run(url, migrations(), &settings).await.unwrap();
     assert_eq!((report.done, report.migrations[0].written), (true, 1));
 }

@@ -5,7 +5,7 @@ use serverless_crud::{
     routes,
 };
 
-use crate::raw::{rows, run, server_with, settings, up, write};
+use crate::raw::{migrations, rows, run, server_with, settings, up, write};
 
 const GOOD: &str = "table = \"items\"\ndescription = \"d\"\nfilter = \"attribute_not_exists(note)\"\n\
     update = \"SET note = :note\"\n[values]\n\":note\" = \"n\"\n";
@@ -113,11 +113,11 @@ async fn what_is_asked_for_must_be_there() {
     for (to, again) in [(Some(9), None), (None, Some(9)), (None, Some(1))] {
         let mut settings = settings();
         (settings.to, settings.again) = (to, again);
-        assert!(run(url, migrate::compiled().unwrap(), &settings).await.is_err());
+        assert!(run(url, migrations(), &settings).await.is_err());
     }
     let mut settings = settings();
     settings.to = Some(1);
-    let report = run(url, migrate::compiled().unwrap(), &settings).await.unwrap();
+    let report = run(url, migrations(), &settings).await.unwrap();
     assert_eq!((report.done, report.migrations.len(), report.pending), (true, 1, 2));
     assert_eq!(up(url).await.migrations.len(), 2);
 }

@@ -6,7 +6,10 @@ use serde_json::json;
 use serverless_crud::migrate::{self, Halt, Progress};
 
 use crate::{
-    raw::{bookkeeping, finished, json_of, old_item, put, rows, run, server_with, settings, signal, started, store},
+    raw::{
+        Running, bookkeeping, finished, first_checkpoint, json_of, migrations, old_item, put, rows, run, server_with,
+        settings, store,
+    },
     wire::{Fault, Proxy},
 };
 
@@ -23,8 +26,7 @@ async fn a_short_run_keeps_the_read_budget_too() {
     let mut settings = settings();
     (settings.max_rcu, settings.width.page, settings.to) = (Some(30.0), 500, Some(1));
     let (progress, start) = (Progress::default(), Instant::now());
-    let compiled = migrate::compiled().unwrap();
-    assert!(migrate::up(&store(url), compiled, &settings, &Halt::default(), &progress).await.unwrap().done);
+    assert!(migrate::up(&store(url), migrations(), &settings, &Halt::default(), &progress).await.unwrap().done);
     let units = std::sync::atomic::AtomicU64::into_inner(progress.read_units) as f64 / 1e3;
     let seconds = start.elapsed().as_secs_f64();
     assert!(units >= 60.0 && units / seconds < 45.0, "{units} units in {seconds} s");
@@ -36,7 +38,7 @@ async fn the_time_of_a_write_is_when_it_was_sent() {
     let url = &server.dynamodb_url;
     let mut settings = settings();
     (settings.max_wcu, settings.to) = (Some(60.0), Some(1));
-    assert!(run(url, migrate::compiled().unwrap(), &settings).await.unwrap().done);
+    assert!(run(url, migrations(), &settings).await.unwrap().done);
     let rows = rows(url).await;
     let times = rows.values().map(|row| row["updatedAt"]["S"].as_str().unwrap());
     let times: Vec<_> = times.map(|time| chrono::DateTime::parse_from_rfc3339(time).unwrap()).collect();
@@ -51,11 +53,10 @@ async fn resumed_with_fewer_segments_a_run_sends_no_more_writes_at_once() {
     let mut settings = settings();
     (settings.width.segments, settings.width.writes, settings.max_wcu) = (8, 3, Some(60.0));
     let halt = Halt::at(Instant::now() + Duration::from_millis(1200));
-    let compiled = || migrate::compiled().unwrap();
-    let report = migrate::up(&store(&proxy.url), compiled(), &settings, &halt, &Progress::default()).await.unwrap();
+    let report = migrate::up(&store(&proxy.url), migrations(), &settings, &halt, &Progress::default()).await.unwrap();
     assert!(report.stopped);
     (settings.width.segments, settings.max_wcu) = (1, None);
-    assert!(run(&proxy.url, compiled(), &settings).await.unwrap().done);
+    assert!(run(&proxy.url, migrations(), &settings).await.unwrap().done);
     assert!(proxy.most.load(std::sync::atomic::Ordering::SeqCst) <= 3);
 }
 
@@ -73,8 +74,7 @@ async fn a_run_whose_time_is_over_waits_for_no_budget_no_throttle_and_no_lock() 
         (settings.max_rcu, settings.lock.patience) = (max_rcu, Duration::from_secs(60));
         let start = Instant::now();
         let halt = Halt::at(start + Duration::from_millis(700));
-        let compiled = migrate::compiled().unwrap();
-        let report = migrate::up(&store(url), compiled, &settings, &halt, &Progress::default()).await.unwrap();
+        let report = migrate::up(&store(url), migrations(), &settings, &halt, &Progress::default()).await.unwrap();
         assert!(report.stopped && !report.done);
         assert!(start.elapsed() < Duration::from_millis(2500), "{:?}", start.elapsed());
     };
@@ -95,12 +95,10 @@ async fn a_run_whose_time_is_over_waits_for_no_budget_no_throttle_and_no_lock() 
 async fn time_is_counted_up_to_the_checkpoint_a_killed_run_came_to() {
     let server = server_with(200).await;
     let url = server.dynamodb_url.clone();
-    let mut child = started(&url, &["up", "--max-wcu", "100", "--page", "20", "--short-lease", "2"]);
-    while bookkeeping(&url, "migration#0001").await["segments"]["L"][0]["M"]["after"].is_null() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    signal(&child, "-KILL");
-    child.wait().unwrap();
+    let mut child = Running::start(&url, &["up", "--max-wcu", "100", "--page", "20", "--short-lease", "2"]);
+    first_checkpoint(&url).await;
+    child.signal("-KILL");
+    child.wait().await;
     let status = json_of(&finished(&url, &["status", "--json"]).await);
     assert!(status["migrations"][0]["ran"]["durationMs"].as_u64().unwrap() > 0, "{status}");
 }

@@ -10,7 +10,8 @@ use serverless_crud::{
 
 use crate::{
     raw::{
-        assert_migrated, bookkeeping, finished, json_of, rows, run, server_with, settings, signal, started, store, up,
+        Running, assert_migrated, bookkeeping, finished, json_of, migrations, rows, run, server_with, settings, store,
+        until, up,
     },
     wire::{Fault, Proxy},
 };
@@ -27,10 +28,9 @@ async fn of_two_runs_at_once_one_waits_and_each_record_is_written_once() {
     patient.lock.patience = Duration::from_secs(120);
     let (halt, progress) = (Halt::default(), Progress::default());
     let (one, other) = (store(&url), store(&url));
-    let compiled = || migrate::compiled().unwrap();
     let (first, second) = tokio::join!(
-        migrate::up(&one, compiled(), &patient, &halt, &progress),
-        migrate::up(&other, compiled(), &patient, &halt, &progress),
+        migrate::up(&one, migrations(), &patient, &halt, &progress),
+        migrate::up(&other, migrations(), &patient, &halt, &progress),
     );
     let (first, second) = (first.unwrap(), second.unwrap());
     assert!(first.done && second.done);
@@ -109,8 +109,7 @@ async fn what_an_earlier_holder_finished_at_the_last_moment_is_not_begun_again()
     let mut settings = settings();
     (settings.to, settings.max_wcu) = (Some(1), Some(10.0));
     let halt = Halt::at(Instant::now() + Duration::from_millis(600));
-    let compiled = || migrate::compiled().unwrap();
-    let report = migrate::up(&store(url), compiled(), &settings, &halt, &Progress::default()).await.unwrap();
+    let report = migrate::up(&store(url), migrations(), &settings, &halt, &Progress::default()).await.unwrap();
     assert!(report.stopped);
     // The last word of that run comes between this one's look at the ledger and its own first word.
     let proxy = Proxy::start(url, |operation, body| {
@@ -126,7 +125,7 @@ async fn what_an_earlier_holder_finished_at_the_last_moment_is_not_begun_again()
     })
     .await;
     let before = rows(url).await;
-    let report = run(&proxy.url, compiled(), &settings).await.unwrap();
+    let report = run(&proxy.url, migrations(), &settings).await.unwrap();
     assert_eq!((report.done, report.migrations[0].state, report.pending), (true, State::Applied, 2));
     assert_eq!(rows(url).await, before);
 }
@@ -135,17 +134,15 @@ async fn what_an_earlier_holder_finished_at_the_last_moment_is_not_begun_again()
 async fn a_process_that_sleeps_past_its_lease_is_stopped_by_its_fencing_token() {
     let server = server_with(400).await;
     let url = server.dynamodb_url.clone();
-    let mut sleeper = started(&url, &["up", "--lease", "10", "--page", "50", "--max-wcu", "150", "--who", "sleeper"]);
-    while !rows(&url).await.values().any(|row| row.contains_key("currency")) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    signal(&sleeper, "-STOP");
+    let arguments = ["up", "--lease", "10", "--page", "50", "--max-wcu", "150", "--who", "sleeper"];
+    let mut sleeper = Running::start(&url, &arguments);
+    until("the first write", async || rows(&url).await.values().any(|row| row.contains_key("currency"))).await;
+    sleeper.signal("-STOP");
     let output = finished(&url, &["up", "--lease", "10", "--json", "--who", "taker"]).await;
     assert!(output.status.success(), "{output:?}");
     let (ledger, before) = (bookkeeping(&url, "migration#0001").await, rows(&url).await);
-    signal(&sleeper, "-CONT");
-    let status = tokio::task::spawn_blocking(move || sleeper.wait().unwrap()).await.unwrap();
-    assert_eq!(status.code(), Some(4));
+    sleeper.signal("-CONT");
+    assert_eq!(sleeper.wait().await.code(), Some(4));
     assert_eq!(rows(&url).await, before);
     assert_eq!(bookkeeping(&url, "migration#0001").await, ledger);
     assert_eq!(ledger["who"]["S"], "taker");

@@ -10,7 +10,9 @@ mod files;
 mod job;
 mod limits;
 mod locks;
+mod project;
 mod raw;
+mod recipes;
 mod refusals;
 #[path = "../support/mod.rs"]
 mod support;

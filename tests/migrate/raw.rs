@@ -2,8 +2,9 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
-    process::{Child, Command, Output, Stdio},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::{Map, Value, json};
@@ -14,6 +15,9 @@ use serverless_crud::{
 };
 
 use crate::support::TestServer;
+
+/// How long a run of the command, or what a test waits for, may take.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Rows of the items table by id.
 pub type Rows = BTreeMap<String, Map<String, Value>>;
@@ -86,17 +90,26 @@ pub async fn bookkeeping(url: &str, key: &str) -> Value {
         .clone()
 }
 
-/// Forgets that migrations were applied when the server started.
-pub async fn forget(url: &str) {
-    for key in ["migration#0001", "migration#0002", "migration#0003"] {
+/// The folder of the migrations under test, which are not the project's own: those grow with it.
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/migrate/fixtures")
+}
+
+/// The migrations under test.
+pub fn migrations() -> Vec<Migration> {
+    migrate::read(&fixtures()).unwrap()
+}
+
+/// Forgets that the migrations were applied.
+pub async fn forget(url: &str, migrations: &[Migration]) {
+    for key in migrations.iter().map(|migration| format!("migration#{:04}", migration.number)) {
         call(url, "DeleteItem", &json!({ "TableName": "local-bookkeeping", "Key": { "pk": { "S": key } } })).await;
     }
 }
 
 /// A server whose tables hold `count` old items, with an empty ledger.
 pub async fn server_with(count: usize) -> TestServer {
-    let server = TestServer::start().await;
-    forget(&server.dynamodb_url).await;
+    let server = TestServer::start_with(|options| options.no_migrations = true).await;
     put(&server.dynamodb_url, &(0..count).map(old_item).collect::<Vec<_>>()).await;
     server
 }
@@ -114,37 +127,97 @@ pub fn settings() -> Settings {
     settings
 }
 
-/// Applies what is pending of the project's own migrations.
+/// Applies what is pending of the migrations under test.
 pub async fn up(url: &str) -> Report {
-    run(url, migrate::compiled().unwrap(), &settings()).await.unwrap()
+    run(url, migrations(), &settings()).await.unwrap()
 }
 
 /// Applies migrations.
 pub async fn run(url: &str, migrations: Vec<Migration>, settings: &Settings) -> Result<Report, Failure> {
-    migrate::up(&store(url), migrations, settings, &Halt::default(), &Progress::default()).await
+    let (store, halt, progress) = (store(url), Halt::default(), Progress::default());
+    let run = migrate::up(&store, migrations, settings, &halt, &progress);
+    tokio::time::timeout(LIMIT, run).await.expect("the run ends")
 }
 
-/// The command on the tables at `url`.
+/// The command on the tables at `url`, with the migrations under test unless a folder is given.
 pub fn command(url: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_migrate"));
     command.args(["--endpoint-url", url]).args(arguments).env_remove("AWS_PROFILE").env_remove("AWS_ACCESS_KEY_ID");
+    if !arguments.contains(&"--folder") {
+        command.arg("--folder").arg(fixtures());
+    }
     command
 }
 
 /// Runs the command to its end, beside the server.
 pub async fn finished(url: &str, arguments: &[&str]) -> Output {
     let mut command = command(url, arguments);
-    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let id = child.id();
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
+    match tokio::time::timeout(LIMIT, output).await {
+        Ok(output) => output.unwrap(),
+        Err(_) => {
+            // The runtime would wait for it, and the test never end.
+            kill(id, "-KILL");
+            panic!("{arguments:?} did not end");
+        }
+    }
 }
 
-/// Starts the command.
-pub fn started(url: &str, arguments: &[&str]) -> Child {
-    command(url, arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+/// A run of the command, which ends with the test, however that ends.
+pub struct Running(pub Child);
+
+impl Running {
+    /// Starts the command.
+    pub fn start(url: &str, arguments: &[&str]) -> Self {
+        Self(command(url, arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: &str) {
+        kill(self.0.id(), signal);
+    }
+
+    /// Waits for its end.
+    pub async fn wait(&mut self) -> ExitStatus {
+        let mut status = None;
+        until("the command's end", async || {
+            status = self.0.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        status.unwrap()
+    }
 }
 
-/// Sends a signal to a process of ours.
-pub fn signal(child: &Child, signal: &str) {
-    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn kill(id: u32, signal: &str) {
+    assert!(Command::new("kill").args([signal, &id.to_string()]).status().unwrap().success());
+}
+
+/// Waits until something is so, and fails where it does not become so.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let end = Instant::now() + LIMIT;
+    while !is_so().await {
+        assert!(Instant::now() < end, "{what} did not come");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until the first migration has a checkpoint.
+pub async fn first_checkpoint(url: &str) {
+    until("the first checkpoint", async || {
+        !bookkeeping(url, "migration#0001").await["segments"]["L"][0]["M"]["after"].is_null()
+    })
+    .await;
 }
 
 /// What the command wrote, as JSON.

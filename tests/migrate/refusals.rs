@@ -9,7 +9,7 @@ use serverless_crud::{
 };
 
 use crate::{
-    raw::{bookkeeping, call, id, old_item, put, rows, run, server_with, settings, up, write},
+    raw::{bookkeeping, call, id, migrations, old_item, put, rows, run, server_with, settings, up, write},
     wire::{Fault, Proxy},
 };
 
@@ -205,6 +205,6 @@ async fn a_database_that_stays_away_past_the_lease_is_not_taken_for_another_run(
     .await;
     let mut settings = settings();
     settings.lock.lease = Duration::from_secs(3);
-    let failure = run(&away.url, migrate::compiled().unwrap(), &settings).await.unwrap_err();
+    let failure = run(&away.url, migrations(), &settings).await.unwrap_err();
     assert!(matches!(failure, Failure::Store(_)), "{failure}");
 }

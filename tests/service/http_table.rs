@@ -361,7 +361,12 @@ async fn the_wrong_content_type_is_415() {
         ] {
             for media_type in ["text/plain", "application/xml", "application/x-www-form-urlencoded", "json"] {
                 let request = server.request(method.clone(), &path).header("Content-Type", media_type);
-                problem(request.body((sample.body)().to_string()).send().await.unwrap(), 415).await;
+                let problem = problem(request.body((sample.body)().to_string()).send().await.unwrap(), 415).await;
+                let types = match method {
+                    Method::PATCH => "application/merge-patch+json or application/json",
+                    _ => "application/json",
+                };
+                assert_eq!(problem["detail"], format!("The body must be of the type {types}."));
             }
         }
         let request = server.request(Method::PUT, &sample.path_of(&record));

@@ -144,7 +144,7 @@ impl Walk<'_> {
             let expected = format!(r#"decodeURIComponent(pm.collectionVariables.get("{variable}")).toLowerCase()"#);
             step.check(
                 "has what was asked for",
-                &format!("body.data.every((record) => record.{}.toLowerCase() === {expected})", filter.field),
+                &format!("body.data.every((record) => String(record.{}).toLowerCase() === {expected})", filter.field),
             )
         }));
         steps.extend([

@@ -1,5 +1,6 @@
 //! An order: what a user buys.
 
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -24,11 +25,33 @@ pub struct Order {
     /// How far the order is.
     #[serde(default)]
     pub status: OrderStatus,
+    /// What it weighs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[validate(range(min = 1, max = 1_000_000))]
+    pub weight_grams: Option<i64>,
+    /// The part of the price that is taken off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[validate(range(min = 0.0, max = 1.0))]
+    pub discount: Option<f64>,
+    /// Whether it is wrapped.
+    #[serde(default)]
+    pub gift: bool,
+    /// When it is to be there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<DateTime<Utc>>,
+    /// What is written on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[validate(length(max = 200))]
+    pub note: Option<String>,
+    /// Where it goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[validate(nested)]
+    pub address: Option<Address>,
 }
 
 /// So many of an item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Line {
     /// The item.
     #[serde(deserialize_with = "required_id")]
@@ -36,6 +59,19 @@ pub struct Line {
     /// How many of it.
     #[validate(range(min = 1, max = 1000))]
     pub quantity: u32,
+}
+
+/// A place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Address {
+    /// Street and number.
+    #[validate(length(min = 1, max = 200))]
+    pub street: String,
+    /// The door, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[validate(length(max = 20))]
+    pub door: Option<String>,
 }
 
 /// How far an order is.
@@ -58,6 +94,11 @@ impl Resource for Order {
     const FILTERS: &'static [Filter] = &[
         Filter { field: "userId", normalization: Normalization::Lowercase, shards: 1 },
         Filter { field: "status", normalization: Normalization::None, shards: STATUS_SHARDS },
+        Filter { field: "weightGrams", normalization: Normalization::None, shards: 1 },
+        Filter { field: "discount", normalization: Normalization::None, shards: 1 },
+        Filter { field: "gift", normalization: Normalization::None, shards: 4 },
+        Filter { field: "dueAt", normalization: Normalization::None, shards: 1 },
+        Filter { field: "note", normalization: Normalization::Lowercase, shards: 1 },
     ];
 
     fn example() -> Self {
@@ -65,6 +106,12 @@ impl Resource for Order {
             user_id: Uuid::from_u128(0x019a_7d3e_0c00_7000_8000_0000_0000_0001),
             lines: vec![Line { item_id: Uuid::from_u128(0x019a_7d3e_0c00_7000_8000_0000_0000_0003), quantity: 2 }],
             status: OrderStatus::Paid,
+            weight_grams: Some(1250),
+            discount: Some(0.25),
+            gift: true,
+            due_at: DateTime::from_timestamp(1_764_000_000, 0),
+            note: Some("For Ada".into()),
+            address: Some(Address { street: "Main Street 1".into(), door: Some("2b".into()) }),
         }
     }
 }

@@ -1,0 +1,170 @@
+//! The indexes of tables that are there: which they have, and how one is made, removed and filled.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{
+    CreateGlobalSecondaryIndexAction, DeleteGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate, IndexStatus,
+    KeySchemaElement, KeyType, TableDescription,
+};
+
+use super::{
+    IndexDefinition, Mark, PageRequest, Raw, RowUpdate, Shape, Store, TableDefinition, Written,
+    admin::{COMPLETE, all_attributes, definition, key},
+    request::failure,
+    row::{ID, MIGRATION},
+};
+use crate::error::Error;
+
+const PAGE: u16 = 500;
+/// How often a row is read anew when other writes get in between.
+const RACES: usize = 50;
+
+/// What a table and its indexes are keyed by.
+#[derive(Clone, Debug)]
+pub struct TableKeys {
+    /// The table's name, with the deployment's prefix.
+    pub name: String,
+    /// Its partition key.
+    pub partition_key: String,
+    /// Its sort key, where there is one.
+    pub sort_key: Option<String>,
+    /// Name, partition key and sort key of each index.
+    indexes: Vec<(String, String, Option<String>)>,
+}
+
+impl TableKeys {
+    /// Returns true if there is an index with this name and these keys.
+    pub fn has(&self, wanted: &IndexDefinition) -> bool {
+        self.indexes.iter().any(|(name, partition, sort)| {
+            *name == wanted.name && *partition == wanted.partition_key && sort.as_deref() == Some(wanted.sort_key)
+        })
+    }
+
+    /// The partition key of the index with this name.
+    pub fn index(&self, name: &str) -> Option<&str> {
+        self.indexes.iter().find(|(known, ..)| known == name).map(|(_, partition, _)| partition.as_str())
+    }
+}
+
+/// Asks DynamoDB what a table is keyed by.
+///
+/// # Errors
+/// [`Error::Unavailable`] when it does not answer, [`Error::Internal`] when it refuses.
+pub async fn table_keys(store: &Store, table: &TableDefinition) -> Result<TableKeys, Error> {
+    let description = describe(store, table).await?;
+    let (partition_key, sort_key) = keys(description.key_schema());
+    let indexes = description.global_secondary_indexes().iter().map(|index| {
+        let (partition, sort) = keys(index.key_schema());
+        (index.index_name().unwrap_or_default().to_owned(), partition, sort)
+    });
+    Ok(TableKeys { name: store.table_name(table.name), partition_key, sort_key, indexes: indexes.collect() })
+}
+
+/// Adds an index, which DynamoDB fills with the rows that have its keys, and waits until it can be read.
+///
+/// # Errors
+/// As [`table_keys`].
+pub async fn add_index(store: &Store, table: &TableDefinition, index: &IndexDefinition) -> Result<(), Error> {
+    let create = CreateGlobalSecondaryIndexAction::builder()
+        .index_name(&index.name)
+        .key_schema(key(&index.partition_key, KeyType::Hash))
+        .key_schema(key(index.sort_key, KeyType::Range))
+        .projection(all_attributes());
+    let update = GlobalSecondaryIndexUpdate::builder().create(create.build().expect(COMPLETE)).build();
+    let request = store.client.update_table().table_name(store.table_name(table.name));
+    let request = request
+        .attribute_definitions(definition(&index.partition_key))
+        .attribute_definitions(definition(index.sort_key))
+        .global_secondary_index_updates(update);
+    request.send().await.map_err(failure)?;
+    wait_for(store, table, &index.name, Some(&IndexStatus::Active)).await
+}
+
+/// Removes an index and waits until it is gone.
+///
+/// # Errors
+/// As [`table_keys`].
+pub async fn remove_index(store: &Store, table: &TableDefinition, name: &str) -> Result<(), Error> {
+    let delete = DeleteGlobalSecondaryIndexAction::builder().index_name(name).build().expect(COMPLETE);
+    let update = GlobalSecondaryIndexUpdate::builder().delete(delete).build();
+    let request = store.client.update_table().table_name(store.table_name(table.name));
+    request.global_secondary_index_updates(update).send().await.map_err(failure)?;
+    wait_for(store, table, name, None).await
+}
+
+async fn describe(store: &Store, table: &TableDefinition) -> Result<TableDescription, Error> {
+    let request = store.client.describe_table().table_name(store.table_name(table.name));
+    let output = request.send().await.map_err(failure)?;
+    output.table.ok_or_else(|| Error::Internal("DynamoDB describes no table".into()))
+}
+
+/// Waits until an index has a status; with none, until it is gone.
+async fn wait_for(
+    store: &Store,
+    table: &TableDefinition,
+    name: &str,
+    wanted: Option<&IndexStatus>,
+) -> Result<(), Error> {
+    loop {
+        let description = describe(store, table).await?;
+        let mut indexes = description.global_secondary_indexes().iter();
+        let status = indexes.find(|index| index.index_name() == Some(name)).map(|index| index.index_status());
+        if status.flatten() == wanted {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn keys(schema: &[KeySchemaElement]) -> (String, Option<String>) {
+    let of = |kind: &KeyType| {
+        schema.iter().find(|element| element.key_type() == kind).map(|element| element.attribute_name().to_owned())
+    };
+    (of(&KeyType::Hash).unwrap_or_default(), of(&KeyType::Range))
+}
+
+impl Store {
+    /// Gives the rows of a table the index attributes that follow from their records; how many it changed.
+    ///
+    /// As a migration does, and with the same condition: the version of a row that changes rises by one. A row that
+    /// cannot be keyed is left to a migration.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when DynamoDB does not answer.
+    pub async fn key_rows(&self, shape: &Shape) -> Result<u64, Error> {
+        let mark = Mark::new(&format!("{MIGRATION}indexes-{}", uuid::Uuid::now_v7()), 0);
+        let filter = Raw { text: format!("attribute_exists({ID})"), ..Raw::default() };
+        let (mut after, mut changed) = (None::<String>, 0);
+        loop {
+            let page = self
+                .scan_page(&PageRequest {
+                    table: shape.table,
+                    segment: (0, 1),
+                    after: after.as_deref(),
+                    limit: PAGE,
+                    filter: &filter,
+                    mark: &mark,
+                    whole: true,
+                })
+                .await?;
+            for mut row in page.rows {
+                for _ in 0..RACES {
+                    let update = RowUpdate::to(shape, &row, &row.fields(shape), &filter, &mark);
+                    let Ok(Some(update)) = update else { break };
+                    match self.write_row(shape.table, row.id(), &update).await? {
+                        Written::Moved(Some(newer)) => row = newer,
+                        Written::Done => {
+                            changed += 1;
+                            break;
+                        }
+                        Written::Moved(None) | Written::Refused(_) => break,
+                    }
+                }
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(changed),
+            }
+        }
+    }
+}

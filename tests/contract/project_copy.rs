@@ -1,0 +1,193 @@
+//! A copy of the project, with a third resource, a filter and a migration more.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+use crate::top;
+
+/// A fourth migration: items without a description get one.
+const MIGRATION: &str = r#"table = "items"
+description = "Describe items that are not described"
+filter = "attribute_not_exists(description)"
+update = "SET description = :text"
+
+[values]
+":text" = "As it was before."
+"#;
+
+/// What has a function of its own.
+const VERBS: [&str; 6] = ["create", "get", "list", "update", "delete", "history"];
+
+/// A copy of the project under `target`, with orders in it.
+pub struct Copy {
+    pub folder: PathBuf,
+    target: PathBuf,
+    /// How many lines were written by hand: non-blank ones, comments included.
+    pub lines: usize,
+}
+
+impl Copy {
+    /// Makes it, leaving what an earlier run copied and compiled.
+    pub fn make() -> Self {
+        let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let target = scratch.parent().expect("it is in the target folder").to_owned();
+        let mut copy = Self { folder: scratch.join("orders"), target, lines: 0 };
+        let files = ["Cargo.toml", "Cargo.lock", "build.rs", "benches/instructions.rs", "benches/pump.rs"];
+        for path in files.into_iter().chain(["migrations", "src"]) {
+            copy.take(Path::new(path));
+        }
+        copy.prune(Path::new("src"));
+        copy.prune(Path::new("migrations"));
+        copy.add_orders();
+        copy.add_migration();
+        copy
+    }
+
+    /// Removes what the project no longer has, but for the orders of an earlier run.
+    fn prune(&self, folder: &Path) {
+        for entry in fs::read_dir(self.folder.join(folder)).expect("a folder can be read") {
+            let path = folder.join(entry.expect("a folder can be read").file_name());
+            if self.folder.join(&path).is_dir() {
+                self.prune(&path);
+            } else if !top().join(&path).exists() && !path.to_string_lossy().contains("order") {
+                fs::remove_file(self.folder.join(path)).expect("a copy can be removed");
+            }
+        }
+    }
+
+    /// Copies a file or folder, leaving what is the same as it is, so that little is compiled again.
+    fn take(&self, path: &Path) {
+        let source = top().join(path);
+        if source.is_dir() {
+            for entry in fs::read_dir(source).expect("a folder can be read") {
+                self.take(&path.join(entry.expect("a folder can be read").file_name()));
+            }
+        } else {
+            let text = fs::read_to_string(source).expect("sources are text");
+            let text = edits(path).iter().fold(text, |text, (old, new)| {
+                assert!(text.contains(old), "{} has no `{old}`", path.display());
+                text.replace(old, new)
+            });
+            self.write(path, &text);
+        }
+    }
+
+    /// The steps of the guide, but for the lines `edits` adds to files that are there.
+    fn add_orders(&mut self) {
+        let resource = fs::read_to_string(top().join("tests/contract/orders/order.rs")).expect("the fixture");
+        self.write(Path::new("src/resources/order.rs"), &resource);
+        self.lines = count(&resource) + "mod order;\npub use\nreader.read".lines().count();
+        for verb in VERBS {
+            let bin = fs::read_to_string(top().join(format!("src/bin/items_{verb}.rs"))).expect("a neighbour");
+            let bin = bin.replace("items", "orders").replace("Item", "Order");
+            self.write(Path::new(&format!("src/bin/orders_{verb}.rs")), &bin);
+            self.lines += count(&bin) + count(&entry(verb));
+        }
+    }
+
+    /// The next migration.
+    fn add_migration(&self) {
+        let own = fs::read_dir(top().join("migrations")).expect("a folder can be read");
+        let count =
+            own.filter(|file| file.as_ref().is_ok_and(|file| file.path().extension().is_some_and(|end| end == "toml")));
+        let file = format!("migrations/{:04}_items_description.toml", count.count() + 1);
+        self.write(Path::new(&file), MIGRATION);
+    }
+
+    fn write(&self, path: &Path, text: &str) {
+        let path = self.folder.join(path);
+        fs::create_dir_all(path.parent().expect("it is in the folder")).expect("a folder");
+        if fs::read_to_string(&path).ok().as_deref() != Some(text) {
+            fs::write(path, text).expect("a file");
+        }
+    }
+
+    /// Compiles its tools.
+    pub fn build(&self) {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args([
+            "build",
+            "--quiet",
+            "--offline",
+            "--bin",
+            "orders_contract",
+            "--bin",
+            "orders_local",
+            "--target-dir",
+        ]);
+        // What cargo says about this test's own package would make dependencies compile anew.
+        let about_us =
+            |name: &String| ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|start| name.starts_with(start));
+        for name in std::env::vars().map(|(name, _)| name).filter(about_us) {
+            cargo.env_remove(name);
+        }
+        let built = cargo.arg(&self.target).current_dir(&self.folder).status().expect("cargo runs");
+        assert!(built.success(), "the copy with orders compiles");
+    }
+
+    /// One of its programs.
+    pub fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.target.join("debug").join(name));
+        command.current_dir(&self.folder);
+        command
+    }
+
+    /// One of its generated files.
+    pub fn json(&self, path: &str) -> Value {
+        serde_json::from_str(&fs::read_to_string(self.folder.join(path)).expect(path))
+            .expect("generated files are JSON")
+    }
+}
+
+fn count(text: &str) -> usize {
+    text.lines().filter(|line| !line.trim().is_empty()).count()
+}
+
+fn entry(verb: &str) -> String {
+    format!("[[bin]]\nname = \"orders_{verb}\"\nrequired-features = [\"lambda\"]\n\n")
+}
+
+/// What changes in a file of the project. The tools get names of their own, to leave the project's be.
+fn edits(path: &Path) -> Vec<(String, String)> {
+    let edit = |old: &str, new: &str| (old.to_owned(), new.to_owned());
+    match path.to_str().expect("paths are text") {
+        "Cargo.toml" => {
+            let entries: String = VERBS.map(entry).concat();
+            let own = |tool: &str| {
+                let old = format!("name = \"{tool}\"\nrequired");
+                (old, format!("name = \"orders_{tool}\"\npath = \"src/bin/{tool}.rs\"\nrequired"))
+            };
+            vec![
+                // In one target folder, packages of the same name would be taken for each other.
+                edit(
+                    "[package]\nname = \"serverless-crud\"",
+                    "[lib]\nname = \"serverless_crud\"\n\n[package]\nname = \"orders-crud\"",
+                ),
+                edit("default-run = \"local\"", "default-run = \"orders_local\""),
+                own("local"),
+                own("contract"),
+                edit("[profile.dev]", &format!("{entries}[profile.dev]")),
+            ]
+        }
+        "Cargo.lock" => vec![edit("name = \"serverless-crud\"", "name = \"orders-crud\"")],
+        "src/resources/item.rs" => {
+            let filter = "Filter { field: \"ownerId\", normalization: Normalization::Lowercase, shards: 1 },\n";
+            let price = "        Filter { field: \"priceCents\", normalization: Normalization::None, shards: 1 },\n";
+            vec![edit(filter, &format!("{filter}{price}"))]
+        }
+        "src/resources/mod.rs" => vec![
+            edit("mod item;\n", "mod item;\nmod order;\n"),
+            edit("pub use user::", "pub use order::{Address, Line, Order, OrderStatus};\npub use user::"),
+        ],
+        "src/routes.rs" => vec![
+            edit("    reader.read::<Item>();\n", "    reader.read::<Item>();\n    reader.read::<Order>();\n"),
+            edit("resources::{Item, ", "resources::{Item, Order, "),
+        ],
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,55 @@
+//! A local server as a process of its own.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value;
+
+/// A server that ends with the test, however that ends.
+pub struct Running {
+    child: Child,
+    pub url: String,
+    pub key: String,
+    client: reqwest::Client,
+}
+
+impl Running {
+    /// Starts it on free ports.
+    pub fn start(mut command: Command) -> Self {
+        command.args(["--port", "0", "--dynamodb-port", "0", "--no-consumers"]).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("it runs");
+        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let mut after = |mark: &str| {
+            let found = lines.find_map(|line| Some(line.ok()?.trim().strip_prefix(mark)?.to_owned()));
+            found.unwrap_or_else(|| panic!("the server prints `{mark}`"))
+        };
+        let (url, key) = (after("The API listens on "), after("x-api-key: "));
+        // What nobody reads would fill the pipe, and the server would wait.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, url, key, client: reqwest::Client::new() }
+    }
+
+    /// Creates a record: the status and the body of the answer.
+    pub async fn post(&self, collection: &str, body: &Value) -> (u16, Value) {
+        self.send(self.client.post(format!("{}/v1/{collection}", self.url)).json(body)).await
+    }
+
+    /// Reads a path of the API.
+    pub async fn get(&self, path: &str) -> (u16, Value) {
+        self.send(self.client.get(format!("{}/v1/{path}", self.url))).await
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
+        let answer = request.header("x-api-key", &self.key).send().await.expect("the server answers");
+        (answer.status().as_u16(), answer.json().await.expect("answers are JSON"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

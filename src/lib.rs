@@ -10,6 +10,7 @@
 //! | [`http`] | reads requests, writes answers and problems |
 //! | [`handlers`] | the verbs, generic over the resource |
 //! | [`store`] | typed tables over DynamoDB |
+//! | [`cursors`] | signed positions of pages, and the keys that sign them |
 //! | [`config`] | the settings, from the environment |
 //! | [`app`] | what a cold start builds |
 //! | [`routes`] | the list of operations |
@@ -36,6 +37,7 @@
 
 pub mod app;
 pub mod config;
+pub mod cursors;
 pub mod error;
 pub mod handlers;
 pub mod http;

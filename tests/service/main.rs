@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod bad_input;
+mod cursor_keys;
 mod faults;
 mod http_table;
 mod items;
@@ -11,6 +12,7 @@ mod model;
 mod races;
 mod runtime;
 mod samples;
+mod secrets;
 mod signature;
 mod start;
 mod storms;

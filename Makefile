@@ -12,13 +12,15 @@ ARCHITECTURE = $(subst aarch64,arm64,$(subst host,$(shell uname -m),$(TARGET)))
 ENDPOINT ?=
 CONSUMER ?=
 DRY_RUN ?=
+FORCE ?=
 EVENT ?= {}
 # What run, seed, fuzz and bench pass on: make run ARGS="--memory --port 4000"
 ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
-	bench bench-streams bench-migrate build deploy diff destroy migrate migrations api-key redrive rename audit
+	bench bench-streams bench-migrate build deploy diff destroy migrate migrations api-key \
+	rotate-cursor-secret redrive rename audit
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +61,7 @@ test-stack: setup ## Test the stack's templates for every stage, and redrive
 	cd cdk && npm test && scripts/check-templates
 	cdk/.venv/bin/python scripts/redrive_test.py
 	cdk/.venv/bin/python scripts/stack_test.py
+	python3 scripts/audit_test.py
 
 e2e: setup ## Deploy to an emulator and test there; ENDPOINT=http://localhost:4566 for one that runs
 	scripts/e2e $(if $(ENDPOINT),--endpoint $(ENDPOINT))
@@ -104,6 +107,9 @@ bench-migrate: ## Measure migrations of large tables in the embedded database: A
 api-key: ## Print an API key of a stage: TIER=basic or premium
 	scripts/stack api-key $(STAGE) $(TIER)
 
+rotate-cursor-secret: ## Make a new secret for the cursors of a stage; at most once a day, FORCE=1 for more
+	FORCE=$(FORCE) scripts/stack rotate-cursor-secret $(STAGE)
+
 redrive: ## Bring through what a consumer gave up: CONSUMER=audit_append, DRY_RUN=1 to look
 	@[ -n "$(CONSUMER)" ] || { echo "make redrive: say which: CONSUMER=audit_append" >&2; exit 2; }
 	DRY_RUN=$(DRY_RUN) scripts/stack redrive $(STAGE) $(CONSUMER)
@@ -111,8 +117,5 @@ redrive: ## Bring through what a consumer gave up: CONSUMER=audit_append, DRY_RU
 rename: ## Give a new project its name: NAME=shop
 	scripts/rename '$(NAME)'
 
-audit: ## Check licences, sources and known vulnerabilities of what is linked
-	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
-	$(CARGO) deny --all-features check bans licenses sources
-	$(CARGO) deny --all-features check advisories || echo "The advisories could not all be checked: see above."
-	for folder in cdk tools client; do npm --prefix $$folder audit; done
+audit: ## Check licences and sources of what is linked, and known vulnerabilities of all packages
+	scripts/audit

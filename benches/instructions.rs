@@ -27,7 +27,7 @@ use aws_smithy_runtime_api::{
 };
 use serde_json::{Value, json};
 use serverless_crud::{
-    app::{App, Config, KeptKey, LogLevel, client_over},
+    app::{App, Config, CursorSecret, KeptKey, LogLevel, client_over},
     routes::{Handler, routes},
     runtime,
 };
@@ -57,13 +57,14 @@ fn run(operation: &str, events: u32) {
     let handler: Handler = route.handler;
     let config = Config {
         table_prefix: "bench-".into(),
-        cursor_secret: "0".repeat(32),
+        cursor_secret: CursorSecret::Value("0".repeat(32)),
         cors_origins: vec!["*".into()],
         log_level: LogLevel::Info,
         region: "us-east-1".into(),
         endpoint_url: None,
         ca_bundle: None,
         events_endpoint_url: None,
+        secrets_endpoint_url: None,
         event_bus: "default".into(),
         history_days: 365,
     };

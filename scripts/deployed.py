@@ -1,15 +1,21 @@
-"""What is done with a deployed stack without the CDK, which would want a build: reads a tier's API key, migrates, deletes."""
+"""What is done with a deployed stack without the CDK, which would want a build: reads a tier's API key, migrates, rotates
+the cursor secret, deletes."""
 
 import json
 import os
 import sys
 import time
+from datetime import datetime, timedelta, timezone
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 # boto3 alone does not look there, though the CDK does.
 SESSION = boto3.Session(region_name=os.environ.get("AWS_REGION"))
+SECRET_LENGTH = 64
+# A cursor is good for a day, and a function signs with the key before for up to an hour where Secrets Manager is out of
+# reach: docs/stack.md.
+BETWEEN_ROTATIONS = timedelta(hours=25)
 
 
 def api_key(stack: str, tier: str) -> None:
@@ -43,6 +49,31 @@ def migrate(stack: str, options: str = "{}") -> None:
     print(json.dumps(answer))
 
 
+def rotate_cursor_secret(stack: str, force: str = "") -> None:
+    """Makes a new random value the current version of the cursor secret; the one before goes on opening cursors.
+
+    A second rotation takes the first key from the cursors it signed: one that comes too soon is refused, unless forced.
+    """
+    resources = SESSION.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+    found = [resource for page in resources for resource in page["StackResourceSummaries"]]
+    [secret] = [one["PhysicalResourceId"] for one in found if one["ResourceType"] == "AWS::SecretsManager::Secret"]
+    secrets = SESSION.client("secretsmanager")
+    labels = {
+        label: version["CreatedDate"]
+        for version in secrets.list_secret_version_ids(SecretId=secret)["Versions"]
+        for label in version.get("VersionStages", [])
+    }
+    earliest = labels["AWSCURRENT"] + BETWEEN_ROTATIONS
+    if "AWSPREVIOUS" in labels and datetime.now(timezone.utc) < earliest and not force:
+        raise SystemExit(
+            f"stack: the last rotation is too young: until {earliest:%Y-%m-%d %H:%M} UTC another one would refuse cursors "
+            "that clients hold; FORCE=1 rotates all the same"
+        )
+    value = secrets.get_random_password(PasswordLength=SECRET_LENGTH, ExcludePunctuation=True)["RandomPassword"]
+    version = secrets.put_secret_value(SecretId=secret, SecretString=value)["VersionId"]
+    print(f"the cursor secret of {stack} has the new version {version}")
+
+
 def outputs_of(stack: str) -> dict[str, str]:
     """The stack's outputs."""
     [found] = SESSION.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
@@ -60,7 +91,8 @@ def delete(stack: str) -> None:
 
 
 if __name__ == "__main__":
+    commands = {"api-key": api_key, "delete": delete, "migrate": migrate, "rotate-cursor-secret": rotate_cursor_secret}
     try:
-        {"api-key": api_key, "delete": delete, "migrate": migrate}[sys.argv[1]](*sys.argv[2:])
+        commands[sys.argv[1]](*sys.argv[2:])
     except (BotoCoreError, ClientError, WaiterError) as error:
         raise SystemExit(f"stack: {error}") from None

@@ -116,6 +116,8 @@ class Run:
             changes.arrive()
         with step("a deleted user's items are archived"):
             changes.cascade()
+        with step("a rotation breaks no page in progress"):
+            self.rotate(outputs)
         with step("dead letters come back"):
             changes.come_back()
         with step("and those of every other consumer"):
@@ -192,6 +194,35 @@ class Run:
         settings = [part for name, value in variables.items() for part in ("--env-var", f"{name}={value}")]
         files = ["postman/serverless-crud.postman_collection.json", "-e", "postman/aws.postman_environment.json"]
         run("newman", [str(newman), "run", *files, *settings], ROOT, self.environment)
+
+    def rotate(self, outputs: dict[str, str]) -> None:
+        """Rotates the cursor secret between the pages of a list."""
+        names = {f"rotation-{number}@example.com" for number in range(4)}
+        for name in sorted(names):
+            user = {"name": "Rotation", "email": name}
+            status, body = self.emulator.request("POST", outputs["ApiId"], "/v1/users", self.key(outputs, "Premium"), user)
+            if status != 201:
+                raise Failure(f"a user is refused: {status} {body}")
+        _, cursor = self.page(outputs, None)
+        program = [sys.executable, str(ROOT / "scripts" / "deployed.py"), "rotate-cursor-secret", STACK]
+        run("rotate", program, ROOT, self.environment)
+        emails, cursor = self.page(outputs, cursor)
+        while cursor:
+            page, cursor = self.page(outputs, cursor)
+            emails |= page
+        if len(names & emails) < len(names) - 1:
+            raise Failure(f"the list lost users over a rotation: it shows {sorted(emails)}")
+        again = subprocess.run(program, cwd=ROOT, env=self.environment, capture_output=True, text=True)
+        if again.returncode == 0 or "too young" not in again.stderr:
+            raise Failure(f"a second rotation at once is not refused: {again.stdout}{again.stderr}")
+
+    def page(self, outputs: dict[str, str], cursor: str | None) -> tuple[set[str], str | None]:
+        """The e-mails on a page of one user, and the cursor of the next one."""
+        path = "/v1/users?limit=1" + (f"&cursor={cursor}" if cursor else "")
+        status, body = self.emulator.request("GET", outputs["ApiId"], path, self.key(outputs, "Premium"))
+        if status != 200:
+            raise Failure(f"a page is refused: {status} {body}")
+        return {user["email"] for user in body["data"]}, body["nextCursor"]
 
     def suite(self, outputs: dict[str, str]) -> None:
         variables = {

@@ -4,7 +4,6 @@ use std::{fmt, fs};
 
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 
-const MIN_SECRET_LENGTH: usize = 32;
 const HISTORY_DAYS: u32 = 365;
 
 /// The settings, read once from the environment.
@@ -12,8 +11,9 @@ const HISTORY_DAYS: u32 = 365;
 pub struct Config {
     /// `TABLE_PREFIX`: what the names of this deployment's tables start with.
     pub table_prefix: String,
-    /// `CURSOR_SECRET`: signs cursors; at least 32 characters, the same in every function.
-    pub cursor_secret: String,
+    /// `CURSOR_SECRET_ARN`: the secret in Secrets Manager that signs cursors, in the functions of lists and histories.
+    /// Default: none.
+    pub cursor_secret: CursorSecret,
     /// `CORS_ORIGINS`: the origins whose pages may read answers, separated by commas; `*` for all. Default: none.
     pub cors_origins: Vec<String>,
     /// `LOG_LEVEL`: `INFO` for a line on each request, `ERROR` for the failed ones alone. Default: `INFO`.
@@ -24,6 +24,8 @@ pub struct Config {
     pub endpoint_url: Option<String>,
     /// `AWS_ENDPOINT_URL_EVENTBRIDGE` or `AWS_ENDPOINT_URL`: another EventBridge than AWS's. Default: none.
     pub events_endpoint_url: Option<String>,
+    /// `AWS_ENDPOINT_URL_SECRETS_MANAGER` or `AWS_ENDPOINT_URL`: another Secrets Manager than AWS's. Default: none.
+    pub secrets_endpoint_url: Option<String>,
     /// `EVENT_BUS`: the bus changes are published on. Default: `default`.
     pub event_bus: String,
     /// `HISTORY_DAYS`: how long the history keeps a change. Default: 365.
@@ -51,9 +53,7 @@ impl Config {
         let origins = given("CORS_ORIGINS").map(|_| checked("CORS_ORIGINS", ORIGINS, are_origins)).transpose()?;
         Ok(Self {
             table_prefix: checked("TABLE_PREFIX", "must be letters, digits, '-', '_' and '.' alone", is_table_prefix)?,
-            cursor_secret: checked("CURSOR_SECRET", "must have at least 32 characters", |secret| {
-                secret.len() >= MIN_SECRET_LENGTH
-            })?,
+            cursor_secret: given("CURSOR_SECRET_ARN").map_or(CursorSecret::None, CursorSecret::Arn),
             cors_origins: origins.iter().flat_map(|text| split_origins(text)).map(str::to_owned).collect(),
             log_level: match given("LOG_LEVEL").as_deref() {
                 None | Some("INFO") => LogLevel::Info,
@@ -63,6 +63,7 @@ impl Config {
             region: required("AWS_REGION")?,
             endpoint_url: endpoint("AWS_ENDPOINT_URL_DYNAMODB")?,
             events_endpoint_url: endpoint("AWS_ENDPOINT_URL_EVENTBRIDGE")?,
+            secrets_endpoint_url: endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER")?,
             event_bus: given("EVENT_BUS").unwrap_or_else(|| "default".into()),
             history_days: match given("HISTORY_DAYS").map(|days| days.parse()) {
                 None => HISTORY_DAYS,
@@ -80,6 +81,17 @@ impl Config {
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::read(|name| std::env::var(name).ok())
     }
+}
+
+/// The secret that signs cursors.
+#[derive(Clone)]
+pub enum CursorSecret {
+    /// No secret: no list is served.
+    None,
+    /// Its value, on the local server.
+    Value(String),
+    /// Its ARN in Secrets Manager, in a Lambda.
+    Arn(String),
 }
 
 /// How much is logged.

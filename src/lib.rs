@@ -10,6 +10,7 @@
 //! | [`http`] | reads requests, writes answers and problems |
 //! | [`handlers`] | the verbs, generic over the resource |
 //! | [`store`] | typed tables over DynamoDB |
+//! | [`cursors`] | signed positions of pages, and the keys that sign them |
 //! | [`config`] | the settings, from the environment |
 //! | `deadline` | the time limit of the work in progress |
 //! | [`app`] | what a cold start builds |
@@ -37,6 +38,7 @@
 
 pub mod app;
 pub mod config;
+pub mod cursors;
 mod deadline;
 pub mod error;
 pub mod handlers;

@@ -169,6 +169,8 @@ pub struct Route {
     pub function: String,
     /// The DynamoDB actions it needs, and no others.
     pub grants: Vec<Grant>,
+    /// The secrets it reads: `cursor`, where it signs and opens cursors.
+    pub secrets: &'static [&'static str],
     /// The code.
     pub handler: Handler,
 }
@@ -199,6 +201,7 @@ impl Collection {
             operation: format!("{}_{}", R::COLLECTION, verb.name()),
             function: format!("{}_{}", R::COLLECTION, if verb == Verb::Patch { Verb::Update } else { verb }.name()),
             grants,
+            secrets: if matches!(verb, Verb::List | Verb::History) { &["cursor"] } else { &[] },
             handler,
         };
         let own = |actions: &[&'static str]| on(R::COLLECTION, actions);

@@ -24,9 +24,11 @@ const FOREIGN: [(&str, &str); 15] = [
 ];
 
 /// What may not be switched on in a crate that is linked.
-const FOREIGN_FEATURES: [(&str, &str, &str); 4] = [
+const FOREIGN_FEATURES: [(&str, &str, &str); 6] = [
     ("aws-sdk-dynamodb", "rustls", "it links the old HTTP stack"),
     ("aws-sdk-dynamodb", "default-https-client", "it links aws-lc"),
+    ("aws-sdk-secretsmanager", "rustls", "it links the old HTTP stack"),
+    ("aws-sdk-secretsmanager", "default-https-client", "it links aws-lc"),
     ("lambda_http", "apigw_http", "a REST API sends its own kind of event"),
     ("regex", "unicode", "its tables are a good part of a function that has patterns"),
 ];

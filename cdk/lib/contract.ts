@@ -10,6 +10,9 @@ export interface Grant {
   readonly indexes: readonly string[];
 }
 
+/** `cursor`: the secret that signs the cursors of lists. */
+export type SecretName = 'cursor';
+
 /** A key of a table or index; all keys are strings. */
 export interface Index {
   readonly name: string;
@@ -46,6 +49,8 @@ export interface Operation {
 export interface FunctionDefinition {
   readonly name: string;
   readonly grants: readonly Grant[];
+  /** The secrets it reads. */
+  readonly secrets?: readonly SecretName[];
 }
 
 /** A function that reads the streams of tables. */
@@ -145,16 +150,22 @@ function modelsOf(definition: OperationObject): Record<string, string> {
 /** Operations that share a function grant it what each of them needs. */
 function functionsOf(definitions: readonly FunctionDefinition[]): FunctionDefinition[] {
   const functions = new Map<string, Map<string, Grant>>();
-  for (const { name, grants } of definitions) {
+  const secretsOf = new Map<string, readonly SecretName[]>();
+  for (const { name, grants, secrets = [] } of definitions) {
     const merged = functions.get(name) ?? new Map<string, Grant>();
     functions.set(name, merged);
+    secretsOf.set(name, [...new Set([...(secretsOf.get(name) ?? []), ...secrets])]);
     for (const grant of grants) {
       const key = [grant.table, ...grant.indexes].join(' ');
       const actions = new Set([...(merged.get(key)?.actions ?? []), ...grant.actions]);
       merged.set(key, { ...grant, actions: [...actions].sort() });
     }
   }
-  return [...functions].map(([name, grants]) => ({ name, grants: [...grants.values()] }));
+  return [...functions].map(([name, grants]) => ({
+    name,
+    grants: [...grants.values()],
+    secrets: secretsOf.get(name) ?? [],
+  }));
 }
 
 function readJson<T>(path: string): T {

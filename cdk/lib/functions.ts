@@ -4,11 +4,11 @@ import { Duration } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type Alias, Code, Function as LambdaFunction, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
-import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { type CfnSecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
 import { type Binaries, folderOf } from './binaries.ts';
-import type { Contract, FunctionDefinition, Grant } from './contract.ts';
+import type { Contract, FunctionDefinition, Grant, SecretName } from './contract.ts';
 import type { StageOptions } from './stages.ts';
 import { removalPolicy, type Tables } from './tables.ts';
 
@@ -42,6 +42,8 @@ export interface Differences {
 export class Functions extends Construct {
   private readonly created = new Map<string, Live>();
   private readonly environment: Readonly<Record<string, string>>;
+  /** Each secret, and the variable that names it in the functions that read it. */
+  private readonly secrets: Readonly<Record<SecretName, { secret: Secret; variable: string }>>;
 
   constructor(
     scope: Construct,
@@ -49,12 +51,10 @@ export class Functions extends Construct {
     private readonly props: FunctionsProps,
   ) {
     super(scope, id);
-    const secret = cursorSecret(this);
+    this.secrets = { cursor: { secret: cursorSecret(this, props.tables), variable: 'CURSOR_SECRET_ARN' } };
     this.environment = {
       TABLE_PREFIX: props.prefix,
       CORS_ORIGINS: props.options.api.corsOrigins.join(','),
-      // A dynamic reference: CloudFormation puts the value in; the template never has it.
-      CURSOR_SECRET: secret.secretValue.unsafeUnwrap(),
     };
     for (const definition of props.contract.functions) {
       this.create(definition);
@@ -82,6 +82,8 @@ export class Functions extends Construct {
     });
     accept(logs, 'The lines hold no body, key or personal data.', 'CKV_AWS_158');
     const { reservedConcurrency, provisionedConcurrency } = options.functions;
+    const secrets = (definition.secrets ?? []).map((name) => this.secrets[name]);
+    const arns = Object.fromEntries(secrets.map(({ secret, variable }) => [variable, arnOf(secret)]));
     const lambda = new LambdaFunction(scope, 'Function', {
       functionName,
       code: Code.fromAsset(folderOf(definition.name, binaries)),
@@ -89,7 +91,7 @@ export class Functions extends Construct {
       runtime: Runtime.PROVIDED_AL2023,
       architecture: binaries.architecture,
       role: this.role(scope, definition, logs),
-      environment: { ...this.environment, ...variables },
+      environment: { ...this.environment, ...arns, ...variables },
       memorySize: options.functions.memory,
       timeout: timeout ?? Duration.seconds(options.functions.timeout),
       tracing: Tracing.ACTIVE,
@@ -106,11 +108,14 @@ export class Functions extends Construct {
     return live;
   }
 
-  private role(scope: Construct, { grants }: FunctionDefinition, logs: LogGroup): Role {
+  private role(scope: Construct, { grants, secrets = [] }: FunctionDefinition, logs: LogGroup): Role {
     const role = new Role(scope, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     logs.grantWrite(role);
     for (const grant of grants) {
       role.addToPolicy(this.statement(grant));
+    }
+    for (const name of secrets) {
+      this.grantSecret(role, this.secrets[name].secret);
     }
     accept(role, 'X-Ray takes traces under no name: they have no resource.', 'AwsSolutions-IAM5[Resource::*]');
     const { key } = this.props.tables;
@@ -129,6 +134,21 @@ export class Functions extends Construct {
     return role;
   }
 
+  /** Its value alone, by the one action the function calls; CDK's own grant would add `DescribeSecret`. */
+  private grantSecret(role: Role, secret: Secret): void {
+    role.addToPolicy(new PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources: [arnOf(secret)] }));
+    const { encryptionKey } = secret;
+    if (encryptionKey) {
+      role.addToPolicy(
+        new PolicyStatement({
+          actions: ['kms:Decrypt'],
+          resources: [encryptionKey.keyArn],
+          conditions: { StringLike: { 'kms:ViaService': 'secretsmanager.*.amazonaws.com' } },
+        }),
+      );
+    }
+  }
+
   private statement({ table: name, actions, indexes }: Grant): PolicyStatement {
     const table = this.props.tables.byName.get(name);
     if (!table) {
@@ -141,14 +161,23 @@ export class Functions extends Construct {
   }
 }
 
-function cursorSecret(scope: Construct): Secret {
+/** The attribute `Id`, which is the ARN as the reference is; but an emulator may take the reference for the name. */
+function arnOf(secret: Secret): string {
+  return (secret.node.defaultChild as CfnSecret).attrId;
+}
+
+/** The secret that signs cursors, whose value CloudFormation makes: no template, output or variable has it. */
+function cursorSecret(scope: Construct, { key }: Tables): Secret {
   const secret = new Secret(scope, 'CursorSecret', {
     description: 'Signs the cursors of lists.',
+    ...(key && { encryptionKey: key }),
     generateSecretString: { passwordLength: SECRET_LENGTH, excludePunctuation: true },
   });
-  const reason = 'A new value makes every cursor in use stale: it is changed by hand, when it has leaked.';
+  const reason = '`make rotate-cursor-secret` rotates it; a schedule would need a function with the right to write it.';
   accept(secret, reason, 'AwsSolutions-SMG4');
-  accept(secret, 'It signs positions in lists, which are no secrets: the key AWS manages is enough.', 'CKV_AWS_149');
+  if (!key) {
+    accept(secret, 'The stage option customerKey is off: it is encrypted with the key AWS manages.', 'CKV_AWS_149');
+  }
   return secret;
 }
 
@@ -156,7 +185,7 @@ function acceptForFunction(lambda: LambdaFunction, { functions }: StageOptions):
   const callers = 'Nothing calls it without waiting: a consumer of a stream has its dead letters at the stream.';
   accept(lambda, callers, 'CKV_AWS_116');
   accept(lambda, 'It talks to services of AWS alone, by IAM: a VPC would cost and slow the start.', 'CKV_AWS_117');
-  accept(lambda, 'Its variables hold one secret, which signs positions in lists.', 'CKV_AWS_173');
+  accept(lambda, 'Its variables hold no secret.', 'CKV_AWS_173');
   accept(lambda, 'Binaries come from this repository through the deployer alone.', 'CKV_AWS_272');
   if (!functions.reservedConcurrency) {
     accept(lambda, 'The stage option reservedConcurrency is off: the API is throttled instead.', 'CKV_AWS_115');

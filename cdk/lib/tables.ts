@@ -19,7 +19,7 @@ export interface TablesProps {
 }
 
 export class Tables extends Construct {
-  /** The key of this account they are encrypted with, if any. */
+  /** The key of this account they, and the secrets of their functions, are encrypted with, if any. */
   readonly key: Key | undefined;
   readonly byName: ReadonlyMap<string, TableV2>;
 
@@ -67,7 +67,7 @@ export function removalPolicy(options: DataOptions): RemovalPolicy {
 function customerKey(scope: Construct, { prefix, options }: TablesProps): Key {
   return new Key(scope, 'Key', {
     alias: `${prefix}tables`,
-    description: 'Encrypts the tables.',
+    description: 'Encrypts the tables and the cursor secret.',
     enableKeyRotation: true,
     removalPolicy: removalPolicy(options),
   });

@@ -14,6 +14,7 @@ const SNAPSHOT = new URL('access.json', import.meta.url);
 const LOGS = ['logs:CreateLogStream', 'logs:PutLogEvents'];
 const TRACES = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
 const STREAM = ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'].map((name) => `dynamodb:${name}`);
+const KEY_NAME = 'Encrypts the tables and the cursor secret.';
 const KEY = ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'];
 
 /** `action resource` for everything a stage's functions may do, by function. */
@@ -48,7 +49,7 @@ function declared(stage: StageName): Record<string, string[]> {
   const prefix = `serverless-crud-${stage}-`;
   const hasKey = STAGES[stage].data.customerKey;
   return Object.fromEntries(
-    functions.map(({ name, grants }) => {
+    functions.map(({ name, grants, secrets = [] }) => {
       const consumer = contract.consumers.find((one) => one.name === name);
       const tables = grants.flatMap(({ table, actions, indexes }) => {
         const targets = indexes.length ? indexes.map((index) => `/index/${index}`) : [''];
@@ -56,9 +57,13 @@ function declared(stage: StageName): Record<string, string[]> {
       });
       const logs = LOGS.map((action) => `${action} /aws/lambda/${prefix}${name}`);
       const traces = TRACES.map((action) => `${action} *`);
-      const key = hasKey ? KEY.map((action) => `${action} Encrypts the tables.`) : [];
+      const key = hasKey ? KEY.map((action) => `${action} ${KEY_NAME}`) : [];
       const streams = consumer ? consuming(prefix, consumer) : [];
-      return [`${prefix}${name}`, [...tables, ...streams, ...logs, ...traces, ...key].sort()];
+      const secret = secrets.flatMap(() => [
+        'secretsmanager:GetSecretValue Signs the cursors of lists.',
+        ...(hasKey ? [`kms:Decrypt ${KEY_NAME}`] : []),
+      ]);
+      return [`${prefix}${name}`, [...tables, ...streams, ...secret, ...logs, ...traces, ...key].sort()];
     }),
   );
 }
@@ -96,14 +101,24 @@ describe('access', () => {
     assert.deepEqual(new Set(taken), new Set(['lambda.amazonaws.com']));
   });
 
-  test("a table's key is used through DynamoDB alone", () => {
+  test('lists and histories alone read the cursor secret', () => {
+    const readers = functions.filter(({ secrets = [] }) => secrets.length > 0).map(({ name }) => name);
+    assert.deepEqual(
+      readers,
+      functions.map(({ name }) => name).filter((name) => /_(list|history)$/.test(name)),
+    );
+  });
+
+  test('the key is used through DynamoDB, and through Secrets Manager to read a secret, alone', () => {
     const policies = ofType(templateOf({ stage: 'prod' }), 'AWS::IAM::Policy');
     const uses = policies.flatMap((policy) => list(at(policy.properties.PolicyDocument, 'Statement')));
     const ofKey = uses.filter((statement) => list(at(statement, 'Action')).includes('kms:Decrypt'));
-    assert.equal(ofKey.length, functions.length);
-    for (const statement of ofKey) {
-      assert.deepEqual(at(statement, 'Condition'), { StringLike: { 'kms:ViaService': 'dynamodb.*.amazonaws.com' } });
-    }
+    const services = ofKey.map((statement) => at(statement, 'Condition', 'StringLike', 'kms:ViaService'));
+    const readers = functions.filter(({ secrets = [] }) => secrets.length > 0);
+    const through = (service: string) => services.filter((found) => found === `${service}.*.amazonaws.com`).length;
+    assert.equal(through('dynamodb'), functions.length);
+    assert.equal(through('secretsmanager'), readers.length);
+    assert.equal(services.length, functions.length + readers.length);
   });
 
   test("API Gateway may call each function's live alias, from its own methods", () => {

@@ -123,12 +123,24 @@ test('the secret that signs cursors is made by AWS, and only referred to', () =>
   const [secret, ...others] = ofType(template, 'AWS::SecretsManager::Secret');
   assert.equal(others.length, 0);
   assert.deepEqual(secret?.properties.GenerateSecretString, { ExcludePunctuation: true, PasswordLength: 64 });
+  assert.doesNotMatch(JSON.stringify(template.toJSON()), /resolve:secretsmanager/);
+  assert.doesNotMatch(JSON.stringify(template.toJSON().Outputs), new RegExp(secret?.id ?? ''));
   for (const { properties } of ofType(template, 'AWS::Lambda::Function')) {
-    const reference = JSON.stringify(at(properties.Environment, 'Variables', 'CURSOR_SECRET'));
-    assert.match(
-      reference,
-      /^\{"Fn::Join":\["",\["\{\{resolve:secretsmanager:",\{"Ref":"[A-Za-z0-9]+"\},":SecretString:::\}\}"\]\]\}$/,
+    const name = String(properties.FunctionName).replace('serverless-crud-dev-', '');
+    const variables = at(properties.Environment, 'Variables') as Record<string, unknown>;
+    assert.deepEqual(
+      variables.CURSOR_SECRET_ARN,
+      /_(list|history)$/.test(name) ? { 'Fn::GetAtt': [secret?.id, 'Id'] } : undefined,
+      name,
     );
+    assert.equal(variables.CURSOR_SECRET, undefined);
+  }
+});
+
+test('the secret is encrypted with the key of the stage, where it has one', () => {
+  for (const stage of Object.keys(STAGES) as StageName[]) {
+    const [secret] = ofType(templateOf({ stage }), 'AWS::SecretsManager::Secret');
+    assert.equal(secret?.properties.KmsKeyId !== undefined, STAGES[stage].data.customerKey, stage);
   }
 });
 

@@ -67,6 +67,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'AWS::Logs::LogGroup': 'LogGroupName',
   'AWS::ApiGateway::Resource': 'PathPart',
   'AWS::KMS::Key': 'Description',
+  'AWS::SecretsManager::Secret': 'Description',
 };
 
 /** A value as text, its references put as the names of what they refer to. */

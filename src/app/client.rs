@@ -13,7 +13,8 @@ use aws_sdk_dynamodb::{
 
 use super::{deadline::FitToDeadline, tls::http_client};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(1000);
+/// How long a connection may take to open.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(1000);
 /// The longest an attempt may take; less where less time is left, see [`within`](super::within).
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(2500);
 /// How often a request is sent in all.

@@ -7,7 +7,10 @@ use super::{
     database::{Embedded, embedded_client},
     server::unstreamed_tables,
 };
-use crate::store::{CursorKey, Store, create_missing_tables};
+use crate::{
+    cursors::CursorKeys,
+    store::{Store, create_missing_tables},
+};
 
 /// Empty tables that go with it.
 pub struct Scratch {
@@ -25,7 +28,7 @@ impl Scratch {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
         let url = format!("http://{}", listener.local_addr().map_err(failed)?);
         let embedded = Embedded::start(None, listener)?;
-        let store = Store::new(embedded_client(&url), "scratch-", CursorKey::new(""));
+        let store = Store::new(embedded_client(&url), "scratch-", CursorKeys::none());
         create_missing_tables(&store, &unstreamed_tables()).await.map_err(StartError::refused)?;
         Ok(Self { store, _embedded: embedded })
     }

@@ -19,7 +19,7 @@ use super::{
     pump::Pump,
 };
 use crate::{
-    app::{App, Config, LogLevel},
+    app::{App, Config, CursorSecret, LogLevel},
     error::Error,
     migrate::{self, Failure, Halt, Migration, Progress},
     routes::{routes, tables},
@@ -158,12 +158,13 @@ async fn listen(host: &str, port: u16, option: &'static str) -> Result<(TcpListe
 fn config(options: &Options, cursor_secret: String, dynamodb_url: &str, events_endpoint_url: Option<String>) -> Config {
     Config {
         table_prefix: options.table_prefix.clone(),
-        cursor_secret,
+        cursor_secret: CursorSecret::Value(cursor_secret),
         cors_origins: options.cors_origin.clone(),
         log_level: if options.quiet { LogLevel::Error } else { LogLevel::Info },
         region: "local".into(),
         endpoint_url: Some(dynamodb_url.to_owned()),
         events_endpoint_url,
+        secrets_endpoint_url: None,
         event_bus: "local".into(),
         history_days: HISTORY_DAYS,
         ca_bundle: None,

@@ -14,7 +14,7 @@ const ABOUT: &str = "A serverless CRUD backend on AWS Lambda and DynamoDB.\n\n\
 
 /// The whole document (OpenAPI 3.0.3, which API Gateway can import).
 ///
-/// The extension `x-function` names an operation's Lambda and the DynamoDB actions it needs,
+/// The extension `x-function` names an operation's Lambda, the DynamoDB actions it needs and the secrets it reads,
 /// `x-request-model` the file in `schemas/` its body is checked against, `x-tables` the tables, `x-consumers` the
 /// functions behind their streams, and `x-jobs` those that nothing calls by itself.
 pub fn document() -> Value {

@@ -18,6 +18,9 @@ pub fn operation(collection: &Collection, route: &Route) -> Value {
         "responses": responses(collection, route.verb),
         "x-function": { "name": route.function, "grants": route.grants },
     });
+    if !route.secrets.is_empty() {
+        operation["x-function"]["secrets"] = json!(route.secrets);
+    }
     if route.verb.has_body() {
         operation["requestBody"] = request_body(collection, route);
         operation["x-request-model"] = model_name(route).into();

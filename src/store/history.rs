@@ -81,16 +81,40 @@ impl Store {
     /// can be shorter than the limit, or empty, where entries are large or have expired, and still have a next one.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a cursor that is not of this history.
+    /// [`Error::Invalid`] for a cursor that is not of this history; [`Error::Unavailable`].
     pub async fn history(&self, collection: &'static str, id: Uuid, query: &ListQuery) -> Result<Page<Entry>, Error> {
         let key = record_key(collection, id);
         let list = format!("{HISTORY} {key} {:?}", query.order);
-        let after = query.cursor.as_deref().map(|cursor| self.cursor_key.open(&list, cursor)).transpose()?;
-        let mut end = after.map(|after| String::from_utf8(after).expect("it was sealed as text"));
+        let after = match &query.cursor {
+            Some(cursor) => Some(self.cursor_keys.open(&list, cursor).await?),
+            None => None,
+        };
+        let after = after.map(|after| String::from_utf8(after).expect("it was sealed as text"));
+        let (page, keys) = self.cursor_keys.beside(self.read_history(&key, query, after)).await;
+        let (rows, end) = page?;
+        let entries = rows.into_iter().map(|row| {
+            // What serde says could hold a value of the record, which has no place in a log.
+            let unreadable = |_| Error::Corrupt { collection, id: id.to_string(), cause: "its history".into() };
+            serde_dynamo::from_item(row).map_err(unreadable)
+        });
+        let next = match end {
+            Some(end) => Some(keys.await?.seal(&list, end.as_bytes())),
+            None => None,
+        };
+        Ok(Page { data: entries.collect::<Result<_, _>>()?, next })
+    }
+
+    /// The entries of one page that have not expired, and where it ends if there may be more.
+    async fn read_history(
+        &self,
+        key: &str,
+        query: &ListQuery,
+        mut end: Option<String>,
+    ) -> Result<(Vec<Row>, Option<String>), Error> {
         let (limit, now) = (usize::from(query.limit), now().timestamp());
         let mut rows = Vec::new();
         for _ in 0..MAX_QUERIES {
-            let (found, next) = self.query_history(&key, query, end).await?;
+            let (found, next) = self.query_history(key, query, end).await?;
             let is_whole = found.len() > limit;
             end = next;
             // DynamoDB deletes what has expired when it gets to it: an expired entry counts as gone.
@@ -105,13 +129,7 @@ impl Store {
                 break;
             }
         }
-        let entries = rows.into_iter().map(|row| {
-            // What serde says could hold a value of the record, which has no place in a log.
-            let unreadable = |_| Error::Corrupt { collection, id: id.to_string(), cause: "its history".into() };
-            serde_dynamo::from_item(row).map_err(unreadable)
-        });
-        let next = end.map(|end| self.cursor_key.seal(&list, end.as_bytes()));
-        Ok(Page { data: entries.collect::<Result<_, _>>()?, next })
+        Ok((rows, end))
     }
 
     /// Entries after a place, one more than the limit at most, and where they end if there may be more.

@@ -25,18 +25,25 @@ impl<R: Resource> Table<'_, R> {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a cursor that is not of this list; [`Error::Corrupt`] for a record that
-    /// cannot be decoded.
+    /// cannot be decoded; [`Error::Unavailable`] when the keys of cursors cannot be fetched and the page needs one.
     pub async fn list(&self, query: &ListQuery) -> Result<Page<Record<R>>, Error> {
         let filter = query.filter.as_ref().map(|(filter, value)| (filter.field, value));
         let list = format!("{} {:?} {filter:?}", R::COLLECTION, query.order);
-        let open = |cursor| self.store.cursor_key.open(&list, cursor);
-        let position = query.cursor.as_deref().map(open).transpose()?;
+        let keys = &self.store.cursor_keys;
+        let position = match &query.cursor {
+            Some(cursor) => Some(keys.open(&list, cursor).await?),
+            None => None,
+        };
         let after = position.map(|position| Uuid::from_slice(&position).expect("it was sealed as an id"));
         let shards = query.filter.as_ref().map_or(LIST_SHARDS, |(filter, _)| filter.shards);
-        let pages = try_join_all((0..shards).map(|shard| self.query_shard(query, shard, after))).await?;
-        let (rows, end) = merge(pages, query);
+        let pages = try_join_all((0..shards).map(|shard| self.query_shard(query, shard, after)));
+        let (pages, keys) = keys.beside(pages).await;
+        let (rows, end) = merge(pages?, query);
         let records = rows.into_iter().map(decode).collect::<Result<Vec<Record<R>>, _>>()?;
-        let next = end.map(|end| self.store.cursor_key.seal(&list, end.as_bytes()));
+        let next = match end {
+            Some(end) => Some(keys.await?.seal(&list, end.as_bytes())),
+            None => None,
+        };
         Ok(Page { data: records, next })
     }
 

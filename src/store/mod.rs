@@ -8,7 +8,6 @@
 
 mod admin;
 mod backfill;
-mod cursor;
 mod engine;
 mod entry;
 mod expression;
@@ -37,7 +36,6 @@ use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 
 pub use admin::create_missing_tables;
 pub use backfill::{PageRequest, Raw, ScannedPage, Written};
-pub use cursor::CursorKey;
 pub use entry::{Entry, Segment, State};
 pub use found::{Found, Mark};
 pub use indexes::{TableKeys, add_index, remove_index, table_keys};
@@ -51,7 +49,7 @@ pub use schema::{
 };
 pub use shape::Shape;
 
-use crate::record::Resource;
+use crate::{cursors::CursorKeys, record::Resource};
 use request::RetryBudget;
 
 /// A deployment's tables.
@@ -62,21 +60,26 @@ pub struct Store {
     client_without_retries: Client,
     budget: Arc<RetryBudget>,
     table_prefix: String,
-    cursor_key: CursorKey,
+    cursor_keys: CursorKeys,
 }
 
 impl Store {
-    /// The tables whose names start with `table_prefix`; `cursor_key` signs the cursors of their lists.
-    pub fn new(client: Client, table_prefix: &str, cursor_key: CursorKey) -> Self {
+    /// The tables whose names start with `table_prefix`; `cursor_keys` sign the cursors of their lists.
+    pub fn new(client: Client, table_prefix: &str, cursor_keys: CursorKeys) -> Self {
         let once = client.config().to_builder().retry_config(RetryConfig::disabled());
         let client_without_retries = Client::from_conf(once.build());
         let budget = Arc::new(RetryBudget::new());
-        Self { client, client_without_retries, budget, table_prefix: table_prefix.to_owned(), cursor_key }
+        Self { client, client_without_retries, budget, table_prefix: table_prefix.to_owned(), cursor_keys }
     }
 
     /// The table of a resource.
     pub fn table<R: Resource>(&self) -> Table<'_, R> {
         Table { store: self, resource: PhantomData, writer: None }
+    }
+
+    /// The keys that sign the cursors of lists.
+    pub fn cursor_keys(&self) -> &CursorKeys {
+        &self.cursor_keys
     }
 
     fn table_name(&self, name: &str) -> String {

@@ -1,6 +1,6 @@
 //! The document is whole, and its own examples hold against its schemas.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use serverless_crud::{
     openapi::{document, files, request_model},
     routes::{resources, routes, tables},
@@ -20,6 +20,9 @@ fn it_has_every_route_with_what_the_stack_needs() {
         assert_eq!(operation["operationId"], route.operation);
         assert_eq!(operation["x-function"]["name"], route.function);
         assert_eq!(operation["x-function"]["grants"], serde_json::to_value(&route.grants).expect("grants are JSON"));
+        let signs_cursors = ["list", "history"].contains(&route.verb.name());
+        let secrets = if signs_cursors { json!(["cursor"]) } else { Value::Null };
+        assert_eq!(operation["x-function"]["secrets"], secrets, "{}", route.operation);
         let model = operation["x-request-model"].as_str().map(|name| format!("schemas/{name}.json"));
         assert_eq!(model.is_some(), request_model(&route.operation).is_some(), "{}", route.operation);
         assert!(model.is_none_or(|model| files().iter().any(|file| file.path == model)), "{}", route.operation);

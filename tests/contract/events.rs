@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use lambda_http::Body;
 use serde_json::Value;
 use serverless_crud::{
-    app::{App, Config, client},
+    app::{App, Config, CursorSecret, client},
     routes::{Collection, Route, Verb, resources},
     runtime,
 };
@@ -23,12 +23,12 @@ fn app_of(server: &TestServer) -> Arc<App> {
         .endpoint_url(&server.dynamodb_url);
     let config = Config::read(|name| match name {
         "TABLE_PREFIX" => Some("local-".into()),
-        "CURSOR_SECRET" => Some("0".repeat(32)),
         "AWS_REGION" => Some("local".into()),
         "LOG_LEVEL" => Some("ERROR".into()),
         _ => None,
     });
-    App::new(config.expect("the settings are complete"), client(sdk))
+    let config = config.expect("the settings are complete");
+    App::new(Config { cursor_secret: CursorSecret::Value("0".repeat(32)), ..config }, client(sdk))
 }
 
 async fn feed(app: &Arc<App>, route: &Route, event: &str) -> ApiGatewayProxyResponse {

@@ -18,7 +18,6 @@ fn app(url: &str) -> Arc<App> {
     let config = Config::read(|name| match name {
         "TABLE_PREFIX" => Some("local-".into()),
         "AWS_REGION" => Some("us-east-1".into()),
-        "CURSOR_SECRET" => Some("x".repeat(32)),
         _ => None,
     });
     App::new(config.unwrap(), embedded_client(url))

@@ -9,9 +9,10 @@ use std::{
 
 use serde_json::{Map, Value, json};
 use serverless_crud::{
+    cursors::CursorKeys,
     local::embedded_client,
     migrate::{self, Failure, Halt, Migration, Progress, Report, Settings},
-    store::{CursorKey, Store},
+    store::Store,
 };
 
 use crate::support::TestServer;
@@ -116,7 +117,7 @@ pub async fn server_with(count: usize) -> TestServer {
 
 /// The store of the command.
 pub fn store(url: &str) -> Store {
-    Store::new(embedded_client(url), "local-", CursorKey::new(""))
+    Store::new(embedded_client(url), "local-", CursorKeys::none())
 }
 
 /// Settings for small tables.

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod contention;
+mod cursor_keys;
 mod faults;
 mod grants;
 mod history;
@@ -15,6 +16,7 @@ mod model;
 mod races;
 mod runtime;
 mod samples;
+mod secrets;
 mod signature;
 mod start;
 mod storms;

@@ -181,8 +181,7 @@ async fn something_that_is_no_event_is_a_500_problem() {
 
 #[test]
 fn a_configuration_that_is_missing_or_malformed_is_named() {
-    let whole =
-        [("TABLE_PREFIX", "dev-"), ("CURSOR_SECRET", "0123456789abcdef0123456789abcdef"), ("AWS_REGION", "eu-west-1")];
+    let whole = [("TABLE_PREFIX", "dev-"), ("AWS_REGION", "eu-west-1")];
     let read = |variables: &[(&str, &str)]| {
         let variables: Mutex<Vec<(String, String)>> =
             Mutex::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect());
@@ -197,8 +196,8 @@ fn a_configuration_that_is_missing_or_malformed_is_named() {
     }
     for (name, value) in [
         ("TABLE_PREFIX", "dev/"),
-        ("CURSOR_SECRET", "short"),
         ("AWS_ENDPOINT_URL_DYNAMODB", "localhost:8000"),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "localhost:8000"),
         ("LOG_LEVEL", "loud"),
         ("AWS_ENDPOINT_URL", "localhost"),
         ("CORS_ORIGINS", "https://app.example.com/"),

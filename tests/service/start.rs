@@ -118,7 +118,6 @@ fn other_roots_are_read_from_the_file_in_aws_ca_bundle() {
     let read = |bundle: &str| {
         Config::read(|name| match name {
             "AWS_CA_BUNDLE" => Some(bundle.to_owned()),
-            "CURSOR_SECRET" => Some("0".repeat(32)),
             _ => Some("local".to_owned()).filter(|_| ["AWS_REGION", "TABLE_PREFIX"].contains(&name)),
         })
     };

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use aws_sdk_dynamodb::config::{AppName, BehaviorVersion, Builder, Credentials, Region};
 use reqwest::{Client, Method, RequestBuilder};
 use serverless_crud::{
-    app::{self, Config, LogLevel},
+    app::{self, Config, CursorSecret, LogLevel},
     local::{self, Options, Server},
 };
 
@@ -63,13 +63,14 @@ pub fn in_memory() -> Options {
 pub fn config() -> Config {
     Config {
         table_prefix: "local-".into(),
-        cursor_secret: "0".repeat(32),
+        cursor_secret: CursorSecret::Value("0".repeat(32)),
         cors_origins: vec!["https://app.example.com".into()],
         log_level: LogLevel::Error,
         region: "local".into(),
         endpoint_url: None,
         ca_bundle: None,
         events_endpoint_url: None,
+        secrets_endpoint_url: None,
         event_bus: "test".into(),
         history_days: 1,
     }

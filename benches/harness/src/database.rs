@@ -12,6 +12,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use crate::{
     Result,
     options::Options,
+    secrets,
     server::{KEY, Server},
     tls::{self, Tls},
 };
@@ -20,6 +21,8 @@ use crate::{
 pub struct Database {
     /// Where functions find it.
     pub tls: Tls,
+    /// Where functions find the secret that signs cursors.
+    pub secrets_url: String,
     /// The API over it, which makes the tables and the records.
     server: Server,
     database: JoinHandle<()>,
@@ -41,9 +44,10 @@ impl Database {
         });
         let server = Server::start(options, &["--endpoint-url", &format!("http://{address}")]).await?;
         let tls = tls::start(options, address).await?;
+        let secrets_url = secrets::start().await?;
         let client = reqwest::Client::new();
         let (item, user, serial) = (String::new(), String::new(), AtomicUsize::new(0));
-        let mut database = Self { tls, server, database, client, item, user, serial };
+        let mut database = Self { tls, secrets_url, server, database, client, item, user, serial };
         for _ in 0..30 {
             database.item = database.create(options, "items").await?;
             database.user = database.create(options, "users").await?;

@@ -11,6 +11,7 @@ mod pocketbase;
 mod report;
 mod round;
 mod runtime_api;
+mod secrets;
 mod server;
 mod stats;
 mod tls;

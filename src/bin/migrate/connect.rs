@@ -4,11 +4,7 @@ use std::env;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::{Client, config::Builder};
-use serverless_crud::{
-    app,
-    local::embedded_client,
-    store::{CursorKey, Store},
-};
+use serverless_crud::{app, cursors::CursorKeys, local::embedded_client, store::Store};
 
 use crate::{Trouble, options::Options};
 
@@ -34,7 +30,7 @@ pub async fn connect(options: &Options) -> Result<Store, Trouble> {
         _ => by_chain(options, url.as_deref()).await?,
     };
     // No cursor is made here.
-    Ok(Store::new(client, &prefix, CursorKey::new("")))
+    Ok(Store::new(client, &prefix, CursorKeys::none()))
 }
 
 fn is_local(url: &str) -> bool {

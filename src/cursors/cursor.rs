@@ -1,0 +1,106 @@
+//! A cursor: the position of a page, signed and bound to the query it came from.
+
+use std::time::{Duration, SystemTime};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::{
+    error::{Error, Violation},
+    record::now,
+};
+
+/// How long a cursor is good for, in seconds.
+const LIFETIME: i64 = 24 * 60 * 60;
+const EXPIRY_BYTES: usize = 8;
+const SIGNATURE_BYTES: usize = 16;
+/// How far the clocks of two functions may be apart; a cursor's time is in whole seconds.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
+
+/// A key that signs cursors.
+pub struct CursorKey(Hmac<Sha256>);
+
+impl CursorKey {
+    /// Makes a key from a secret of any length.
+    pub fn new(secret: &str) -> Self {
+        Self(Hmac::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length"))
+    }
+
+    /// Returns the cursor of the page after `position`: expiry and position, signed together with the list it is of.
+    pub fn seal(&self, list: &str, position: &[u8]) -> String {
+        let expiry = now().timestamp() + LIFETIME;
+        let mut bytes = [&expiry.to_be_bytes()[..], position].concat();
+        let signature = self.sign(list, &bytes).finalize().into_bytes();
+        bytes.extend_from_slice(&signature[..SIGNATURE_BYTES]);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Returns true if this key signed the cursor for this list.
+    pub fn has_signed(&self, list: &str, cursor: &ParsedCursor) -> bool {
+        self.sign(list, cursor.signed()).verify_truncated_left(&cursor.bytes[cursor.end..]).is_ok()
+    }
+
+    fn sign(&self, list: &str, bytes: &[u8]) -> Hmac<Sha256> {
+        // The length keeps what is signed apart from what it is bound to.
+        self.0.clone().chain_update(bytes.len().to_be_bytes()).chain_update(bytes).chain_update(list.as_bytes())
+    }
+}
+
+/// A cursor as a client sent it, whose signature is not checked yet.
+pub struct ParsedCursor {
+    bytes: Vec<u8>,
+    /// The start of the signature.
+    end: usize,
+    /// The Unix time at which it expires.
+    expiry: i64,
+}
+
+impl ParsedCursor {
+    /// Parses a cursor.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for what no key can have signed.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let parsed = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| {
+            let end = bytes.len().checked_sub(SIGNATURE_BYTES).filter(|end| *end > EXPIRY_BYTES)?;
+            let expiry = i64::from_be_bytes(*bytes.first_chunk::<EXPIRY_BYTES>()?);
+            Some(Self { bytes, end, expiry })
+        });
+        parsed.ok_or_else(forged)
+    }
+
+    /// Returns the position in it, once its signature is known to be right.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it has expired.
+    pub fn into_position(mut self) -> Result<Vec<u8>, Error> {
+        if self.expiry < now().timestamp() {
+            return Err(refused("has expired: start again without one"));
+        }
+        self.bytes.truncate(self.end);
+        Ok(self.bytes.split_off(EXPIRY_BYTES))
+    }
+
+    /// Returns true if, by the time it claims to be from, a key younger than `known` can have signed it by `now`.
+    pub fn may_be_younger_than(&self, known: SystemTime, now: SystemTime) -> bool {
+        let Some(issued) = self.expiry.checked_sub(LIFETIME).and_then(|time| u64::try_from(time).ok()) else {
+            return false;
+        };
+        let Some(issued) = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(issued)) else { return false };
+        known < issued + CLOCK_TOLERANCE && issued < now + CLOCK_TOLERANCE
+    }
+
+    fn signed(&self) -> &[u8] {
+        &self.bytes[..self.end]
+    }
+}
+
+/// The refusal of a cursor that is malformed, forged or of another list.
+pub fn forged() -> Error {
+    refused("is not a cursor of this list: start again without one")
+}
+
+fn refused(detail: &str) -> Error {
+    Error::Invalid(vec![Violation::parameter("cursor", detail)])
+}

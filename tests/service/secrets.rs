@@ -1,0 +1,105 @@
+//! A Secrets Manager on this machine: one secret with its versions and staging labels, and faults on request.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+/// The ARN of the secret.
+pub const ARN: &str = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:cursor-AbCdEf";
+
+/// What happens to the requests.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// No answer comes.
+    Silence,
+    Throttle,
+    Denied,
+    /// Its own storage is out of reach.
+    Broken,
+}
+
+/// The secret behind an HTTP endpoint that speaks Secrets Manager's protocol.
+#[derive(Clone)]
+pub struct Secrets {
+    pub url: String,
+    state: Arc<Mutex<Vault>>,
+}
+
+struct Vault {
+    /// From the first to the current one.
+    versions: Vec<String>,
+    requests: usize,
+    fault: Option<Fault>,
+}
+
+impl Secrets {
+    /// Starts one whose secret was never rotated.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let vault = Vault { versions: vec![random()], requests: 0, fault: None };
+        let secrets = Self { url, state: Arc::new(Mutex::new(vault)) };
+        let router = Router::new().fallback(answer).with_state(secrets.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        secrets
+    }
+
+    /// Makes a new version the current one, as `PutSecretValue` does.
+    pub fn put(&self, value: &str) {
+        self.state.lock().unwrap().versions.push(value.to_owned());
+    }
+
+    /// Makes a new random version the current one.
+    pub fn rotate(&self) {
+        self.put(&random());
+    }
+
+    /// Faults all requests from now on, or none.
+    pub fn fault(&self, fault: Option<Fault>) {
+        self.state.lock().unwrap().fault = fault;
+    }
+
+    /// How often the current version was asked for.
+    pub fn fetches(&self) -> usize {
+        self.state.lock().unwrap().requests
+    }
+}
+
+fn random() -> String {
+    [Uuid::now_v7(), Uuid::now_v7()].map(|id| id.simple().to_string()).concat()
+}
+
+async fn answer(State(secrets): State<Secrets>, body: Bytes) -> Response {
+    let request: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(request["SecretId"], ARN);
+    let (fault, answer) = {
+        let mut vault = secrets.state.lock().unwrap();
+        let is_current = request["VersionStage"] == "AWSCURRENT";
+        vault.requests += usize::from(is_current);
+        let back = if is_current { 1 } else { 2 };
+        let value = vault.versions.len().checked_sub(back).map(|place| vault.versions[place].clone());
+        (vault.fault, value)
+    };
+    let refusal = |status, code: &str| reply(status, &json!({ "__type": code, "message": "no" }));
+    match (fault, answer) {
+        (Some(Fault::Silence), _) => std::future::pending().await,
+        (Some(Fault::Throttle), _) => refusal(StatusCode::BAD_REQUEST, "ThrottlingException"),
+        (Some(Fault::Denied), _) => refusal(StatusCode::BAD_REQUEST, "AccessDeniedException"),
+        (Some(Fault::Broken), _) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceError"),
+        (None, None) => refusal(StatusCode::BAD_REQUEST, "ResourceNotFoundException"),
+        (None, Some(value)) => reply(StatusCode::OK, &json!({ "ARN": ARN, "SecretString": value })),
+    }
+}
+
+fn reply(status: StatusCode, body: &Value) -> Response {
+    (status, [("content-type", "application/x-amz-json-1.1")], body.to_string()).into_response()
+}

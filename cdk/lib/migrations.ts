@@ -33,6 +33,9 @@ export class Migrations extends Construct {
     const live = props.functions.create(props.definition, {}, { timeout: TIMEOUT, isInBackground: true });
     const machine = this.machine(props, live);
     const failures = new Alarm(this, 'Failures', {
+      alarmName: `${props.prefix}migrations-failures`,
+      alarmDescription:
+        'A migration failed. Look at the execution in Step Functions for the reason: it says what to do, and what is done stays done.',
       metric: machine.metricFailed({ statistic: Stats.SUM, period: Duration.minutes(1) }),
       threshold: 0,
       evaluationPeriods: 1,
@@ -40,6 +43,7 @@ export class Migrations extends Construct {
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
     failures.addAlarmAction(new SnsAction(props.topic));
+    failures.addOkAction(new SnsAction(props.topic));
     new CfnOutput(this, 'Arn', { key: 'MigrationMachine', value: machine.stateMachineArn });
   }
 

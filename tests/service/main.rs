@@ -7,6 +7,7 @@ mod faults;
 mod http_table;
 mod items;
 mod lists;
+mod log_lines;
 mod model;
 mod races;
 mod runtime;

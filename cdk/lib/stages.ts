@@ -54,8 +54,8 @@ export interface ApiOptions {
   /** A cache of GET answers: they are then up to `seconds` old. */
   readonly cache?: { readonly gigabytes: '0.5' | '1.6' | '6.1' | '13.5'; readonly seconds: number };
   readonly domain?: DomainOptions;
-  /** A web application firewall: AWS's managed rules, and a limit for each address. */
-  readonly firewall?: { readonly requestsPer5Minutes: number };
+  /** Whether a web application firewall stands in front: AWS's managed rules, and limits that follow from `plans`. */
+  readonly firewall: boolean;
 }
 
 export interface AlarmOptions {
@@ -89,7 +89,7 @@ export const STAGES = {
     data: { keep: false, customerKey: false },
     functions: { memory: 256, timeout: 10, canary: false },
     changes: { historyDays: 30 },
-    api: { corsOrigins: ['*'], throttle: { rate: 100, burst: 200 } },
+    api: { corsOrigins: ['*'], throttle: { rate: 100, burst: 200 }, firewall: false },
     plans: {
       basic: { rate: 5, burst: 10, requestsPerMonth: 10_000 },
       premium: { rate: 50, burst: 100, requestsPerMonth: 1_000_000 },
@@ -101,7 +101,7 @@ export const STAGES = {
     data: { keep: false, customerKey: true },
     functions: { memory: 512, timeout: 10, canary: false },
     changes: { historyDays: 90, archiveDays: 14 },
-    api: { corsOrigins: ['https://staging.example.com'], throttle: { rate: 500, burst: 1_000 } },
+    api: { corsOrigins: ['https://staging.example.com'], throttle: { rate: 500, burst: 1_000 }, firewall: false },
     plans: {
       basic: { rate: 10, burst: 20, requestsPerMonth: 100_000 },
       premium: { rate: 100, burst: 200, requestsPerMonth: 5_000_000 },
@@ -116,7 +116,7 @@ export const STAGES = {
     api: {
       corsOrigins: ['https://www.example.com', 'https://admin.example.com'],
       throttle: { rate: 2_000, burst: 4_000 },
-      firewall: { requestsPer5Minutes: 10_000 },
+      firewall: true,
     },
     plans: {
       basic: { rate: 10, burst: 20, requestsPerMonth: 100_000 },

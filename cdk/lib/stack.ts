@@ -12,6 +12,7 @@ import { Firewall } from './firewall.ts';
 import { Functions } from './functions.ts';
 import { Migrations } from './migrations.ts';
 import { Monitoring } from './monitoring.ts';
+import { checkShards } from './shards.ts';
 import type { StageName, StageOptions } from './stages.ts';
 import { Tables } from './tables.ts';
 import { UsagePlans } from './usage-plans.ts';
@@ -31,6 +32,7 @@ export class Service extends Stack {
     const name = `${PROJECT}-${stage}`;
     super(scope, name, { env, terminationProtection: options.data.keep });
     const prefix = `${name}-`;
+    checkShards(contract, stage, options);
 
     const tables = new Tables(this, 'Tables', { definitions: contract.tables, prefix, options: options.data });
     const functions = new Functions(this, 'Functions', { contract, tables, binaries, prefix, options });

@@ -18,6 +18,8 @@ export interface DataOptions {
   readonly keep: boolean;
   /** Whether tables are encrypted with a key of this account instead of one AWS owns. */
   readonly customerKey: boolean;
+  /** The size of a record as it is stored, in KB: with it, the shards of an index bound how many are created a second. */
+  readonly recordKilobytes: number;
 }
 
 export interface FunctionOptions {
@@ -86,7 +88,7 @@ export interface StageOptions {
 
 export const STAGES = {
   dev: {
-    data: { keep: false, customerKey: false },
+    data: { keep: false, customerKey: false, recordKilobytes: 1 },
     functions: { memory: 256, timeout: 10, canary: false },
     changes: { historyDays: 30 },
     api: { corsOrigins: ['*'], throttle: { rate: 100, burst: 200 }, firewall: false },
@@ -98,7 +100,7 @@ export const STAGES = {
     logRetention: RetentionDays.ONE_WEEK,
   },
   staging: {
-    data: { keep: false, customerKey: true },
+    data: { keep: false, customerKey: true, recordKilobytes: 1 },
     functions: { memory: 512, timeout: 10, canary: false },
     changes: { historyDays: 90, archiveDays: 14 },
     api: { corsOrigins: ['https://staging.example.com'], throttle: { rate: 500, burst: 1_000 }, firewall: false },
@@ -110,7 +112,7 @@ export const STAGES = {
     logRetention: RetentionDays.ONE_MONTH,
   },
   prod: {
-    data: { keep: true, customerKey: true },
+    data: { keep: true, customerKey: true, recordKilobytes: 1 },
     functions: { memory: 512, timeout: 10, canary: true },
     changes: { historyDays: 365, archiveDays: 90 },
     api: {

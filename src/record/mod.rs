@@ -32,6 +32,8 @@ pub trait Resource:
     const REFERENCES: &'static [Reference] = &[];
     /// Query parameters of the list, each served by an index of its own.
     const FILTERS: &'static [Filter] = &[];
+    /// Over how many partitions the list without a filter is spread, which bounds creates a second.
+    const LIST_SHARDS: Shards = Shards::new(4);
 
     /// A valid value with **every** field present, lists not empty.
     ///
@@ -65,7 +67,37 @@ pub struct Filter {
     /// Whether values that differ only in case are the same.
     pub ignore_case: bool,
     /// Over how many partitions one value is spread: more than one where few values share many records.
-    pub shards: u8,
+    pub shards: Shards,
+}
+
+/// The partitions of an index that records with the same key are spread over, by their id.
+///
+/// A partition takes 1,000 write units a second, and DynamoDB does not split one whose sort key only rises (DynamoDB
+/// developer guide, "Using write sharding to distribute workloads evenly"): `written` of them take so many times as much.
+/// Lists ask `read` of them. A running service raises `read` first, in a release of its own, and `written` in the next,
+/// so that no list misses what is already written; `read` never falls, since records stay where they were written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shards {
+    /// How many new records are written to.
+    pub written: u8,
+    /// How many lists read: at least `written`, and the most that ever were.
+    pub read: u8,
+}
+
+impl Shards {
+    /// As many read as written: those of a new table.
+    pub const fn new(count: u8) -> Self {
+        Self::raised(count, count)
+    }
+
+    /// Fewer written than read: a table whose number of shards is being raised, or was lowered.
+    ///
+    /// # Panics
+    /// If none are written, or more than are read. In a constant this stops the build.
+    pub const fn raised(written: u8, read: u8) -> Self {
+        assert!(0 < written && written <= read, "at least one shard is written, and each that is written is read");
+        Self { written, read }
+    }
 }
 
 /// A stored resource with its identity.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use crate::record::{Filter, Resource, Unique};
+use crate::record::{Filter, Resource, Shards, Unique};
 
 /// E.164: a plus, a country code that does not start with 0, at most 15 digits in all.
 static E164: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\+[1-9][0-9]{1,14}$").expect("the pattern is valid"));
@@ -47,7 +47,7 @@ impl Resource for User {
     const NAME: &'static str = "user";
     const COLLECTION: &'static str = "users";
     const UNIQUE: &'static [Unique] = &[Unique { field: "email", ignore_case: true }];
-    const FILTERS: &'static [Filter] = &[Filter { field: "email", ignore_case: true, shards: 1 }];
+    const FILTERS: &'static [Filter] = &[Filter { field: "email", ignore_case: true, shards: Shards::new(1) }];
 
     fn example() -> Self {
         Self {

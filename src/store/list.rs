@@ -7,10 +7,7 @@ use uuid::Uuid;
 use super::{
     Table,
     request::{count, failure},
-    row::{
-        ID, LIST_INDEX, LIST_SHARD, LIST_SHARDS, Row, VERSION, decode, filter_attribute, filter_key, id, list_key,
-        string,
-    },
+    row::{ID, LIST_INDEX, LIST_SHARD, Row, VERSION, decode, filter_attribute, filter_key, id, list_key, string},
 };
 use crate::{
     error::Error,
@@ -32,8 +29,8 @@ impl<R: Resource> Table<'_, R> {
         let open = |cursor| self.store.cursor_key.open(&list, cursor);
         let position = query.cursor.as_deref().map(open).transpose()?;
         let after = position.map(|position| Uuid::from_slice(&position).expect("it was sealed as an id"));
-        let shards = query.filter.as_ref().map_or(LIST_SHARDS, |(filter, _)| filter.shards);
-        let pages = try_join_all((0..shards).map(|shard| self.query_shard(query, shard, after))).await?;
+        let shards = query.filter.as_ref().map_or(R::LIST_SHARDS, |(filter, _)| filter.shards);
+        let pages = try_join_all((0..shards.read).map(|shard| self.query_shard(query, shard, after))).await?;
         let (rows, end) = merge(pages, query);
         let records = rows.into_iter().map(decode).collect::<Result<Vec<Record<R>>, _>>()?;
         let next = end.map(|end| self.store.cursor_key.seal(&list, end.as_bytes()));

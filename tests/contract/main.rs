@@ -4,6 +4,7 @@ mod breaks;
 mod document;
 mod drift;
 mod events;
+mod shards;
 #[path = "../support/mod.rs"]
 mod support;
 mod third_resource;

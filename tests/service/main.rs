@@ -6,6 +6,7 @@ mod bad_input;
 mod faults;
 mod http_table;
 mod items;
+mod list_shards;
 mod lists;
 mod log_lines;
 mod model;

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use validator::Validate;
 
-use crate::record::{Filter, Reference, Resource, required_id};
+use crate::record::{Filter, Reference, Resource, Shards, required_id};
 
 /// How many partitions one status is spread over: three values share all the orders.
-const STATUS_SHARDS: u8 = 4;
+const STATUS_SHARDS: Shards = Shards::new(4);
 
 /// What a user buys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
@@ -56,7 +56,7 @@ impl Resource for Order {
     const COLLECTION: &'static str = "orders";
     const REFERENCES: &'static [Reference] = &[Reference { field: "userId", collection: "users" }];
     const FILTERS: &'static [Filter] = &[
-        Filter { field: "userId", ignore_case: true, shards: 1 },
+        Filter { field: "userId", ignore_case: true, shards: Shards::new(1) },
         Filter { field: "status", ignore_case: false, shards: STATUS_SHARDS },
     ];
 

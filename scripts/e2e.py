@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CDK = ROOT / "cdk"
 WORK = ROOT / "target" / "e2e-run"
 FUNCTIONS = WORK / "functions"
+ASSEMBLY = WORK / "assembly"
 STACK = "serverless-crud-dev"
 ACCOUNT, REGION = "000000000000", "us-east-1"
 ARCHITECTURE = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
@@ -159,8 +160,11 @@ class Run:
             self.cdk("destroy", "--all", "--force", *self.context())
 
     def deploy(self) -> str:
+        self.cdk("synth", "--quiet", "--output", str(ASSEMBLY), *self.context())
+        if self.emulator.is_ministack:
+            leave_out_computed_alarms(ASSEMBLY)
         outputs = ["--outputs-file", str(WORK / "outputs.json")]
-        return self.cdk("deploy", "--all", "--require-approval", "never", *outputs, *self.context())
+        return self.cdk("deploy", "--app", str(ASSEMBLY), "--all", "--require-approval", "never", *outputs)
 
     def migrate(self) -> None:
         """Puts records as they were before all migrations, has the state machine apply them, and looks."""
@@ -310,6 +314,17 @@ class Run:
     def context(self) -> list[str]:
         values = {"stage": "dev", "functions": str(FUNCTIONS), "architecture": ARCHITECTURE[platform.machine().lower()]}
         return [part for name, value in values.items() for part in ("-c", f"{name}={value}")]
+
+
+def leave_out_computed_alarms(assembly: Path) -> None:
+    """Takes alarms on metric math out of the templates: MiniStack refuses a stack that has one."""
+    for path in assembly.glob("*.template.json"):
+        template = json.loads(path.read_text())
+        resources = template["Resources"]
+        template["Resources"] = {
+            name: resource for name, resource in resources.items() if not resource.get("Properties", {}).get("Metrics")
+        }
+        path.write_text(json.dumps(template))
 
 
 def old_item(number: int) -> dict[str, dict]:

@@ -1,5 +1,7 @@
 //! What can go wrong, by what the caller can do about it.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// The reason a request was not carried out.
@@ -42,7 +44,26 @@ pub enum Error {
 /// Why something failed, for the log alone.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
+/// The cause of an error where the code itself failed: it panicked, or its time ran out.
+///
+/// An alarm tells it from the failure of a request or a stream record, see [`Error::is_crash`].
+#[derive(Debug)]
+pub struct Crash(pub &'static str);
+
+impl fmt::Display for Crash {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Crash {}
+
 impl Error {
+    /// Returns true if a panic or a lack of time is the cause.
+    pub fn is_crash(&self) -> bool {
+        matches!(self, Self::Unavailable(cause) | Self::Internal(cause) if cause.is::<Crash>())
+    }
+
     /// Both values, or every fault in both; an error that is no fault of the request's form comes first.
     pub fn join<A, B>(first: Result<A, Self>, second: Result<B, Self>) -> Result<(A, B), Self> {
         match (first, second) {

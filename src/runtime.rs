@@ -1,11 +1,12 @@
 //! The way of every request: an event in, the handler, an answer out; the only place an error becomes one.
 
 use std::{
+    env,
     io::{self, Write},
     panic::{self, AssertUnwindSafe},
     process::ExitCode,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -23,13 +24,20 @@ use tokio::runtime::{Builder, LocalOptions};
 
 use crate::{
     app::{self, App, Config, LogLevel, metered},
-    error::Error,
+    error::{Crash, Error},
     http::{self, Answer, Request, RequestFacts},
     record::{format_time, now},
 };
 
 /// Whether this process has answered before.
 static IS_WARM: AtomicBool = AtomicBool::new(false);
+
+/// The fields that say which function and version wrote a line, where Lambda runs this process (Lambda developer guide,
+/// "Defined runtime environment variables"). An alarm on a new version counts by `version`.
+static WRITER: LazyLock<Vec<(&str, String)>> = LazyLock::new(|| {
+    let variables = [("function", "AWS_LAMBDA_FUNCTION_NAME"), ("version", "AWS_LAMBDA_FUNCTION_VERSION")];
+    variables.into_iter().filter_map(|(field, variable)| Some((field, env::var(variable).ok()?))).collect()
+});
 
 /// What is kept of a Lambda's time to answer that there was not enough of it.
 pub const ANSWER_MARGIN: Duration = Duration::from_millis(200);
@@ -165,8 +173,8 @@ where
     let (outcome, capacity_units) = metered(guarded).await;
     let result = match outcome {
         Ok(Ok(result)) => result,
-        Ok(Err(_panic)) => Err(Error::Internal("the handler panicked".into())),
-        Err(_elapsed) => Err(Error::Unavailable("the function's time ran out".into())),
+        Ok(Err(_panic)) => Err(Error::Internal(Crash("the handler panicked").into())),
+        Err(_elapsed) => Err(Error::Unavailable(Crash("the function's time ran out").into())),
     };
     let cause = result.as_ref().err().and_then(Error::cause);
     let mut answer = result.unwrap_or_else(|error| http::problem(&error, &facts.request_id));
@@ -197,7 +205,7 @@ pub fn log(least: LogLevel, level: LogLevel, start: Instant, fields: impl FnOnce
     line["time"] = format_time(&now()).into();
     line["durationMs"] = ((start.elapsed().as_secs_f64() * 1e6).round() / 1e3).into();
     line["coldStart"] = is_cold_start.into();
-    write_line(&line);
+    write_line(line);
 }
 
 /// What a line says of an error that is no caller's.
@@ -206,7 +214,10 @@ pub fn cause_of(error: &Error) -> String {
 }
 
 /// Writes a line to the log; one that nobody reads any more is no reason to stop.
-pub fn write_line(line: &Value) {
+pub fn write_line(mut line: Value) {
+    for (field, value) in WRITER.iter() {
+        line[*field] = value.as_str().into();
+    }
     // In one piece: the lines of a process that logs from two threads do not mix, and there is one system call.
     let _ = io::stdout().write_all(format!("{line}\n").as_bytes());
 }
@@ -227,11 +238,11 @@ fn into_event(answer: Answer) -> ApiGatewayProxyResponse {
 pub fn report_panics() {
     panic::set_hook(Box::new(|info| {
         let location = info.location().map(ToString::to_string);
-        write_line(&json!({ "level": LogLevel::Error.name(), "cause": "panic", "location": location }));
+        write_line(json!({ "level": LogLevel::Error.name(), "cause": "panic", "location": location }));
     }));
 }
 
 fn stop(reason: &str) -> ExitCode {
-    write_line(&json!({ "level": "FATAL", "cause": reason }));
+    write_line(json!({ "level": "FATAL", "cause": reason }));
     ExitCode::FAILURE
 }

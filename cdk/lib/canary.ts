@@ -1,6 +1,6 @@
 // New versions first get a tenth of the requests; an alarm in those minutes brings the old version back.
 
-import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
+import { CfnResource } from 'aws-cdk-lib';
 import { LambdaApplication, LambdaDeploymentConfig, LambdaDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy';
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
@@ -21,16 +21,27 @@ export class Canary extends Construct {
     const role = deploymentRole(this);
     // Consumers too: a version that crashes then fails a tenth of the batches, not all until they are given up.
     for (const live of functions) {
-      const crashes: Alarm | undefined = monitoring.crashes.get(live.name);
-      new LambdaDeploymentGroup(this, live.name, {
+      const failures = monitoring.failures.get(live.name);
+      const group = new LambdaDeploymentGroup(this, live.name, {
         application,
         role,
         alias: live.alias,
         deploymentGroupName: live.name,
         deploymentConfig: LambdaDeploymentConfig.CANARY_10PERCENT_5MINUTES,
-        alarms: [monitoring.serverErrors, ...(crashes ? [crashes] : [])],
+        // The newest version's alarm alone: one over all versions or functions would stop the deployment that mends them.
+        alarms: failures ? [failures] : [],
       });
+      shiftLast(live, group);
     }
+  }
+}
+
+/** Moves the alias once its group watches the new version's alarm, which is made once the version is there. */
+function shiftLast({ alias }: Live, group: LambdaDeploymentGroup): void {
+  const resource = (construct: Construct) => construct.node.findAll().filter(CfnResource.isCfnResource);
+  const [last] = resource(alias);
+  for (const first of resource(group)) {
+    last?.addResourceDependency(first);
   }
 }
 

@@ -18,6 +18,8 @@ export interface Index {
   readonly name: string;
   readonly partitionKey: string;
   readonly sortKey: string;
+  /** Over how many partitions new records with the same key are spread; none where each key has one of its own. */
+  readonly writeShards?: number;
 }
 
 export interface TableDefinition {

@@ -1,63 +1,170 @@
-// A web application firewall in front of the stage: AWS's managed rules, and a limit for each address.
+// A web application firewall in front of the stage: AWS's managed rules, and a limit for each API key and address.
 
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
-import type { StageOptions } from './stages.ts';
+import { EXPOSED_HEADERS } from './problems.ts';
+import type { Plan, StageOptions } from './stages.ts';
 import { removalPolicy } from './tables.ts';
 
-/** AWS's rule groups, and the rules in them that only count. */
+/**
+ * AWS's rule groups, and the rules in them that only count
+ * (https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html).
+ */
 const MANAGED_RULES: Readonly<Record<string, readonly string[]>> = {
   AWSManagedRulesAmazonIpReputationList: [],
   AWSManagedRulesKnownBadInputsRuleSet: [],
-  // The models limit bodies; this rule would refuse those over 8 KB.
-  AWSManagedRulesCommonRuleSet: ['SizeRestrictions_BODY'],
+  AWSManagedRulesCommonRuleSet: [
+    // HTTP asks no client for a User-Agent (RFC 9110 §10.1.5).
+    'NoUserAgent_HEADER',
+    // The models limit bodies; this rule would refuse those over 8 KB.
+    'SizeRestrictions_BODY',
+    // A description may hold markup, paths and URLs: it is stored and returned as JSON, never executed.
+    'CrossSiteScripting_BODY',
+    'EC2MetaDataSSRF_BODY',
+    'GenericLFI_BODY',
+    'GenericRFI_BODY',
+  ],
 };
+
+const KEY_HEADER = 'x-api-key';
+/** Headers that are secrets of the caller. */
+const SECRET_HEADERS = [KEY_HEADER, 'authorization', 'cookie'];
+
+const WINDOW_SECONDS = 300;
+/** WAF limits near the number it is given, not at it: a plan's own limit must be met first. */
+const HEADROOM_PERCENT = 10;
+
+/** The most requests a key can send within WAF's window before its usage plan refuses them, and some more. */
+export function requestsInWindow(plans: Readonly<Record<string, Plan>>): number {
+  const most = Object.values(plans).map(({ rate, burst }) => rate * WINDOW_SECONDS + burst);
+  return Math.ceil((Math.max(...most) * (100 + HEADROOM_PERCENT)) / 100);
+}
 
 export interface FirewallProps {
   readonly rest: RestApi;
   readonly name: string;
-  readonly requestsPer5Minutes: number;
   readonly options: StageOptions;
 }
 
 export class Firewall extends Construct {
-  constructor(scope: Construct, id: string, { rest, name, requestsPer5Minutes, options }: FirewallProps) {
+  constructor(scope: Construct, id: string, { rest, name, options }: FirewallProps) {
     super(scope, id);
     const managed = Object.entries(MANAGED_RULES).map(([group, counted], index) => managedRule(group, counted, index));
-    const limit: CfnWebACL.RuleProperty = {
-      name: 'RequestsPerAddress',
-      priority: managed.length,
-      action: { block: {} },
-      statement: { rateBasedStatement: { aggregateKeyType: 'IP', limit: requestsPer5Minutes } },
-      visibilityConfig: seenAs('RequestsPerAddress'),
-    };
     const acl = new CfnWebACL(this, 'Acl', {
       name,
       scope: 'REGIONAL',
       defaultAction: { allow: {} },
-      rules: [...managed, limit],
+      rules: [...managed, ...limits(requestsInWindow(options.plans), managed.length)],
+      customResponseBodies: { [TOO_MANY]: { contentType: 'APPLICATION_JSON', content: TOO_MANY_PROBLEM } },
+      dataProtectionConfig: { dataProtections: PROTECTED },
       visibilityConfig: seenAs(name),
     });
     new CfnWebACLAssociation(this, 'Association', {
       resourceArn: rest.deploymentStage.stageArn,
       webAclArn: acl.attrArn,
     });
+    this.log(acl, name, options);
+  }
+
+  /** Logs the requests that a rule refused or counted: an allowed request is in the access log, without its address. */
+  private log(acl: CfnWebACL, name: string, options: StageOptions): void {
     const logs = new LogGroup(this, 'Logs', {
       logGroupName: `aws-waf-logs-${name}`,
       retention: options.logRetention,
       removalPolicy: removalPolicy(options.data),
     });
-    accept(logs, 'The lines hold addresses and paths of refused requests, the key redacted.', 'CKV_AWS_158');
+    accept(
+      logs,
+      'The lines hold addresses and paths of refused requests; query, body and secrets are not.',
+      'CKV_AWS_158',
+    );
+    // A rule overridden to count is EXCLUDED_AS_COUNT here (AWS WAF API reference, ActionCondition).
+    const kept = ['BLOCK', 'COUNT', 'EXCLUDED_AS_COUNT'].map((Action) => ({ ActionCondition: { Action } }));
     new CfnLoggingConfiguration(this, 'Logging', {
       resourceArn: acl.attrArn,
       logDestinationConfigs: [logs.logGroupArn],
-      redactedFields: [{ singleHeader: { Name: 'x-api-key' } }],
+      loggingFilter: {
+        DefaultBehavior: 'DROP',
+        Filters: [{ Behavior: 'KEEP', Requirement: 'MEETS_ANY', Conditions: kept }],
+      },
+      redactedFields: [{ queryString: {} }, ...SECRET_HEADERS.map((Name) => ({ singleHeader: { Name } }))],
     });
   }
 }
+
+/**
+ * What no log, sample or detail of a rule shows. `RedactedFields` leaves the keys a limit counts by and the text a rule
+ * matched; this does not (AWS WAF developer guide, "Data protection exceptions").
+ */
+const PROTECTED: CfnWebACL.DataProtectProperty[] = [
+  { field: { fieldType: 'QUERY_STRING' }, action: 'SUBSTITUTION' },
+  { field: { fieldType: 'BODY' }, action: 'SUBSTITUTION' },
+  { field: { fieldType: 'SINGLE_HEADER', fieldKeys: SECRET_HEADERS }, action: 'SUBSTITUTION' },
+];
+
+const TOO_MANY = 'TooManyRequests';
+/** The problem of a throttled request. WAF knows no `application/problem+json`, and no id of the request. */
+const TOO_MANY_PROBLEM = JSON.stringify({
+  type: 'about:blank',
+  title: 'Too Many Requests',
+  status: 429,
+  detail: 'Too many requests: wait, then try again.',
+});
+/** WAF looks again some ten seconds later; the count falls as the window moves on. */
+const RETRY_AFTER_SECONDS = 30;
+
+/**
+ * What is done with too many requests. This answer takes precedence over the gateway's own for WAF_FILTERED, which
+ * remains that of the managed rules (AWS WAF developer guide, "Sending custom responses for Block actions").
+ */
+const BLOCK: CfnWebACL.RuleActionProperty = {
+  block: {
+    customResponse: {
+      responseCode: 429,
+      customResponseBodyKey: TOO_MANY,
+      responseHeaders: [
+        { name: 'Retry-After', value: String(RETRY_AFTER_SECONDS) },
+        { name: 'Cache-Control', value: 'no-store' },
+        // Fixed, so it cannot name the origin that asks; the answer holds nothing private.
+        { name: 'Access-Control-Allow-Origin', value: '*' },
+        { name: 'Access-Control-Expose-Headers', value: EXPOSED_HEADERS.join(',') },
+      ],
+    },
+  },
+};
+
+/** A limit for each API key, and one for each address over the requests without a key, as preflights are. */
+function limits(limit: number, priority: number): CfnWebACL.RuleProperty[] {
+  const rule = (name: string, place: number, statement: Partial<CfnWebACL.RateBasedStatementProperty>) => ({
+    name,
+    priority: priority + place,
+    action: BLOCK,
+    statement: {
+      rateBasedStatement: { aggregateKeyType: 'IP', limit, evaluationWindowSec: WINDOW_SECONDS, ...statement },
+    },
+    visibilityConfig: seenAs(name),
+  });
+  return [
+    rule('RequestsPerKey', 0, {
+      aggregateKeyType: 'CUSTOM_KEYS',
+      customKeys: [{ header: { name: KEY_HEADER, textTransformations: [{ priority: 0, type: 'NONE' }] } }],
+      scopeDownStatement: HAS_KEY,
+    }),
+    rule('RequestsPerAddress', 1, { scopeDownStatement: { notStatement: { statement: HAS_KEY } } }),
+  ];
+}
+
+const HAS_KEY: CfnWebACL.StatementProperty = {
+  sizeConstraintStatement: {
+    fieldToMatch: { singleHeader: { Name: KEY_HEADER } },
+    comparisonOperator: 'GT',
+    size: 0,
+    textTransformations: [{ priority: 0, type: 'NONE' }],
+  },
+};
 
 function managedRule(name: string, counted: readonly string[], priority: number): CfnWebACL.RuleProperty {
   const ruleActionOverrides = counted.map((rule) => ({ name: rule, actionToUse: { count: {} } }));
@@ -70,6 +177,7 @@ function managedRule(name: string, counted: readonly string[], priority: number)
   };
 }
 
+/** Samples show whole requests to everyone with the console: off. */
 function seenAs(metricName: string): CfnWebACL.VisibilityConfigProperty {
-  return { metricName, cloudWatchMetricsEnabled: true, sampledRequestsEnabled: true };
+  return { metricName, cloudWatchMetricsEnabled: true, sampledRequestsEnabled: false };
 }

@@ -9,6 +9,7 @@ import {
   GraphWidget,
   type IMetric,
   type IWidget,
+  type MathExpression,
   Metric,
   Stats,
   TreatMissingData,
@@ -23,6 +24,7 @@ import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
+import { crashedCalls, failedRequests, LEAST_FAILURES, share, WINDOW } from './failures.ts';
 import type { Live } from './functions.ts';
 import type { AlarmOptions } from './stages.ts';
 
@@ -30,7 +32,12 @@ const PERIOD = Duration.minutes(1);
 /** How many of the last minutes must be over a threshold that a single bad minute may cross. */
 const LASTING = { evaluationPeriods: 5, datapointsToAlarm: 3 };
 const AT_ONCE = { evaluationPeriods: 1, datapointsToAlarm: 1 };
+/** Clients who try things out are no incident: fewer refused requests in five minutes are no alarm. */
+const LEAST_CLIENT_ERRORS = 50;
 const HALF = 12;
+
+/** A record over which a consumer panics comes again and again while others are done: that is not half of its calls. */
+const CRASHED_CALLS = 0.5;
 
 /** A function that reads a stream, and where the records go that it cannot handle. */
 export interface Consumer {
@@ -48,12 +55,20 @@ export interface MonitoringProps {
   readonly options: AlarmOptions;
 }
 
+/** An alarm: its name within the stage, what it watches, and what whoever it wakes looks at first. */
+interface AlarmDefinition {
+  readonly id: string;
+  readonly name: string;
+  readonly over: Metric | MathExpression;
+  readonly threshold: number;
+  readonly patience: typeof LASTING;
+  readonly description: string;
+}
+
 export class Monitoring extends Construct {
   readonly topic: Topic;
-  /** Rings when answers are errors of ours. */
-  readonly serverErrors: Alarm;
-  /** For each function: rings when its live version crashes or runs out of time. */
-  readonly crashes: ReadonlyMap<string, Alarm>;
+  /** For each function: rings when its newest version fails requests, crashes or runs out of time. */
+  readonly failures: ReadonlyMap<string, Alarm>;
 
   constructor(
     scope: Construct,
@@ -62,8 +77,8 @@ export class Monitoring extends Construct {
   ) {
     super(scope, id);
     this.topic = this.alarmTopic();
-    this.serverErrors = this.apiAlarms();
-    this.crashes = this.functionAlarms();
+    this.apiAlarms();
+    this.failures = this.functionAlarms();
     this.tableAlarms();
     this.consumerAlarms();
     new Dashboard(this, 'Dashboard', { dashboardName: props.name, widgets: this.rows() });
@@ -90,44 +105,127 @@ export class Monitoring extends Construct {
     return topic;
   }
 
-  private apiAlarms(): Alarm {
+  private apiAlarms(): void {
     const { rest, options } = this.props;
-    this.alarm('ClientErrors', metric(rest.metricClientError(), Stats.AVERAGE), options.clientErrors, LASTING);
-    this.alarm('Latency', metric(rest.metricLatency(), Stats.p(99)), options.latency, LASTING);
-    return this.alarm('ServerErrors', metric(rest.metricServerError(), Stats.AVERAGE), options.serverErrors, LASTING);
+    const count = rest.metricCount({ statistic: Stats.SUM, period: WINDOW });
+    const sum = { statistic: Stats.SUM, period: WINDOW };
+    this.alarm({
+      id: 'ClientErrors',
+      name: 'client-errors',
+      over: share(rest.metricClientError(sum), count, LEAST_CLIENT_ERRORS, 'Share of 4xx'),
+      threshold: options.clientErrors,
+      patience: AT_ONCE,
+      description:
+        'Many requests are refused. Look in the access log for the status and the key: a client that is wrong, or a release that refuses more.',
+    });
+    this.alarm({
+      id: 'ServerErrors',
+      name: 'server-errors',
+      over: share(rest.metricServerError(sum), count, LEAST_FAILURES, 'Share of 5xx'),
+      threshold: options.serverErrors,
+      patience: AT_ONCE,
+      description:
+        "Requests fail on our side. Look which function's failures alarm rings too, then in its log for the level ERROR; if none does, in the access log for the gateway's own 5xx.",
+    });
+    this.alarm({
+      id: 'Latency',
+      name: 'latency',
+      over: metric(rest.metricLatency(), Stats.p(99)),
+      threshold: options.latency,
+      patience: LASTING,
+      description:
+        "The API is slow. Look at the dashboard for the function whose duration rose, and at its tables' throttles.",
+    });
   }
 
   private functionAlarms(): Map<string, Alarm> {
+    const { consumers, functions, name: namespace, options } = this.props;
     return new Map(
-      this.props.functions.map(({ name, function: lambda, alias }) => {
-        this.alarm(`${name}Throttles`, metric(lambda.metricThrottles(), Stats.SUM), 0, AT_ONCE);
-        return [name, this.alarm(`${name}Errors`, metric(alias.metricErrors(), Stats.SUM), 0, AT_ONCE)];
+      functions.map((live) => {
+        const { name, function: lambda } = live;
+        this.alarm({
+          id: `${name}Throttles`,
+          name: `${name}-throttles`,
+          over: metric(lambda.metricThrottles(), Stats.SUM),
+          threshold: 0,
+          patience: AT_ONCE,
+          description: `Lambda did not start ${name}: the account's concurrency or the function's own is used up. Look at the dashboard for the function that took it.`,
+        });
+        const isConsumer = consumers.some((consumer) => consumer.name === name);
+        const alarm = this.alarm({
+          id: `${name}Failures`,
+          // Named after the version, it is a new alarm for each: one that is updated keeps its state, so that an old
+          // version in trouble would stop the next deployment (CloudWatch API reference, PutMetricAlarm).
+          name: `${name}-failures-version-${lambda.currentVersion.version}`,
+          ...(isConsumer
+            ? {
+                over: crashedCalls(this, { namespace, live }),
+                threshold: CRASHED_CALLS,
+                patience: LASTING,
+                description: `The newest version of ${name} panics, runs out of time or dies. Look in its log for "crashed": true; a process that died left only Lambda's own lines. Records wait in the stream meanwhile.`,
+              }
+            : {
+                over: failedRequests(this, { namespace, live }),
+                threshold: options.serverErrors,
+                patience: AT_ONCE,
+                description: `The newest version of ${name} answers 5xx or dies. Look in its log for the level ERROR: "cause" says why; a process that died left only Lambda's own lines.`,
+              }),
+        });
+        return [name, alarm];
       }),
     );
   }
 
   private tableAlarms(): void {
     for (const table of this.props.tables) {
-      for (const name of ['ReadThrottleEvents', 'WriteThrottleEvents']) {
-        this.alarm(`${table.node.id}${name}`, metric(table.metric(name), Stats.SUM), 0, LASTING);
+      for (const kind of ['Read', 'Write']) {
+        const name = `${kind}ThrottleEvents`;
+        this.alarm({
+          id: `${table.node.id}${name}`,
+          name: `${table.node.id}-${kind.toLowerCase()}-throttles`,
+          over: metric(table.metric(name), Stats.SUM),
+          threshold: 0,
+          patience: LASTING,
+          description: `DynamoDB refuses ${kind.toLowerCase()}s of ${table.node.id}. Look at its units on the dashboard: a sudden rise settles by itself, a lasting one is one key or one index partition (docs/stack.md, "Shards of a list").`,
+        });
       }
     }
   }
 
   private consumerAlarms(): void {
     for (const { name, function: lambda, deadLetters } of this.props.consumers) {
-      const lag = this.props.options.streamLag * 1_000;
-      this.alarm(`${name}Lag`, metric(iteratorAge(lambda), Stats.MAXIMUM), lag, LASTING);
-      const letters = deadLetters.metricApproximateNumberOfMessagesVisible();
-      this.alarm(`${name}DeadLetters`, metric(letters, Stats.MAXIMUM), 0, AT_ONCE);
-      // Changes that were given up and did not even reach the queue: only the log has their place.
-      const undelivered = lambda.metric('DestinationDeliveryFailures');
-      this.alarm(`${name}Undelivered`, metric(undelivered, Stats.SUM), 0, AT_ONCE);
+      this.alarm({
+        id: `${name}Lag`,
+        name: `${name}-lag`,
+        over: metric(iteratorAge(lambda), Stats.MAXIMUM),
+        threshold: this.props.options.streamLag * 1_000,
+        patience: LASTING,
+        description: `${name} is behind its streams. Look in its log for "failures": a record or a service that fails holds up its shard.`,
+      });
+      this.alarm({
+        id: `${name}DeadLetters`,
+        name: `${name}-dead-letters`,
+        over: metric(deadLetters.metricApproximateNumberOfMessagesVisible(), Stats.MAXIMUM),
+        threshold: 0,
+        patience: AT_ONCE,
+        description: `${name} gave up changes. Look in its log for the cause, mend it, then run make redrive (docs/stack.md): the stream keeps them for 24 hours.`,
+      });
+      this.alarm({
+        id: `${name}Undelivered`,
+        name: `${name}-undelivered`,
+        // Changes that were given up and did not even reach the queue: only the log has their place.
+        over: metric(lambda.metric('DestinationDeliveryFailures'), Stats.SUM),
+        threshold: 0,
+        patience: AT_ONCE,
+        description: `${name} gave up changes that did not reach its queue. Its log alone names them: search it for "failures", and check the role's right to the queue.`,
+      });
     }
   }
 
-  private alarm(id: string, over: Metric, threshold: number, patience: typeof LASTING): Alarm {
+  private alarm({ id, name, over, threshold, patience, description }: AlarmDefinition): Alarm {
     const alarm = new Alarm(this, id, {
+      alarmName: `${this.props.name}-${name}`,
+      alarmDescription: description,
       metric: over,
       threshold,
       ...patience,
@@ -135,6 +233,7 @@ export class Monitoring extends Construct {
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
     alarm.addAlarmAction(new SnsAction(this.topic));
+    alarm.addOkAction(new SnsAction(this.topic));
     return alarm;
   }
 

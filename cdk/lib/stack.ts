@@ -13,6 +13,7 @@ import { Functions } from './functions.ts';
 import { Migrations } from './migrations.ts';
 import { Monitoring } from './monitoring.ts';
 import { checkConcurrency } from './quotas.ts';
+import { checkShards } from './shards.ts';
 import type { StageOptions } from './stages.ts';
 import { Tables } from './tables.ts';
 import { Trail } from './trail.ts';
@@ -34,6 +35,7 @@ export class Service extends Stack {
     super(scope, name, { env, terminationProtection: options.data.protect });
     checkConcurrency(contract, options.functions);
     const prefix = `${name}-`;
+    checkShards(contract, stage, options);
 
     const tables = new Tables(this, 'Tables', { definitions: contract.tables, prefix, options: options.data });
     if (options.data.trail) {
@@ -56,7 +58,7 @@ export class Service extends Stack {
       new Canary(this, 'Canary', { name, functions: [...functions.byName.values()], monitoring });
     }
     if (options.api.firewall) {
-      new Firewall(this, 'Firewall', { rest, name, options, ...options.api.firewall });
+      new Firewall(this, 'Firewall', { rest, name, options });
     }
     for (const definition of contract.jobs) {
       new Migrations(this, 'Migrations', { prefix, definition, functions, topic: monitoring.topic, options });

@@ -22,6 +22,8 @@ export interface DataOptions {
   readonly customerKey: boolean;
   /** Whether CloudTrail notes every request to the tables, whoever makes it, in a bucket of the stage. */
   readonly trail?: boolean;
+  /** The size of a record as it is stored, in KB: with it, the shards of an index bound how many are created a second. */
+  readonly recordKilobytes: number;
 }
 
 export interface FunctionOptions {
@@ -60,8 +62,8 @@ export interface ApiOptions {
   /** A cache of GET answers: they are then up to `seconds` old. */
   readonly cache?: { readonly gigabytes: '0.5' | '1.6' | '6.1' | '13.5'; readonly seconds: number };
   readonly domain?: DomainOptions;
-  /** A web application firewall: AWS's managed rules, and a limit for each address. */
-  readonly firewall?: { readonly requestsPer5Minutes: number };
+  /** Whether a web application firewall stands in front: AWS's managed rules, and limits that follow from `plans`. */
+  readonly firewall: boolean;
 }
 
 export interface AlarmOptions {
@@ -97,10 +99,10 @@ export interface StageOptions {
  */
 export const STAGES = {
   dev: {
-    data: { keep: false, protect: false, customerKey: false },
+    data: { keep: false, protect: false, customerKey: false, recordKilobytes: 1 },
     functions: { memory: 256, timeout: 10, canary: false },
     changes: { historyDays: 30 },
-    api: { corsOrigins: ['*'], throttle: { rate: 100, burst: 200 } },
+    api: { corsOrigins: ['*'], throttle: { rate: 100, burst: 200 }, firewall: false },
     plans: {
       basic: { rate: 5, burst: 10, requestsPerMonth: 10_000 },
       premium: { rate: 50, burst: 100, requestsPerMonth: 1_000_000 },
@@ -109,13 +111,13 @@ export const STAGES = {
     logRetention: RetentionDays.ONE_WEEK,
   },
   staging: {
-    data: { keep: false, protect: false, customerKey: true },
+    data: { keep: false, protect: false, customerKey: true, recordKilobytes: 1 },
     functions: { memory: 512, timeout: 10, canary: true },
     changes: { historyDays: 90, archiveDays: 14 },
     api: {
       corsOrigins: ['https://staging.example.com', 'https://admin.staging.example.com'],
       throttle: { rate: 500, burst: 1_000 },
-      firewall: { requestsPer5Minutes: 2_000 },
+      firewall: true,
     },
     plans: {
       basic: { rate: 10, burst: 20, requestsPerMonth: 100_000 },
@@ -125,13 +127,13 @@ export const STAGES = {
     logRetention: RetentionDays.ONE_MONTH,
   },
   prod: {
-    data: { keep: true, protect: true, customerKey: true },
+    data: { keep: true, protect: true, customerKey: true, recordKilobytes: 1 },
     functions: { memory: 512, timeout: 10, canary: true },
     changes: { historyDays: 365, archiveDays: 90 },
     api: {
       corsOrigins: ['https://www.example.com', 'https://admin.example.com'],
       throttle: { rate: 2_000, burst: 4_000 },
-      firewall: { requestsPer5Minutes: 10_000 },
+      firewall: true,
     },
     plans: {
       basic: { rate: 10, burst: 20, requestsPerMonth: 100_000 },

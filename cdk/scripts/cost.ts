@@ -9,7 +9,7 @@ const HOURS = 730;
 const DAYS_A_MONTH = 30;
 /** What one core has (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). */
 const MEGABYTES_A_CORE = 1_769;
-const FIREWALL_RULES = 4;
+const FIREWALL_RULES = 5;
 
 type Lines = Record<string, number>;
 
@@ -30,7 +30,7 @@ export function costOf(stage: StageName): Lines {
     EventBridge: changes() * PRICES.busEvent + archive(options),
     Logs: ((REQUESTS * TRAFFIC.logKilobytes + consumerCalls() * CHANGES.logKilobytes) / 1e6) * PRICES.logGigabyte,
     Traces: (REQUESTS + consumerCalls()) * TRAFFIC.tracedShare * PRICES.trace,
-    'Alarms, dashboard, one metric': alarms() * PRICES.alarmMonth + PRICES.dashboardMonth + PRICES.metricMonth,
+    'Alarms, dashboard, one metric': alarmMetrics() * PRICES.alarmMonth + PRICES.dashboardMonth + PRICES.metricMonth,
     'Secret and key': PRICES.secretMonth + (options.data.customerKey ? PRICES.keyMonth : 0),
     Firewall: firewall(options),
   };
@@ -91,11 +91,12 @@ function cache({ api }: StageOptions): number {
   return api.cache ? PRICES.cacheHour[api.cache.gigabytes] * HOURS : 0;
 }
 
-/** As lib/monitoring.ts and lib/migrations.ts have them. */
-function alarms(): number {
+/** The metrics that alarms watch, which is what AWS charges for: as lib/monitoring.ts and lib/migrations.ts have them. */
+function alarmMetrics(): number {
   const { functions, consumers, jobs, tables } = readContract();
-  const perConsumer = 3 * consumers.length;
-  return 3 + jobs.length + 2 * (functions.length + consumers.length) + 2 * tables.length + perConsumer;
+  // A share is of two counts or more: the failures of a function are three, the crashes of a consumer four.
+  const api = 2 * 2 + 1;
+  return api + jobs.length + (1 + 3) * functions.length + 2 * tables.length + (3 + 1 + 4) * consumers.length;
 }
 
 function firewall({ api }: StageOptions): number {

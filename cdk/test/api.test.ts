@@ -258,15 +258,6 @@ describe('options', () => {
     assert.equal(everything.toJSON().Outputs.ApiUrl.Value, 'https://api.example.com/');
     assert.ok(everything.toJSON().Outputs.DomainTarget);
   });
-
-  test('a firewall has AWS’s rules and a limit for each address, and guards the stage', () => {
-    const [acl] = ofType(prod, 'AWS::WAFv2::WebACL');
-    const rules = list(acl?.properties.Rules ?? null);
-    assert.equal(rules.length, 4);
-    assert.equal(at(rules.at(-1), 'Statement', 'RateBasedStatement', 'Limit'), 10_000);
-    assert.equal(ofType(prod, 'AWS::WAFv2::WebACLAssociation').length, 1);
-    assert.equal(ofType(dev, 'AWS::WAFv2::WebACL').length, 0);
-  });
 });
 
 function deploymentOf(template: typeof dev): string | undefined {

@@ -12,10 +12,10 @@ const { functions: called, consumers, jobs, tables } = readContract();
 const functions = [...called, ...consumers];
 const prod = templateOf({ stage: 'prod' });
 
-/** Threshold by metric, of the alarms that are not about one function or table. */
-function thresholds(template: Template): Record<string, unknown> {
+/** Threshold by the end of the alarm's name, which says what it is about. */
+function thresholds(template: Template): Map<string, Json> {
   const alarms = ofType(template, 'AWS::CloudWatch::Alarm').map(({ properties }) => properties);
-  return Object.fromEntries(alarms.map((alarm) => [String(alarm.MetricName), alarm.Threshold]));
+  return new Map(alarms.map(({ AlarmName, Threshold }) => [nameOf(AlarmName ?? null), Threshold ?? null]));
 }
 
 describe('alarms', () => {
@@ -23,23 +23,56 @@ describe('alarms', () => {
     test(`of ${stage} ring at the thresholds of the stage`, () => {
       const { alarms } = STAGES[stage];
       const template = templateOf({ stage });
-      assert.deepEqual(thresholds(template), {
-        '4XXError': alarms.clientErrors,
-        '5XXError': alarms.serverErrors,
-        Latency: alarms.latency,
-        Errors: 0,
-        Throttles: 0,
-        ReadThrottleEvents: 0,
-        WriteThrottleEvents: 0,
-        IteratorAge: alarms.streamLag * 1_000,
-        ApproximateNumberOfMessagesVisible: 0,
-        DestinationDeliveryFailures: 0,
-        ExecutionsFailed: 0,
-      });
+      const expected: [RegExp, number, number][] = [
+        [/-client-errors$/, 1, alarms.clientErrors],
+        [/-server-errors$/, 1, alarms.serverErrors],
+        [/-latency$/, 1, alarms.latency],
+        [/[^-]+-throttles$/, functions.length + 2 * tables.length, 0],
+        [/-lag$/, consumers.length, alarms.streamLag * 1_000],
+        [/-dead-letters$/, consumers.length, 0],
+        [/-undelivered$/, consumers.length, 0],
+        [/-migrations-failures$/, jobs.length, 0],
+      ];
+      const all = [...thresholds(template)];
+      for (const [name, count, threshold] of expected) {
+        const found = all.filter(([alarm]) => name.test(alarm)).map(([, value]) => value);
+        assert.deepEqual(found, Array(count).fill(threshold), String(name));
+      }
+      const failures = all.filter(([alarm]) => /-failures-version-/.test(alarm));
+      const isConsumer = (alarm: string) => consumers.some(({ name }) => alarm.includes(`-${name}-`));
+      assert.deepEqual(
+        failures.map(([, threshold]) => threshold),
+        failures.map(([alarm]) => (isConsumer(alarm) ? 0.5 : alarms.serverErrors)),
+      );
       const count = 3 + jobs.length + 2 * functions.length + 2 * tables.length + 3 * consumers.length;
       assert.equal(ofType(template, 'AWS::CloudWatch::Alarm').length, count);
     });
   }
+
+  test('have a name of the stage, say what to look at, and tell the topic when it is over', () => {
+    const [topic] = ofType(prod, 'AWS::SNS::Topic');
+    for (const { properties } of ofType(prod, 'AWS::CloudWatch::Alarm')) {
+      const name = nameOf(properties.AlarmName ?? null);
+      assert.match(name, /^serverless-crud-prod-/);
+      assert.match(String(properties.AlarmDescription), /\. (Look|Its log|The stream|Records)/, name);
+      assert.deepEqual(properties.OKActions, [{ Ref: topic?.id }], name);
+    }
+  });
+
+  test('on a share of requests want a least number of failures: one at night wakes nobody', () => {
+    const alarms = ofType(prod, 'AWS::CloudWatch::Alarm').map(({ properties }) => properties);
+    const shares = alarms.filter(({ Metrics }) => list(Metrics ?? null).length > 0);
+    assert.equal(shares.length, 2 + functions.length);
+    const least = shares.map(({ Metrics }) => {
+      const expressions = list(Metrics ?? null).map((metric) => String(at(metric, 'Expression')));
+      return Number(/>= (\d+),/.exec(expressions.join('\n'))?.[1]);
+    });
+    // A consumer's is per minute, and wants three minutes of five.
+    assert.deepEqual(
+      [...new Set(least)].sort((a, b) => a - b),
+      [1, 3, 50],
+    );
+  });
 
   test('all tell the topic, and stay silent where there is no traffic', () => {
     const [topic] = ofType(prod, 'AWS::SNS::Topic');
@@ -104,7 +137,8 @@ describe('the dashboard', () => {
   });
 
   test('counts cold starts from the log lines of all functions, as one metric', () => {
-    const filters = ofType(prod, 'AWS::Logs::MetricFilter');
+    const all = ofType(prod, 'AWS::Logs::MetricFilter');
+    const filters = all.filter(({ properties }) => /coldStart/.test(String(properties.FilterPattern)));
     assert.equal(filters.length, functions.length);
     const metrics = filters.map(({ properties }) => JSON.stringify(properties.MetricTransformations));
     assert.equal(new Set(metrics).size, 1);
@@ -113,7 +147,7 @@ describe('the dashboard', () => {
 });
 
 describe('a new version', () => {
-  test('in production first gets a tenth, and goes when it crashes or answers errors', () => {
+  test('in production first gets a tenth, and goes when its own alarm rings', () => {
     const groups = ofType(prod, 'AWS::CodeDeploy::DeploymentGroup');
     assert.equal(groups.length, functions.length);
     for (const { properties } of groups) {
@@ -123,7 +157,7 @@ describe('a new version', () => {
         Events: ['DEPLOYMENT_FAILURE', 'DEPLOYMENT_STOP_ON_ALARM'],
       });
       assert.equal(at(properties.AlarmConfiguration, 'Enabled'), true);
-      assert.equal(list(at(properties.AlarmConfiguration, 'Alarms')).length, 2);
+      assert.equal(list(at(properties.AlarmConfiguration, 'Alarms')).length, 1);
     }
     for (const alias of ofType(prod, 'AWS::Lambda::Alias').filter(({ id }) => !id.includes('migrationsrun'))) {
       assert.ok(at(alias.updatePolicy, 'CodeDeployLambdaAliasUpdate', 'DeploymentGroupName'));

@@ -40,7 +40,7 @@ impl DiskWatch {
         let cause = format!("{} cannot be written: {fault}", self.file.display());
         if !self.is_named.swap(true, Ordering::Relaxed) {
             let advice = "free some space: the server goes on by itself";
-            runtime::write_line(&json!({ "level": LogLevel::Error.name(), "cause": cause, "advice": advice }));
+            runtime::write_line(json!({ "level": LogLevel::Error.name(), "cause": cause, "advice": advice }));
         }
         // The SDK repeats a 500 (retry mode `standard`), and the disk would refuse it again.
         *response.status_mut() = StatusCode::try_from(400)?;

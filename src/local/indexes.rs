@@ -50,7 +50,7 @@ async fn make(
             remove_index(store, table, &index.name).await?;
         }
         add_index(store, table, index).await?;
-        runtime::write_line(&json!({
+        runtime::write_line(json!({
             "level": LogLevel::Info.name(), "table": found.name, "indexMade": index.name, "rowsKeyed": rows,
         }));
     }

@@ -20,7 +20,6 @@ use super::{
 };
 use crate::{
     app::{App, Config, CursorSecret, LogLevel},
-    error::Error,
     migrate::{self, Failure, Halt, Migration, Progress},
     routes::{routes, tables},
     store::{Store, TableDefinition, create_missing_tables},

@@ -14,6 +14,7 @@ mod operation;
 mod postman;
 mod responses;
 mod schema;
+pub mod shards;
 
 use serde_json::Value;
 

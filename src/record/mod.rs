@@ -34,6 +34,8 @@ pub trait Resource:
     const REFERENCES: &'static [Reference] = &[];
     /// Query parameters of the list, each served by an index of its own.
     const FILTERS: &'static [Filter] = &[];
+    /// Over how many partitions the list without a filter is spread, which bounds creates a second.
+    const LIST_SHARDS: Shards = Shards::new(4);
 
     /// A valid value with **every** field present, lists not empty.
     ///
@@ -67,7 +69,37 @@ pub struct Filter {
     /// Which values are the same.
     pub normalization: Normalization,
     /// Over how many partitions one value is spread: more than one where few values share many records.
-    pub shards: u8,
+    pub shards: Shards,
+}
+
+/// The partitions of an index that records with the same key are spread over, by their id.
+///
+/// A partition takes 1,000 write units a second, and DynamoDB does not split one whose sort key only rises (DynamoDB
+/// developer guide, "Using write sharding to distribute workloads evenly"): `written` of them take so many times as much.
+/// Lists ask `read` of them. A running service raises `read` first, in a release of its own, and `written` in the next,
+/// so that no list misses what is already written; `read` never falls, since records stay where they were written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shards {
+    /// How many new records are written to.
+    pub written: u8,
+    /// How many lists read: at least `written`, and the most that ever were.
+    pub read: u8,
+}
+
+impl Shards {
+    /// As many read as written: those of a new table.
+    pub const fn new(count: u8) -> Self {
+        Self::raised(count, count)
+    }
+
+    /// Fewer written than read: a table whose number of shards is being raised, or was lowered.
+    ///
+    /// # Panics
+    /// If none are written, or more than are read. In a constant this stops the build.
+    pub const fn raised(written: u8, read: u8) -> Self {
+        assert!(0 < written && written <= read, "at least one shard is written, and each that is written is read");
+        Self { written, read }
+    }
 }
 
 /// The longest partition key of a table or an index, in bytes (developer guide, "Quotas in Amazon DynamoDB").
@@ -77,7 +109,7 @@ impl Filter {
     /// Returns the most bytes a value may have in the form it is compared in.
     pub fn max_bytes(&self) -> usize {
         // A sharded key ends with the number of its shard.
-        let suffix = if self.shards == 1 { 0 } else { "#".len() + (self.shards - 1).to_string().len() };
+        let suffix = if self.shards.read == 1 { 0 } else { "#".len() + (self.shards.read - 1).to_string().len() };
         MAX_KEY_BYTES - suffix
     }
 }

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use validator::{Validate, ValidationError};
 
-use crate::record::{Filter, Normalization, Reference, Resource, optional_id};
+use crate::record::{Filter, Normalization, Reference, Resource, Shards, optional_id};
 
 /// The largest integer every JSON reader keeps exact (RFC 8259 §6).
 const MAX_PRICE: i64 = 9_007_199_254_740_991;
 const MAX_TAG_LENGTH: usize = 40;
 /// How many partitions one status is spread over: three values share all the items.
-const STATUS_SHARDS: u8 = 4;
+const STATUS_SHARDS: Shards = Shards::new(4);
 
 /// Something with a price.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
@@ -65,7 +65,7 @@ impl Resource for Item {
     const COLLECTION: &'static str = "items";
     const REFERENCES: &'static [Reference] = &[Reference { field: "ownerId", collection: "users" }];
     const FILTERS: &'static [Filter] = &[
-        Filter { field: "ownerId", normalization: Normalization::Lowercase, shards: 1 },
+        Filter { field: "ownerId", normalization: Normalization::Lowercase, shards: Shards::new(1) },
         Filter { field: "status", normalization: Normalization::None, shards: STATUS_SHARDS },
     ];
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::{Validate, ValidationError};
 
-use crate::record::{Filter, Normalization, Resource, Unique, normalize_email};
+use crate::record::{Filter, Normalization, Resource, Shards, Unique, normalize_email};
 
 /// E.164: a plus, a country code that does not start with 0, at most 15 digits in all.
 static E164: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\+[1-9][0-9]{1,14}$").expect("the pattern is valid"));
@@ -49,7 +49,7 @@ impl Resource for User {
     const COLLECTION: &'static str = "users";
     const UNIQUE: &'static [Unique] = &[Unique { field: "email", normalization: Normalization::EmailAddress }];
     const FILTERS: &'static [Filter] =
-        &[Filter { field: "email", normalization: Normalization::EmailAddress, shards: 1 }];
+        &[Filter { field: "email", normalization: Normalization::EmailAddress, shards: Shards::new(1) }];
 
     fn example() -> Self {
         Self {

@@ -7,10 +7,7 @@ use uuid::Uuid;
 use super::{
     Table,
     request::{count, failure},
-    row::{
-        ID, LIST_INDEX, LIST_SHARD, LIST_SHARDS, Row, VERSION, decode, filter_attribute, filter_key, id, list_key,
-        string,
-    },
+    row::{ID, LIST_INDEX, LIST_SHARD, Row, VERSION, decode, filter_attribute, filter_key, id, list_key, string},
 };
 use crate::{
     error::Error,
@@ -35,8 +32,8 @@ impl<R: Resource> Table<'_, R> {
             None => None,
         };
         let after = position.map(|position| Uuid::from_slice(&position).expect("it was sealed as an id"));
-        let shards = query.filter.as_ref().map_or(LIST_SHARDS, |(filter, _)| filter.shards);
-        let pages = try_join_all((0..shards).map(|shard| self.query_shard(query, shard, after)));
+        let shards = query.filter.as_ref().map_or(R::LIST_SHARDS, |(filter, _)| filter.shards);
+        let pages = try_join_all((0..shards.read).map(|shard| self.query_shard(query, shard, after)));
         let (pages, keys) = keys.beside(pages).await;
         let (rows, end) = merge(pages?, query);
         let records = rows.into_iter().map(decode).collect::<Result<Vec<Record<R>>, _>>()?;

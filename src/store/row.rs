@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     error::Error,
-    record::{Filter, Record, Resource, to_object},
+    record::{Filter, Record, Resource, Shards, to_object},
 };
 
 /// A DynamoDB item.
@@ -30,15 +30,13 @@ pub const MIGRATION: &str = "migration-";
 pub const LIST_INDEX: &str = "list";
 /// Its partition key.
 pub const LIST_SHARD: &str = "listShard";
-/// Over how many partitions a table's list is spread: each takes 1,000 writes a second.
-pub const LIST_SHARDS: u8 = 4;
 
 /// The row of a record.
 pub fn encode<R: Resource>(record: &Record<R>, write_id: &str, writer: Option<&str>) -> Row {
     let mut row: Row = serde_dynamo::to_item(record).expect("a record is a struct of JSON values");
     row.insert(WRITE_ID.into(), string(write_id));
     row.extend(writer.map(|writer| (WRITTEN_BY.to_owned(), string(writer))));
-    row.insert(LIST_SHARD.into(), string(list_key(shard(record.id, LIST_SHARDS))));
+    row.insert(LIST_SHARD.into(), string(list_key(shard(record.id, R::LIST_SHARDS))));
     let object = to_object(&record.resource);
     for filter in R::FILTERS {
         if let Some(key) = index_key(filter, record.id, object.get(filter.field)) {
@@ -86,7 +84,7 @@ pub fn filter_attribute(filter: &Filter) -> String {
 /// The partition of a filter's index that holds `value`; one of them when it is sharded.
 pub fn filter_key(filter: &Filter, value: &str, shard: u8) -> String {
     let value = filter.normalization.apply(value);
-    if filter.shards == 1 { value } else { format!("{value}#{shard}") }
+    if filter.shards.read == 1 { value } else { format!("{value}#{shard}") }
 }
 
 /// The partition of the list index.
@@ -125,7 +123,7 @@ pub fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// Which of `count` partitions an id falls into: the last byte of a UUIDv7 is random.
-pub fn shard(id: Uuid, count: u8) -> u8 {
-    id.as_bytes()[15] % count
+/// The partition a record with this id is written to: the last byte of a UUIDv7 is random.
+pub fn shard(id: Uuid, shards: Shards) -> u8 {
+    id.as_bytes()[15] % shards.written
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::row::{ID, LIST_INDEX, LIST_SHARD, filter_attribute};
-use crate::record::Resource;
+use crate::record::{Resource, Shards};
 
 /// The bookkeeping table: unique values, idempotency keys and the migration ledger.
 pub const BOOKKEEPING: &str = "bookkeeping";
@@ -48,15 +48,40 @@ pub struct IndexDefinition {
     pub partition_key: String,
     /// Its sort key.
     pub sort_key: &'static str,
+    /// Over how many partitions records with the same key are spread; none where each key has one of its own.
+    #[serde(flatten)]
+    pub shards: Option<ShardCounts>,
+}
+
+/// The partitions of an index, which bound how many records a second it takes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShardCounts {
+    /// How many new records are written to.
+    pub write_shards: u8,
+    /// How many lists read.
+    pub read_shards: u8,
+}
+
+impl From<Shards> for ShardCounts {
+    fn from(Shards { written, read }: Shards) -> Self {
+        Self { write_shards: written, read_shards: read }
+    }
 }
 
 /// The table of a resource: its records, the list index, and an index for each filter.
 pub fn resource_table<R: Resource>() -> TableDefinition {
-    let list = IndexDefinition { name: LIST_INDEX.into(), partition_key: LIST_SHARD.into(), sort_key: ID };
+    let list = IndexDefinition {
+        name: LIST_INDEX.into(),
+        partition_key: LIST_SHARD.into(),
+        sort_key: ID,
+        shards: Some(R::LIST_SHARDS.into()),
+    };
     let filters = R::FILTERS.iter().map(|filter| IndexDefinition {
         name: filter.field.into(),
         partition_key: filter_attribute(filter),
         sort_key: ID,
+        shards: (filter.shards.read > 1).then(|| filter.shards.into()),
     });
     TableDefinition {
         name: R::COLLECTION,

@@ -5,12 +5,12 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::row::{
-    ID, LIST_SHARD, LIST_SHARDS, Row, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, decode, field_text, filter_attribute,
-    index_key, list_key, shard, string,
+    ID, LIST_SHARD, Row, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, decode, field_text, filter_attribute, index_key,
+    list_key, shard, string,
 };
 use crate::{
     error::Error,
-    record::{Filter, Normalization, Reference, Resource, Unique, to_object},
+    record::{Filter, Normalization, Reference, Resource, Shards, Unique, to_object},
 };
 
 /// When a record was made: nothing changes it.
@@ -22,6 +22,7 @@ pub struct Shape {
     /// The table.
     pub table: &'static str,
     filters: &'static [Filter],
+    list_shards: Shards,
     unique: &'static [Unique],
     references: &'static [Reference],
     /// The fields of a row as the API reads them, with their defaults.
@@ -34,6 +35,7 @@ impl Shape {
         Self {
             table: R::COLLECTION,
             filters: R::FILTERS,
+            list_shards: R::LIST_SHARDS,
             unique: R::UNIQUE,
             references: R::REFERENCES,
             read: |row| decode::<R>(row).map(|record| to_object(&record.resource)),
@@ -82,7 +84,7 @@ impl Shape {
             let key = index_key(filter, id, fields.get(filter.field));
             (filter_attribute(filter), key)
         });
-        let list = (LIST_SHARD.to_owned(), Some(string(list_key(shard(id, LIST_SHARDS)))));
+        let list = (LIST_SHARD.to_owned(), Some(string(list_key(shard(id, self.list_shards)))));
         std::iter::once(list).chain(keys).collect()
     }
 

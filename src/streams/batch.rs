@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     app::{App, LogLevel, metered},
-    error::Error,
+    error::{Crash, Error},
     runtime::{cause_of, log},
 };
 
@@ -59,17 +59,11 @@ pub async fn answer(
     event: &str,
     limit: Duration,
 ) -> Result<BatchResponse, &'static str> {
-    let response = respond(app, function, consumer, event, limit).await;
-    let Some(BatchItemFailure { item_identifier: failed }) = response.batch_item_failures.first() else {
-        return Ok(response);
-    };
-    let records = serde_json::from_str::<Event>(event).map(|event| event.records).unwrap_or_default();
-    // One without a name is, to Lambda, the whole batch, and so the first too.
-    let is_first = |first: &RawValue| failed.is_empty() || Record::read(first).sequence == *failed;
-    match records[..] {
-        [first, _, ..] if is_first(first) => Err(FIRST_FAILED),
-        _ => Ok(response),
-    }
+    let start = Instant::now();
+    let outcome = handle(app, consumer, event, start + limit).await;
+    let fails = outcome.has_failed_at_the_first_of_several;
+    outcome.log(app, function, start, fails);
+    if fails { Err(FIRST_FAILED) } else { Ok(outcome.into_response()) }
 }
 
 /// Gives the changes of a batch to a consumer, within `limit`.
@@ -85,24 +79,63 @@ pub async fn respond(
     limit: Duration,
 ) -> BatchResponse {
     let start = Instant::now();
-    let deadline = start + limit;
-    let read = serde_json::from_str::<Event>(event);
-    let (records, (failures, capacity_units)) = match &read {
-        Ok(Event { records }) => (records.len(), metered(failures(app, consumer, records, deadline)).await),
-        Err(_) => (0, (vec![(String::new(), Error::Internal("the event is no batch of a stream".into()))], 0.0)),
+    let outcome = handle(app, consumer, event, start + limit).await;
+    outcome.log(app, function, start, false);
+    outcome.into_response()
+}
+
+/// What became of a batch.
+struct Outcome {
+    records: usize,
+    failures: Vec<Failure>,
+    capacity_units: f64,
+    has_failed_at_the_first_of_several: bool,
+}
+
+async fn handle(app: &Arc<App>, consumer: &dyn Consumer, event: &str, deadline: Instant) -> Outcome {
+    let Ok(Event { records }) = serde_json::from_str::<Event>(event) else {
+        let failure = (String::new(), Error::Internal("the event is no batch of a stream".into()));
+        return Outcome {
+            records: 0,
+            failures: vec![failure],
+            capacity_units: 0.0,
+            has_failed_at_the_first_of_several: false,
+        };
     };
-    let level = if failures.is_empty() { LogLevel::Info } else { LogLevel::Error };
-    log(app.config.log_level, level, start, || {
-        let failed = |(sequence, error): &Failure| json!({ "sequenceNumber": sequence, "cause": cause_of(error) });
-        json!({
-            "function": function,
-            "records": records,
-            "failures": failures.iter().map(failed).collect::<Value>(),
-            "capacityUnits": capacity_units,
-        })
-    });
-    let failure = |(item_identifier, _)| BatchItemFailure { item_identifier };
-    BatchResponse { batch_item_failures: failures.into_iter().map(failure).collect() }
+    let (failures, capacity_units) = metered(failures(app, consumer, &records, deadline)).await;
+    // A failure without a name is, to Lambda, the whole batch, and so the first too.
+    let is_of_first = |first: &RawValue, failed: &str| failed.is_empty() || Record::read(first).sequence == failed;
+    let has_failed_at_the_first_of_several = match (&records[..], failures.first()) {
+        ([first, _, ..], Some((failed, _))) => is_of_first(first, failed),
+        _ => false,
+    };
+    Outcome { records: records.len(), failures, capacity_units, has_failed_at_the_first_of_several }
+}
+
+impl Outcome {
+    /// Writes the line of the batch.
+    ///
+    /// `crashed` is a panic or a lack of time, whatever Lambda is answered; `callFailed` says that this call counts in
+    /// Lambda's metric `Errors`. Errors that no line explains are those of a process that died.
+    fn log(&self, app: &App, function: &str, start: Instant, call_failed: bool) {
+        let level = if self.failures.is_empty() { LogLevel::Info } else { LogLevel::Error };
+        log(app.config.log_level, level, start, || {
+            let failed = |(sequence, error): &Failure| json!({ "sequenceNumber": sequence, "cause": cause_of(error) });
+            json!({
+                "function": function,
+                "records": self.records,
+                "failures": self.failures.iter().map(failed).collect::<Value>(),
+                "crashed": self.failures.iter().any(|(_, error)| error.is_crash()),
+                "callFailed": call_failed,
+                "capacityUnits": self.capacity_units,
+            })
+        });
+    }
+
+    fn into_response(self) -> BatchResponse {
+        let failure = |(item_identifier, _)| BatchItemFailure { item_identifier };
+        BatchResponse { batch_item_failures: self.failures.into_iter().map(failure).collect() }
+    }
 }
 
 /// The first failure of each shard.
@@ -171,14 +204,14 @@ async fn consume(
     wave: &[&EventRecord],
     deadline: Instant,
 ) -> Result<Vec<Result<(), Error>>, Error> {
-    let no_time = || Error::Unavailable("the function's time ran out".into());
+    let no_time = || Error::Unavailable(Crash("the function's time ran out").into());
     if Instant::now() >= deadline {
         return Err(no_time());
     }
     let work = AssertUnwindSafe(async { consumer.consume(app, wave).await }).catch_unwind();
     let outcomes = timeout_at(deadline.into(), work).await.map_err(|_elapsed| no_time())?;
     let outcomes = outcomes.ok().filter(|outcomes| outcomes.len() == wave.len());
-    outcomes.ok_or_else(|| Error::Internal("the consumer panicked".into()))
+    outcomes.ok_or_else(|| Error::Internal(Crash("the consumer panicked").into()))
 }
 
 /// Does the records of a wave up to the first that fails.

@@ -8,7 +8,11 @@ use futures_util::{
 };
 
 use super::{Change, EventRecord};
-use crate::{app::App, error::Error, record::Resource};
+use crate::{
+    app::App,
+    error::{Crash, Error},
+    record::Resource,
+};
 
 /// The most changes a consumer is given at once.
 pub const WAVE: usize = 10;
@@ -50,7 +54,7 @@ where
         let one = move |record: &'a EventRecord| async move {
             let work = async { (self.handle)(app.clone(), Change::decode(record)?).await };
             let outcome = AssertUnwindSafe(work).catch_unwind().await;
-            outcome.unwrap_or_else(|_panic| Err(Error::Internal("the consumer panicked".into())))
+            outcome.unwrap_or_else(|_panic| Err(Error::Internal(Crash("the consumer panicked").into())))
         };
         join_all(wave.iter().copied().map(one)).boxed()
     }

@@ -11,6 +11,7 @@ mod nested;
 mod order;
 mod project_copy;
 mod running;
+mod shards;
 #[path = "../support/mod.rs"]
 mod support;
 mod third_resource;

@@ -176,8 +176,9 @@ fn edits(path: &Path) -> Vec<(String, String)> {
         }
         "Cargo.lock" => vec![edit("name = \"serverless-crud\"", "name = \"orders-crud\"")],
         "src/resources/item.rs" => {
-            let filter = "Filter { field: \"ownerId\", normalization: Normalization::Lowercase, shards: 1 },\n";
-            let price = "        Filter { field: \"priceCents\", normalization: Normalization::None, shards: 1 },\n";
+            let filter =
+                "Filter { field: \"ownerId\", normalization: Normalization::Lowercase, shards: Shards::new(1) },\n";
+            let price = "        Filter { field: \"priceCents\", normalization: Normalization::None, shards: Shards::new(1) },\n";
             vec![edit(filter, &format!("{filter}{price}"))]
         }
         "src/resources/mod.rs" => vec![

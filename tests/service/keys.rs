@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use serverless_crud::{
     app::App,
     handlers,
-    record::{Filter, Normalization, Reference, Resource},
+    record::{Filter, Normalization, Reference, Resource, Shards},
     runtime::respond,
     store::{create_missing_tables, resource_table},
 };
@@ -32,8 +32,8 @@ impl Resource for Note {
     const COLLECTION: &'static str = "notes";
     const REFERENCES: &'static [Reference] = &[Reference { field: "about", collection: "users" }];
     const FILTERS: &'static [Filter] = &[
-        Filter { field: "label", normalization: Normalization::Lowercase, shards: 1 },
-        Filter { field: "kind", normalization: Normalization::None, shards: 16 },
+        Filter { field: "label", normalization: Normalization::Lowercase, shards: Shards::new(1) },
+        Filter { field: "kind", normalization: Normalization::None, shards: Shards::new(16) },
     ];
 
     fn example() -> Self {

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use validator::Validate;
 
-use crate::record::{Filter, Normalization, Reference, Resource, required_id};
+use crate::record::{Filter, Normalization, Reference, Resource, Shards, required_id};
 
 /// How many partitions one status is spread over: three values share all the orders.
-const STATUS_SHARDS: u8 = 4;
+const STATUS_SHARDS: Shards = Shards::new(4);
 
 /// What a user buys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
@@ -92,13 +92,13 @@ impl Resource for Order {
     const COLLECTION: &'static str = "orders";
     const REFERENCES: &'static [Reference] = &[Reference { field: "userId", collection: "users" }];
     const FILTERS: &'static [Filter] = &[
-        Filter { field: "userId", normalization: Normalization::Lowercase, shards: 1 },
+        Filter { field: "userId", normalization: Normalization::Lowercase, shards: Shards::new(1) },
         Filter { field: "status", normalization: Normalization::None, shards: STATUS_SHARDS },
-        Filter { field: "weightGrams", normalization: Normalization::None, shards: 1 },
-        Filter { field: "discount", normalization: Normalization::None, shards: 1 },
-        Filter { field: "gift", normalization: Normalization::None, shards: 4 },
-        Filter { field: "dueAt", normalization: Normalization::None, shards: 1 },
-        Filter { field: "note", normalization: Normalization::Lowercase, shards: 1 },
+        Filter { field: "weightGrams", normalization: Normalization::None, shards: Shards::new(1) },
+        Filter { field: "discount", normalization: Normalization::None, shards: Shards::new(1) },
+        Filter { field: "gift", normalization: Normalization::None, shards: Shards::new(4) },
+        Filter { field: "dueAt", normalization: Normalization::None, shards: Shards::new(1) },
+        Filter { field: "note", normalization: Normalization::Lowercase, shards: Shards::new(1) },
     ];
 
     fn example() -> Self {

@@ -1,0 +1,82 @@
+//! Lists while the number of shards changes: every record is there, whichever release wrote it.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serverless_crud::{
+    record::{Filter, ListQuery, Normalization, Order, Record, Resource, Shards},
+    resources::Item,
+    store::Store,
+};
+use uuid::Uuid;
+use validator::{Validate, ValidationErrors};
+
+use crate::{runtime::app_at, support::TestServer};
+
+/// Items as a release has them that writes `WRITTEN` shards and reads `READ`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+struct Release<const WRITTEN: u8, const READ: u8>(Item);
+
+impl<const WRITTEN: u8, const READ: u8> Validate for Release<WRITTEN, READ> {
+    fn validate(&self) -> Result<(), ValidationErrors> {
+        self.0.validate()
+    }
+}
+
+impl<const WRITTEN: u8, const READ: u8> Resource for Release<WRITTEN, READ> {
+    const NAME: &'static str = Item::NAME;
+    const COLLECTION: &'static str = Item::COLLECTION;
+    const LIST_SHARDS: Shards = Shards::raised(WRITTEN, READ);
+    const FILTERS: &'static [Filter] =
+        &[Filter { field: "status", normalization: Normalization::None, shards: Self::LIST_SHARDS }];
+
+    fn example() -> Self {
+        Self(Item { owner_id: None, ..Item::example() })
+    }
+}
+
+/// Adds as many records as there are last bytes of an id, so that each shard has some.
+async fn fill<R: Resource>(store: &Store) -> BTreeSet<Uuid> {
+    let mut ids = BTreeSet::new();
+    for byte in 0..=u8::MAX {
+        let mut record = Record::new(R::example());
+        let mut id = record.id.into_bytes();
+        id[15] = byte;
+        record.id = Uuid::from_bytes(id);
+        ids.insert(store.table::<R>().insert(record, None).await.unwrap().id);
+    }
+    ids
+}
+
+/// The ids of the whole list, or of those with the example's status.
+async fn listed<R: Resource>(store: &Store, is_filtered: bool) -> BTreeSet<Uuid> {
+    let filter = is_filtered.then(|| (&R::FILTERS[0], "active".to_owned()));
+    let mut query = ListQuery { limit: 100, order: Order::Ascending, filter, cursor: None };
+    let mut ids = BTreeSet::new();
+    loop {
+        let page = store.table::<R>().list(&query).await.unwrap();
+        ids.extend(page.data.iter().map(|record| record.id));
+        match page.next {
+            Some(next) => query.cursor = Some(next),
+            None => return ids,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_every_number_of_shards_are_listed_by_a_release_that_reads_them_all() {
+    let server = TestServer::start().await;
+    let store = &app_at(&server.dynamodb_url).store;
+    let mut all = fill::<Release<2, 2>>(store).await;
+    // A release that only reads more, one that writes more, and one that writes fewer again.
+    assert!(listed::<Release<2, 8>>(store, false).await == all);
+    all.extend(fill::<Release<8, 8>>(store).await);
+    assert!(listed::<Release<2, 8>>(store, false).await == all, "the release before, while both run");
+    all.extend(fill::<Release<2, 8>>(store).await);
+    for is_filtered in [false, true] {
+        assert!(listed::<Release<2, 8>>(store, is_filtered).await == all);
+        assert!(listed::<Release<2, 2>>(store, is_filtered).await != all, "which is why `read` never falls");
+    }
+}

@@ -14,5 +14,4 @@ mod raw;
 mod refusals;
 #[path = "../support/mod.rs"]
 mod support;
-mod wire;
 mod writers;

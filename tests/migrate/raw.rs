@@ -8,12 +8,11 @@ use std::{
 
 use serde_json::{Map, Value, json};
 use serverless_crud::{
-    local::embedded_client,
     migrate::{self, Failure, Halt, Migration, Progress, Report, Settings},
     store::{CursorKey, Store},
 };
 
-use crate::support::TestServer;
+use crate::support::{TestServer, dynamodb_as};
 
 /// Rows of the items table by id.
 pub type Rows = BTreeMap<String, Map<String, Value>>;
@@ -101,9 +100,9 @@ pub async fn server_with(count: usize) -> TestServer {
     server
 }
 
-/// The store of the command.
+/// The store of the job, which a proxy holds against its grants.
 pub fn store(url: &str) -> Store {
-    Store::new(embedded_client(url), "local-", CursorKey::new(""))
+    Store::new(dynamodb_as(url, "migrations_run"), "local-", CursorKey::new(""))
 }
 
 /// Settings for small tables.

@@ -16,7 +16,7 @@ use crate::{
         Running, assert_migrated, bookkeeping, command, finished, first_checkpoint, json_of, migrations, rows, run,
         server_with, settings,
     },
-    wire::{Fault, Proxy},
+    support::proxy::{Fault, Proxy},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,7 +79,7 @@ async fn throttles_and_lost_answers_change_nothing_but_the_time() {
     let server = server_with(200).await;
     let faults = Arc::new(AtomicUsize::new(0));
     let counted = faults.clone();
-    let proxy = Proxy::start(&server.dynamodb_url, move |_, _| {
+    let proxy = Proxy::start_with(&server.dynamodb_url, move |_| {
         let fault = match fastrand::u8(0..10) {
             0 => Fault::Throttle,
             1 => Fault::LoseAnswer,

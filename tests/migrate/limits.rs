@@ -10,7 +10,7 @@ use crate::{
         Running, bookkeeping, finished, first_checkpoint, json_of, migrations, old_item, put, rows, run, server_with,
         settings, store,
     },
-    wire::{Fault, Proxy},
+    support::proxy::{Call, Fault, Proxy},
 };
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn the_time_of_a_write_is_when_it_was_sent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn resumed_with_fewer_segments_a_run_sends_no_more_writes_at_once() {
     let server = server_with(240).await;
-    let proxy = Proxy::start(&server.dynamodb_url, |_, _| Fault::None).await;
+    let proxy = Proxy::start(&server.dynamodb_url).await;
     let mut settings = settings();
     (settings.width.segments, settings.width.writes, settings.max_wcu) = (8, 3, Some(60.0));
     let halt = Halt::at(Instant::now() + Duration::from_millis(1200));
@@ -57,14 +57,14 @@ async fn resumed_with_fewer_segments_a_run_sends_no_more_writes_at_once() {
     assert!(report.stopped);
     (settings.width.segments, settings.max_wcu) = (1, None);
     assert!(run(&proxy.url, migrations(), &settings).await.unwrap().done);
-    assert!(proxy.most.load(std::sync::atomic::Ordering::SeqCst) <= 3);
+    assert!(proxy.most_updates.load(std::sync::atomic::Ordering::SeqCst) <= 3);
 }
 
 #[tokio::test]
 async fn a_run_whose_time_is_over_waits_for_no_budget_no_throttle_and_no_lock() {
     let server = server_with(20).await;
     let url = server.dynamodb_url.clone();
-    let throttled = Proxy::start(&url, |operation, body| {
+    let throttled = Proxy::start_with(&url, |Call { operation, body, .. }| {
         let is_write = operation == "UpdateItem" && body["TableName"] == "local-items";
         if is_write { Fault::Throttle } else { Fault::None }
     })

@@ -13,7 +13,7 @@ use crate::{
         Running, assert_migrated, bookkeeping, finished, json_of, migrations, rows, run, server_with, settings, store,
         until, up,
     },
-    wire::{Fault, Proxy},
+    support::proxy::{Call, Fault, Proxy},
 };
 
 fn lock_settings(who: &str, lease: Duration, patience: Duration) -> LockSettings {
@@ -112,12 +112,12 @@ async fn what_an_earlier_holder_finished_at_the_last_moment_is_not_begun_again()
     let report = migrate::up(&store(url), migrations(), &settings, &halt, &Progress::default()).await.unwrap();
     assert!(report.stopped);
     // The last word of that run comes between this one's look at the ledger and its own first word.
-    let proxy = Proxy::start(url, |operation, body| {
+    let proxy = Proxy::start_with(url, |Call { operation, body, .. }| {
         let is_taken = body["UpdateExpression"] == "SET #fence = :fence, #who = :who";
         if operation != "UpdateItem" || !is_taken {
             return Fault::None;
         }
-        Fault::After(json!({
+        Fault::after(json!({
             "TableName": "local-bookkeeping", "Key": { "pk": { "S": "migration#0001" } },
             "UpdateExpression": "SET #state = :applied", "ExpressionAttributeNames": { "#state": "state" },
             "ExpressionAttributeValues": { ":applied": { "S": "applied" } },

@@ -16,5 +16,4 @@ mod recipes;
 mod refusals;
 #[path = "../support/mod.rs"]
 mod support;
-mod wire;
 mod writers;

@@ -10,12 +10,11 @@ use std::{
 use serde_json::{Map, Value, json};
 use serverless_crud::{
     cursors::CursorKeys,
-    local::embedded_client,
     migrate::{self, Failure, Halt, Migration, Progress, Report, Settings},
     store::Store,
 };
 
-use crate::support::TestServer;
+use crate::support::{TestServer, dynamodb_as};
 
 /// How long a run of the command, or what a test waits for, may take.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -115,9 +114,9 @@ pub async fn server_with(count: usize) -> TestServer {
     server
 }
 
-/// The store of the command.
+/// The store of the job, which a proxy holds against its grants.
 pub fn store(url: &str) -> Store {
-    Store::new(embedded_client(url), "local-", CursorKeys::none())
+    Store::new(dynamodb_as(url, "migrations_run"), "local-", CursorKeys::none())
 }
 
 /// Settings for small tables.

@@ -10,7 +10,7 @@ use serverless_crud::{
 
 use crate::{
     raw::{bookkeeping, call, id, migrations, old_item, put, rows, run, server_with, settings, up, write},
-    wire::{Fault, Proxy},
+    support::proxy::{Call, Fault, Proxy},
 };
 
 /// Applies one file.
@@ -197,7 +197,7 @@ async fn a_transform_cannot_damage_what_json_cannot_hold() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_stays_away_past_the_lease_is_not_taken_for_another_run() {
     let server = server_with(40).await;
-    let away = Proxy::start(&server.dynamodb_url, |operation, body| {
+    let away = Proxy::start_with(&server.dynamodb_url, |Call { operation, body, .. }| {
         let is_beat = body["UpdateExpression"] == "SET #beat = :beat";
         let is_record = operation == "UpdateItem" && body["TableName"] == "local-items";
         if is_record || is_beat { Fault::Throttle } else { Fault::None }

@@ -55,7 +55,7 @@ impl Drop for Open {
 
 impl Transactions {
     /// Opens a transaction, or refuses a write that meets an open one.
-    pub async fn begin(&self, call: &Call) -> Result<Option<Open>, Response> {
+    pub async fn begin(&self, call: &Call) -> Result<Option<Open>, Box<Response>> {
         match call.operation.as_str() {
             "TransactWriteItems" => {
                 let open = self.open(&call.body)?;
@@ -68,13 +68,13 @@ impl Transactions {
                 Ok(None)
             }
             "PutItem" | "UpdateItem" | "DeleteItem" if self.open.lock().unwrap().contains(&self.item(&call.body)) => {
-                Err(refusal("TransactionConflictException", json!({})))
+                Err(refusal("TransactionConflictException", json!({})).into())
             }
             _ => Ok(None),
         }
     }
 
-    fn open(&self, body: &Value) -> Result<Open, Response> {
+    fn open(&self, body: &Value) -> Result<Open, Box<Response>> {
         let steps = body["TransactItems"].as_array().unwrap().iter();
         let items: Vec<String> =
             steps.map(|step| self.item(step.as_object().unwrap().values().next().unwrap())).collect();
@@ -82,7 +82,7 @@ impl Transactions {
         let code = |item| if open.contains(item) { "TransactionConflict" } else { "None" };
         let codes: Vec<_> = items.iter().map(code).collect();
         if codes.contains(&"TransactionConflict") {
-            return Err(cancelled(&codes));
+            return Err(cancelled(&codes).into());
         }
         open.extend(items.iter().cloned());
         Ok(Open { items, open: Arc::clone(&self.open) })

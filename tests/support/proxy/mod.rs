@@ -1,5 +1,7 @@
 //! A proxy in front of DynamoDB, with what the embedded one lacks: faults, grants and conflicts of transactions.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod conflicts;
 mod fault;
 mod grants;
@@ -182,7 +184,7 @@ async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Re
     }
     let _open = match proxy.transactions.begin(&call).await {
         Ok(open) => open,
-        Err(conflict) => return conflict,
+        Err(conflict) => return *conflict,
     };
     carry_out(&proxy, call, fault, headers, body).await
 }

@@ -6,15 +6,13 @@ use std::{
 };
 
 use aws_sdk_dynamodb::{
-    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeDeserializationInterceptorContextMut},
+    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::FinalizerInterceptorContextMut},
     error::BoxError,
 };
-use aws_smithy_runtime_api::{
-    client::orchestrator::{HttpResponse, Metadata},
-    http::StatusCode,
-};
+use aws_smithy_runtime_api::{client::orchestrator::Metadata, http::StatusCode};
 use serde_json::json;
 
+use super::error::MALFORMED;
 use crate::{app::LogLevel, runtime};
 
 /// What is asked of the database that writes nothing.
@@ -22,7 +20,8 @@ const READS: [&str; 5] = ["DescribeTable", "GetItem", "ListTables", "Query", "Sc
 /// SQLite's words for its results `SQLITE_FULL` and `SQLITE_IOERR` (<https://www.sqlite.org/rescode.html>).
 const FAULTS: [&str; 2] = ["database or disk is full", "disk I/O error"];
 
-/// Turns the embedded database's answer to a write the disk refused into one that the client does not repeat.
+/// Turns what the embedded database answers where its file cannot be written, or is damaged, into an answer that the
+/// client does not ask for again.
 #[derive(Debug)]
 pub struct DiskWatch {
     file: PathBuf,
@@ -36,16 +35,12 @@ impl DiskWatch {
         Self { file, is_named: AtomicBool::new(false) }
     }
 
-    fn refuse(&self, response: &mut HttpResponse, fault: &str) -> Result<(), BoxError> {
-        let cause = format!("{} cannot be written: {fault}", self.file.display());
+    fn log(&self, fault: &str) {
         if !self.is_named.swap(true, Ordering::Relaxed) {
+            let cause = format!("{} cannot be written: {fault}", self.file.display());
             let advice = "free some space: the server goes on by itself";
             runtime::write_line(json!({ "level": LogLevel::Error.name(), "cause": cause, "advice": advice }));
         }
-        // The SDK repeats a 500 (retry mode `standard`), and the disk would refuse it again.
-        *response.status_mut() = StatusCode::try_from(400)?;
-        *response.body_mut() = json!({ "__type": "DiskFault", "message": cause }).to_string().into();
-        Ok(())
     }
 }
 
@@ -54,25 +49,29 @@ impl Intercept for DiskWatch {
         "DiskWatch"
     }
 
-    fn modify_before_deserialization(
+    fn modify_before_attempt_completion(
         &self,
-        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        context: &mut FinalizerInterceptorContextMut<'_>,
         _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let operation = bag.load::<Metadata>().map(|metadata| metadata.name().to_owned()).unwrap_or_default();
-        if READS.contains(&operation.as_str()) {
+        let is_read = READS.contains(&operation.as_str());
+        let Some(response) = context.response_mut() else { return Ok(()) };
+        if response.status().is_success() {
+            if !is_read {
+                self.is_named.store(false, Ordering::Relaxed);
+            }
             return Ok(());
         }
-        let response = context.response_mut();
-        if response.status().is_success() {
-            self.is_named.store(false, Ordering::Relaxed);
+        let text = String::from_utf8_lossy(response.body().bytes().unwrap_or_default()).into_owned();
+        let fault = FAULTS.iter().find(|fault| !is_read && text.contains(*fault));
+        if let Some(fault) = fault {
+            self.log(fault);
         }
-        if response.status().as_u16() == 500 {
-            let text = String::from_utf8_lossy(response.body().bytes().unwrap_or_default()).into_owned();
-            if let Some(fault) = FAULTS.iter().find(|fault| text.contains(*fault)) {
-                self.refuse(response, fault)?;
-            }
+        if fault.is_some() || text.contains(MALFORMED) {
+            // A 500 is sent again (the SDK's retry mode `standard`), and would be the answer again.
+            *response.status_mut() = StatusCode::try_from(400)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::{error::Error, fmt, io, path::PathBuf};
 use crate::error;
 
 /// SQLite's words for a damaged file (`SQLITE_CORRUPT`, <https://www.sqlite.org/rescode.html>).
-const MALFORMED: &str = "database disk image is malformed";
+pub(super) const MALFORMED: &str = "database disk image is malformed";
 
 /// What stops the start.
 #[derive(Debug)]

@@ -75,7 +75,7 @@ async fn health_needs_no_key() {
     let server = TestServer::start().await;
     let answer = server.anonymous("GET", "/health").send().await.expect("an answer");
     assert_eq!(answer.status(), 200);
-    assert_eq!(answer.text().await.expect("a text"), r#"{"status":"ok"}"#);
+    assert_eq!(answer.text().await.expect("a text"), r#"{"dependencies":{"dynamodb":"ok"},"status":"ok"}"#);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ export interface Index {
   readonly name: string;
   readonly partitionKey: string;
   readonly sortKey: string;
-  /** Over how many partitions new records with the same key are spread; none where each key has one of its own. */
+  /** The partitions that new records with the same key are spread over; none where each key has one of its own. */
   readonly writeShards?: number;
 }
 

@@ -96,7 +96,7 @@ export class Firewall extends Construct {
 }
 
 /**
- * What no log, sample or detail of a rule shows. `RedactedFields` leaves the keys a limit counts by and the text a rule
+ * The parts of a request that no log, sample or detail of a rule shows. `RedactedFields` leaves the keys a limit counts by and the text a rule
  * matched; this does not (AWS WAF developer guide, "Data protection exceptions").
  */
 const PROTECTED: CfnWebACL.DataProtectProperty[] = [
@@ -117,7 +117,7 @@ const TOO_MANY_PROBLEM = JSON.stringify({
 const RETRY_AFTER_SECONDS = 30;
 
 /**
- * What is done with too many requests. This answer takes precedence over the gateway's own for WAF_FILTERED, which
+ * The answer to too many requests. It takes precedence over the gateway's own for WAF_FILTERED, which
  * remains that of the managed rules (AWS WAF developer guide, "Sending custom responses for Block actions").
  */
 const BLOCK: CfnWebACL.RuleActionProperty = {

@@ -55,7 +55,7 @@ export interface MonitoringProps {
   readonly options: AlarmOptions;
 }
 
-/** An alarm: its name within the stage, what it watches, and what whoever it wakes looks at first. */
+/** An alarm: its name within the stage, its metric, and where to look first when it rings. */
 interface AlarmDefinition {
   readonly id: string;
   readonly name: string;

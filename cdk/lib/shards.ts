@@ -1,4 +1,4 @@
-// How many creates a second the indexes of a table take, and what happens when a stage lets more through: no synthesis.
+// The creates a second that the indexes of a table take: a stage that lets more through is not synthesized.
 
 import type { Contract, Index } from './contract.ts';
 import type { StageOptions } from './stages.ts';

@@ -62,7 +62,7 @@ export interface ApiOptions {
   /** A cache of GET answers: they are then up to `seconds` old. */
   readonly cache?: { readonly gigabytes: '0.5' | '1.6' | '6.1' | '13.5'; readonly seconds: number };
   readonly domain?: DomainOptions;
-  /** Whether a web application firewall stands in front: AWS's managed rules, and limits that follow from `plans`. */
+  /** A web application firewall in front: AWS's managed rules, and limits that follow from `plans`. */
   readonly firewall: boolean;
 }
 

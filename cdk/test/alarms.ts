@@ -11,7 +11,7 @@ const MINUTE = 60;
 
 export type Line = Readonly<Record<string, unknown>>;
 
-/** A call of a function: when, which version, its line if it wrote one, and whether Lambda counts an error. */
+/** A call of a function: its time, version, line if it wrote one, and if Lambda counts an error. */
 export interface Call {
   readonly second: number;
   readonly function: string;
@@ -21,8 +21,8 @@ export interface Call {
 }
 
 /**
- * How many seconds after a call its metrics can be read. AWS promises none: Lambda sends its own each minute, and metric
- * filters follow the log by up to some minutes; these are assumptions.
+ * The seconds after a call from which its metrics can be read: assumptions. AWS promises none; Lambda sends its own each
+ * minute, and metric filters follow the log by a minute or two.
  */
 export const LAMBDA_DELAY = 60;
 export const FILTER_DELAY = 120;

@@ -1,4 +1,4 @@
-// What a deployment in production sees of a new version, by running its alarms over the calls of both versions.
+// The canary's verdict on a new version, by running the alarms of its deployment over the calls of both versions.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ const BAKE_MINUTES = 5;
 /** The new version gets each tenth call. */
 const ONE_IN = 10;
 
-/** What a version does with a call, given how many it had before. */
+/** A version's way with a call, given the number it had before. */
 type Behaviour = (count: number) => Pick<Call, 'line' | 'isError'>;
 
 const behaves =

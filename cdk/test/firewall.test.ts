@@ -1,4 +1,4 @@
-// What the firewall refuses, what it answers, and what its log keeps.
+// The firewall's limits, its answer, and the content of its log.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,11 +1,11 @@
-//! What a new document does to the shards of a released one's indexes, which hold records already.
+//! Changes of the shards of released indexes, which hold records already.
 
 use serde_json::Value;
 
-/// Every change of an index's shards that would hide records from lists, one line each.
+/// Returns every change of an index's shards that would hide records from lists, a line each.
 ///
-/// Functions are released one after the other: what one writes, the lists of the last release must read. Records stay in
-/// the shard they were written to, so that what was once read is read for good.
+/// Functions are released one after the other, so that the lists of the last release must read what a new one writes. Records stay in
+/// the shard they were written to, which is read for good.
 pub fn hidden_records(released: &Value, current: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (place, old) in indexes(released) {

@@ -34,7 +34,7 @@ pub trait Resource:
     const REFERENCES: &'static [Reference] = &[];
     /// Query parameters of the list, each served by an index of its own.
     const FILTERS: &'static [Filter] = &[];
-    /// Over how many partitions the list without a filter is spread, which bounds creates a second.
+    /// The partitions that the list without a filter is spread over, which bound creates a second.
     const LIST_SHARDS: Shards = Shards::new(4);
 
     /// A valid value with **every** field present, lists not empty.
@@ -66,9 +66,9 @@ pub struct Reference {
 pub struct Filter {
     /// The field's JSON name, which is the query parameter and the index too.
     pub field: &'static str,
-    /// Which values are the same.
+    /// The form that values are compared in.
     pub normalization: Normalization,
-    /// Over how many partitions one value is spread: more than one where few values share many records.
+    /// The partitions that one value is spread over: more than one where few values share many records.
     pub shards: Shards,
 }
 
@@ -80,19 +80,19 @@ pub struct Filter {
 /// so that no list misses what is already written; `read` never falls, since records stay where they were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shards {
-    /// How many new records are written to.
+    /// The number of shards that new records are written to.
     pub written: u8,
-    /// How many lists read: at least `written`, and the most that ever were.
+    /// The number of shards that lists read: at least `written`, and the most that were ever written to.
     pub read: u8,
 }
 
 impl Shards {
-    /// As many read as written: those of a new table.
+    /// Returns the shards of a new table: as many read as written.
     pub const fn new(count: u8) -> Self {
         Self::raised(count, count)
     }
 
-    /// Fewer written than read: a table whose number of shards is being raised, or was lowered.
+    /// Returns shards of which fewer are written than read: their number is being raised, or was lowered.
     ///
     /// # Panics
     /// If none are written, or more than are read. In a constant this stops the build.

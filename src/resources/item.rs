@@ -13,7 +13,7 @@ use crate::record::{Filter, Normalization, Reference, Resource, Shards, optional
 /// The largest integer every JSON reader keeps exact (RFC 8259 §6).
 const MAX_PRICE: i64 = 9_007_199_254_740_991;
 const MAX_TAG_LENGTH: usize = 40;
-/// How many partitions one status is spread over: three values share all the items.
+/// The partitions that one status is spread over: three values share all the items.
 const STATUS_SHARDS: Shards = Shards::new(4);
 
 /// Something with a price.

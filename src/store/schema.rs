@@ -48,7 +48,7 @@ pub struct IndexDefinition {
     pub partition_key: String,
     /// Its sort key.
     pub sort_key: &'static str,
-    /// Over how many partitions records with the same key are spread; none where each key has one of its own.
+    /// The partitions that records with the same key are spread over; none where each key has one of its own.
     #[serde(flatten)]
     pub shards: Option<ShardCounts>,
 }
@@ -57,9 +57,9 @@ pub struct IndexDefinition {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShardCounts {
-    /// How many new records are written to.
+    /// The number of shards that new records are written to.
     pub write_shards: u8,
-    /// How many lists read.
+    /// The number of shards that lists read.
     pub read_shards: u8,
 }
 

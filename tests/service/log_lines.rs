@@ -13,7 +13,7 @@ use serverless_crud::{
 
 /// The lines, each under what has happened.
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cdk/test/log-lines.json");
-/// What the lines below are about, in their order.
+/// The names of the lines below, in their order.
 const NAMES: [&str; 9] = [
     "answered",
     "refused",
@@ -57,7 +57,7 @@ fn the_lines_that_alarms_count_have_the_form_the_stack_expects() {
     assert_eq!(Value::from(named), expected, "run with UPDATE=1 once the stack's filters fit the new form");
 }
 
-/// The other half of the test above: what it runs in a process of its own, as a function.
+/// The part of the test above that runs in a process of its own, as a function.
 #[tokio::test]
 #[ignore = "it is run by the test above, with a function's environment"]
 async fn writes_the_lines() {

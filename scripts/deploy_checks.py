@@ -10,9 +10,9 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 PROJECT = "serverless-crud"
-# Where a bootstrap leaves its version (CDK developer guide, "AWS CDK bootstrapping").
+# The parameter with the version of a bootstrap (CDK developer guide, "AWS CDK bootstrapping").
 BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
-# A stack that never came up: the CDK deletes it, and makes it anew.
+# The statuses of a stack whose creation failed: the CDK deletes it and creates it again.
 NEVER_UP = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS"}
 # boto3 alone does not look there, though the CDK does.
 SESSION = boto3.Session(region_name=os.environ.get("AWS_REGION"))
@@ -25,7 +25,7 @@ def main(stage: str, shape: str, protects: str) -> None:
     is_first = status(f"{PROJECT}-{stage}") in {None, *NEVER_UP}
     if is_first:
         check_new(stage, shape, *place)
-    # Protected, what a failed creation made could not be taken away, and the deployment not be repeated.
+    # CloudFormation cannot delete protected tables when a creation fails: it could then not be repeated.
     is_unprotected = is_first and protects == "true"
     for name, value in {"account": has_account_stack(), "protect": not is_unprotected}.items():
         print(f"{name}={str(value).lower()}")

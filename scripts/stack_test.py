@@ -49,7 +49,7 @@ class Checks(unittest.TestCase):
         return subprocess.run(program, env=self.environment | environment, capture_output=True, text=True, check=False)
 
     def flags(self, stage: str, shape: str, protects: str) -> list[str]:
-        """What the CDK is told of the stage."""
+        """The flags the CDK is given for the stage."""
         program = [str(ROOT / "cdk/.venv/bin/python"), str(ROOT / "scripts" / "deploy_checks.py"), stage, shape, protects]
         return subprocess.run(program, env=self.environment, capture_output=True, text=True, check=True).stdout.split()
 

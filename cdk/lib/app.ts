@@ -6,7 +6,7 @@ import { Account } from './account.ts';
 import { PROJECT, Service, type ServiceProps } from './stack.ts';
 
 export interface AppProps extends ServiceProps {
-  /** Whether the account has no role yet that API Gateway logs with, or has it from here. */
+  /** True if the account has no role for API Gateway's logs yet, or has it from the account's stack. */
   readonly hasAccountStack: boolean;
 }
 

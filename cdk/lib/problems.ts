@@ -107,7 +107,7 @@ export function problemHeaders(corsOrigins: readonly string[]): Record<string, s
 
 /** The template of a problem's body. */
 export function problem(status: number, title: string, detail: string, names = false): string {
-  // What is wrong with the body, as the gateway puts it: AWS escapes it for JSON, as test/gateway.test.ts has it.
+  // The gateway's own sentence, which AWS escapes for JSON: see test/gateway.test.ts.
   const errors = [{ pointer: '', detail: '$context.error.validationErrorString' }];
   const requestId = '$context.requestId';
   return JSON.stringify({ type: 'about:blank', title, status, detail, ...(names && { errors }), requestId });

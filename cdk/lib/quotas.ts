@@ -1,4 +1,4 @@
-// What an account has only so much of, checked before a deployment would meet it.
+// The quotas of an account, checked before a deployment meets them.
 
 import type { Contract } from './contract.ts';
 import type { FunctionOptions } from './stages.ts';
@@ -6,7 +6,7 @@ import type { FunctionOptions } from './stages.ts';
 /** AWS's usual number of instances at once, of all functions of an account in a region. */
 const USUAL_CONCURRENCY = 1_000;
 
-/** What Lambda keeps of them for functions that reserve none (Lambda developer guide, "Configuring reserved concurrency"). */
+/** The instances Lambda keeps for functions that reserve none (Lambda developer guide, "Configuring reserved concurrency"). */
 const UNRESERVED = 100;
 
 /** Refuses a stage that reserves or provisions more instances of functions than its account can have. */

@@ -1,4 +1,4 @@
-// What a clone has of its own for its stages, cdk/stages.json, so that nobody edits TypeScript for it.
+// The settings of stages in cdk/stages.json: origins, addresses and quotas of the deploying team, outside TypeScript.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +6,7 @@ import { type DomainOptions, STAGES, type StageOptions, shapeOf, stageNamed } fr
 
 const FILE = fileURLToPath(new URL('../stages.json', import.meta.url));
 
-/** What may be said of a stage; what is left out is as its shape has it. */
+/** The settings of one stage. A setting that is left out has the value of the stage's shape. */
 export interface StageSettings {
   readonly corsOrigins?: readonly string[];
   readonly alarmEmail?: string;
@@ -14,7 +14,7 @@ export interface StageSettings {
   readonly accountConcurrency?: number;
 }
 
-/** What each setting must be: a check, and its words. */
+/** The check of each setting, and the words for a value that fails it. */
 const RULES: Readonly<Record<keyof StageSettings, readonly [(value: unknown) => boolean, string]>> = {
   corsOrigins: [
     (value) => Array.isArray(value) && value.length > 0 && value.every(isOrigin),
@@ -25,7 +25,7 @@ const RULES: Readonly<Record<keyof StageSettings, readonly [(value: unknown) => 
   accountConcurrency: [(value) => Number.isInteger(value) && Number(value) > 0, 'a whole number above 0'],
 };
 
-/** Names nobody owns (RFC 2606), under which no browser and no mailbox is ours. */
+/** The domain names nobody owns (RFC 2606): placeholders. */
 const RESERVED = /(^|\.)(example\.(com|net|org)|example|test|invalid|localhost)$/i;
 
 /** Returns the settings of every stage that has any, by its name. */

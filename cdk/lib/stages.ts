@@ -14,13 +14,13 @@ export interface Plan extends Throttle {
 }
 
 export interface DataOptions {
-  /** Whether tables, their key and the logs outlive the stack. */
+  /** Tables, their key and the logs outlive the stack. */
   readonly keep: boolean;
-  /** Whether the stack and its tables refuse to be deleted. */
+  /** The stack and its tables refuse to be deleted. */
   readonly protect: boolean;
   /** Whether tables are encrypted with a key of this account instead of one AWS owns. */
   readonly customerKey: boolean;
-  /** Whether CloudTrail notes every request to the tables, whoever makes it, in a bucket of the stage. */
+  /** CloudTrail records every request to the tables, whoever makes it, in a bucket of the stage. */
   readonly trail?: boolean;
   /** The size of a record as it is stored, in KB: with it, the shards of an index bound how many are created a second. */
   readonly recordKilobytes: number;
@@ -33,7 +33,7 @@ export interface FunctionOptions {
   readonly timeout: number;
   /** The most instances of each function, kept free for it; none: the account's limit, shared. */
   readonly reservedConcurrency?: number;
-  /** How many instances the account may have at once; none: AWS's usual 1,000. New accounts have few. */
+  /** The account's quota of function instances at once; none: AWS's usual 1,000. New accounts have fewer. */
   readonly accountConcurrency?: number;
   /** Instances of each function that are always warm. */
   readonly provisionedConcurrency?: number;

@@ -56,7 +56,7 @@ export class Tables extends Construct {
 }
 
 /**
- * What becomes of stored things when the stack is deleted. What a failed creation made goes in either case: kept, its
+ * The removal policy of stored data. Resources of a failed creation are deleted in either case: if they were kept, their
  * names would be taken, and the deployment could not be repeated (CloudFormation template reference, "DeletionPolicy
  * attribute").
  */

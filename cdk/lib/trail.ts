@@ -1,4 +1,4 @@
-// A trail of every request to the stage's tables, by CloudTrail: who read or wrote which record, whatever way they came.
+// A trail of every request to the stage's tables, by CloudTrail: the caller and the key of each record read or written.
 
 import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
 import { type CfnTrail, Trail as CloudTrail } from 'aws-cdk-lib/aws-cloudtrail';

@@ -1,4 +1,4 @@
-// What an account has once, and what a stage adds to it by option: the gateway's role for logs, a trail of requests.
+// The account's stack with the gateway's role for logs, and the trail of requests, an option.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,4 +1,4 @@
-// What AWS reads as a language of its own: the state machine, and the patterns that choose events.
+// Definitions in languages of AWS: the state machine, and the patterns that choose events.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -17,7 +17,7 @@ const HOSTILE = [
   '$context.requestId $!{context.requestId} #set($x = 1)',
   '"; DROP \\" \\\\" \\',
 ];
-/** What no operation meets: no path of the contract, a body where there is none, an authorizer or signature. */
+/** The types no operation can have: for other paths, for bodies, for authorizers and signatures. */
 const UNREACHABLE = new Set([
   'MISSING_AUTHENTICATION_TOKEN',
   'RESOURCE_NOT_FOUND',
@@ -28,7 +28,7 @@ const UNREACHABLE = new Set([
 const REQUEST_ID = 'c6af9ac6-7b61-11e6-9a41-93e8deadbeef';
 
 /**
- * What API Gateway puts in for `$context.error.validationErrorString`: the validator's sentence, which quotes the caller's
+ * The value of `$context.error.validationErrorString`: the validator's sentence, which quotes the caller's
  * values, escaped for JSON. AWS documents a string alone; on AWS it was seen as
  * `"[instance value (\"x\") not found in enum (possible values: [\"high\"])]"`
  * (github.com/stevenalexander/aws-lambda-request-validation, README).

@@ -45,10 +45,10 @@ const ENVIRONMENT_BYTES = 4_096;
 /** An ARN is longer than the reference to it. */
 const ARN = 'arn:aws:dynamodb:ap-southeast-2:123456789012:table/';
 
-/** What holds data of the service. */
+/** The types of resources that hold data of the service. */
 const STORED = ['AWS::DynamoDB::GlobalTable', 'AWS::KMS::Key', 'AWS::S3::Bucket'];
 
-/** What the names of a stage's alarms start with, so that they are found together. */
+/** The prefix of the names of alarms, so that they are found together. */
 const STACK = `${PROJECT}-`;
 
 /** A stream shard's steady readers (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html). */

@@ -15,7 +15,7 @@ import { type Json, ofType } from './template.ts';
 
 const LONGEST = 'a23456789-123456789b';
 
-/** What AWS takes as a name, in characters: the quotas of each service's API reference. */
+/** The longest names AWS takes, in characters, by each service's API reference. */
 const LENGTHS: Readonly<Record<string, readonly [property: string, characters: number]>> = {
   'AWS::Lambda::Function': ['FunctionName', 64],
   'AWS::DynamoDB::GlobalTable': ['TableName', 255],

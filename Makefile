@@ -11,13 +11,15 @@ ARCHITECTURE = $(subst aarch64,arm64,$(subst host,$(shell uname -m),$(TARGET)))
 ENDPOINT ?=
 CONSUMER ?=
 DRY_RUN ?=
+# The data folder of the local server that replay works on where no STAGE is given.
+DATA ?= .local
 EVENT ?= {}
 # What run, seed, fuzz and bench pass on: make run ARGS="--memory --port 4000"
 ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
-	bench bench-streams bench-migrate build deploy diff destroy migrate migrations api-key redrive audit
+	bench bench-streams bench-migrate build deploy diff destroy migrate migrations api-key replay audit
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,9 +55,9 @@ test-contract: setup ## Test the contract: lint, client, Postman, docs page, a s
 	scripts/with-server npm --prefix tools run --silent docs
 	scripts/with-server scripts/fuzz 10
 
-test-stack: setup ## Test the stack's templates for every stage, and redrive
+test-stack: setup ## Test the stack's templates for every stage, and replay
 	cd cdk && npm test && scripts/check-templates
-	cdk/.venv/bin/python scripts/redrive_test.py
+	cdk/.venv/bin/python scripts/replay_test.py
 
 e2e: setup ## Deploy to an emulator and test there; ENDPOINT=http://localhost:4566 for one that runs
 	scripts/e2e $(if $(ENDPOINT),--endpoint $(ENDPOINT))
@@ -101,9 +103,14 @@ bench-migrate: ## Measure migrations of large tables in the embedded database: A
 api-key: ## Print an API key of a stage: TIER=basic or premium
 	scripts/stack api-key $(STAGE) $(TIER)
 
-redrive: ## Bring through what a consumer gave up: CONSUMER=audit_append, DRY_RUN=1 to look
-	@[ -n "$(CONSUMER)" ] || { echo "make redrive: say which: CONSUMER=audit_append" >&2; exit 2; }
-	DRY_RUN=$(DRY_RUN) scripts/stack redrive $(STAGE) $(CONSUMER)
+replay: ## Replay what a consumer gave up, in the local server or a STAGE: CONSUMER=audit_append, DRY_RUN=1 to look
+	@[ -n "$(CONSUMER)" ] || { echo "make replay: say which: CONSUMER=audit_append" >&2; exit 2; }
+ifeq ($(origin STAGE),file)
+	scripts/setup cdk
+	cdk/.venv/bin/python scripts/replay.py $(CONSUMER) --data $(DATA) $(if $(DRY_RUN),--dry-run)
+else
+	DRY_RUN=$(DRY_RUN) scripts/stack replay $(STAGE) $(CONSUMER)
+endif
 
 audit: ## Check licences, sources and known vulnerabilities of what is linked
 	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny

@@ -19,7 +19,6 @@ import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { FilterPattern, MetricFilter } from 'aws-cdk-lib/aws-logs';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
-import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
 import type { Live } from './functions.ts';
@@ -31,11 +30,13 @@ const LASTING = { evaluationPeriods: 5, datapointsToAlarm: 3 };
 const AT_ONCE = { evaluationPeriods: 1, datapointsToAlarm: 1 };
 const HALF = 12;
 
-/** A function that reads a stream, and where the records go that it cannot handle. */
+/** A function that changes are given to, how far it is behind, and what counts the changes it gave up. */
 export interface Consumer {
   readonly name: string;
   readonly function: LambdaFunction;
-  readonly deadLetters: Queue;
+  /** How much of the metric is a second. */
+  readonly lag: { readonly metric: Metric; readonly second: number };
+  readonly lost: readonly { readonly name: string; readonly metric: Metric }[];
 }
 
 export interface MonitoringProps {
@@ -103,14 +104,12 @@ export class Monitoring extends Construct {
   }
 
   private consumerAlarms(): void {
-    for (const { name, function: lambda, deadLetters } of this.props.consumers) {
-      const lag = this.props.options.streamLag * 1_000;
-      this.alarm(`${name}Lag`, metric(iteratorAge(lambda), Stats.MAXIMUM), lag, LASTING);
-      const letters = deadLetters.metricApproximateNumberOfMessagesVisible();
-      this.alarm(`${name}DeadLetters`, metric(letters, Stats.MAXIMUM), 0, AT_ONCE);
-      // Changes that were given up and did not even reach the queue: only the log has their place.
-      const undelivered = lambda.metric('DestinationDeliveryFailures');
-      this.alarm(`${name}Undelivered`, metric(undelivered, Stats.SUM), 0, AT_ONCE);
+    for (const { name, lag, lost } of this.props.consumers) {
+      const most = this.props.options.streamLag * lag.second;
+      this.alarm(`${name}Lag`, metric(lag.metric, Stats.MAXIMUM), most, LASTING);
+      for (const { name: what, metric: count } of lost) {
+        this.alarm(`${name}${what}`, metric(count, Stats.MAXIMUM), 0, AT_ONCE);
+      }
     }
   }
 
@@ -171,13 +170,13 @@ export class Monitoring extends Construct {
     ];
     const streams = [
       graph(
-        'Streams: lag, ms',
-        consumers.map(({ name, function: lambda }) => metric(iteratorAge(lambda), Stats.MAXIMUM, name)),
+        'Consumers: lag, ms of streams and s of queues',
+        consumers.map(({ name, lag }) => metric(lag.metric, Stats.MAXIMUM, name)),
       ),
       graph(
-        'Streams: dead letters',
-        consumers.map(({ name, deadLetters }) =>
-          metric(deadLetters.metricApproximateNumberOfMessagesVisible(), Stats.MAXIMUM, name),
+        'Consumers: changes given up',
+        consumers.flatMap(({ name, lost }) =>
+          lost.map(({ name: what, metric: count }) => metric(count, Stats.MAXIMUM, `${name} ${what}`)),
         ),
       ),
     ];
@@ -209,10 +208,6 @@ function concurrency(functions: readonly Live[]): Metric[] {
   return functions.map(({ name, function: lambda }) =>
     metric(lambda.metric('ConcurrentExecutions'), Stats.MAXIMUM, name),
   );
-}
-
-function iteratorAge(lambda: LambdaFunction): Metric {
-  return lambda.metric('IteratorAge');
 }
 
 function metric(of: Metric, statistic: string, label?: string): Metric {

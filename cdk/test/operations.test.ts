@@ -33,10 +33,14 @@ describe('alarms', () => {
         WriteThrottleEvents: 0,
         IteratorAge: alarms.streamLag * 1_000,
         ApproximateNumberOfMessagesVisible: 0,
+        ApproximateAgeOfOldestMessage: alarms.streamLag,
+        OnFailureDestinationDeliveredEventCount: 0,
+        DroppedEventCount: 0,
         DestinationDeliveryFailures: 0,
         ExecutionsFailed: 0,
       });
-      const count = 3 + jobs.length + 2 * functions.length + 2 * tables.length + 3 * consumers.length;
+      const ofConsumers = consumers.map((one) => (one.source === 'streams' ? 2 + 2 * one.tables.length : 2));
+      const count = 3 + jobs.length + 2 * functions.length + 2 * tables.length + ofConsumers.reduce((a, b) => a + b, 0);
       assert.equal(ofType(template, 'AWS::CloudWatch::Alarm').length, count);
     });
   }
@@ -56,19 +60,21 @@ describe('alarms', () => {
     assert.equal(ofType(prod, 'AWS::SNS::Subscription').length, 0);
   });
 
-  test('watch each consumer: how far behind it is, what it gave up, and what did not reach its queue', () => {
+  test('watch each consumer: how far behind it is, what it gave up, and what was not even kept', () => {
     const alarms = ofType(prod, 'AWS::CloudWatch::Alarm').map(({ properties }) => properties);
     const of = (metric: string, dimension: string) =>
       alarms
         .filter(({ MetricName }) => MetricName === metric)
         .map(({ Dimensions }) => list(Dimensions ?? null).find((one) => at(one, 'Name') === dimension) ?? null)
         .map((found) => nameOf(at(found, 'Value')));
-    const names = consumers.map(({ name }) => `serverless-crud-prod-${name}`);
-    assert.deepEqual(of('IteratorAge', 'FunctionName'), names);
-    assert.deepEqual(of('DestinationDeliveryFailures', 'FunctionName'), names);
+    const from = (source: string) =>
+      consumers.filter((one) => one.source === source).map(({ name }) => `serverless-crud-prod-${name}`);
+    assert.deepEqual(of('IteratorAge', 'FunctionName'), from('streams'));
+    assert.deepEqual(of('DestinationDeliveryFailures', 'FunctionName'), from('streams'));
+    assert.deepEqual(of('ApproximateAgeOfOldestMessage', 'QueueName'), from('events'));
     assert.deepEqual(
       of('ApproximateNumberOfMessagesVisible', 'QueueName'),
-      names.map((name) => `${name}-dead-letters`),
+      from('events').map((name) => `${name}-dead-letters`),
     );
     assert.match(dashboard(prod), /IteratorAge/);
     assert.match(dashboard(prod), /ApproximateNumberOfMessagesVisible/);

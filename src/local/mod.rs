@@ -2,14 +2,19 @@
 
 mod bus;
 mod database;
+mod delivery;
 mod docs;
 mod error;
 pub mod event;
+mod failed;
 mod gateway;
+mod invocations;
 mod options;
 mod payload;
 mod plan;
+mod poller;
 mod pump;
+mod queues;
 mod router;
 mod scratch;
 mod server;

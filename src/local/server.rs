@@ -11,10 +11,9 @@ use tokio::{
 
 use super::{
     Options, StartError,
-    bus::Bus,
     database::{Embedded, Folder, embedded_client, endpoint_client, new_secret},
+    delivery::{Delivery, Places},
     gateway::{self, Gateway},
-    pump::Pump,
 };
 use crate::{
     app::{App, Config, LogLevel},
@@ -28,8 +27,6 @@ use crate::{
 const FINISH_LIMIT: Duration = Duration::from_secs(10);
 
 const HISTORY_DAYS: u32 = 365;
-const EVENTS_FILE: &str = "events.jsonl";
-const DEAD_LETTERS_FILE: &str = "dead-letters.jsonl";
 /// For how long to wait for another server that migrates the same tables.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -42,8 +39,7 @@ pub struct Server {
     gateway: JoinHandle<io::Result<()>>,
     /// Ends when the last function does.
     functions: mpsc::Receiver<()>,
-    pump: Option<Pump>,
-    bus: Option<Bus>,
+    delivery: Option<Delivery>,
     embedded: Option<Embedded>,
     _folder: Option<Folder>,
 }
@@ -64,20 +60,22 @@ pub async fn start(options: Options) -> Result<Server, StartError> {
             (embedded_client(&url), url, Some(Embedded::start(folder.as_ref(), listener)?))
         }
     };
-    let in_folder = |name| folder.as_ref().map(|folder| folder.file(name));
     let streamed = embedded.as_ref().filter(|_| !options.no_consumers);
-    let bus = match options.events.clone().or_else(|| in_folder(EVENTS_FILE)).filter(|_| streamed.is_some()) {
-        Some(path) => Some(Bus::start(&path).await.map_err(|cause| StartError::Folder { path, cause })?),
+    let places = match streamed {
+        Some(_) => Some(Places::open(folder.as_ref(), options.events.clone()).await?),
         None => None,
     };
-    let events_url = bus.as_ref().map(|bus| bus.url.clone());
+    let events_url = places.as_ref().map(|places| places.events_url().to_owned());
     let app = App::new(config(&options, cursor_secret, &dynamodb_url, events_url), client.clone());
     let tables = if streamed.is_some() { tables() } else { unstreamed_tables() };
     create_missing_tables(&app.store, &tables).await.map_err(refused)?;
     if !options.no_migrations {
         apply_migrations(&app.store).await?;
     }
-    let pump = streamed.map(|embedded| Pump::start(&app, &client, &embedded.database, in_folder(DEAD_LETTERS_FILE)));
+    let delivery = match (streamed, places) {
+        (Some(embedded), Some(places)) => Some(places.deliver(&app, &client, &embedded.database).await?),
+        _ => None,
+    };
 
     let (running, functions) = mpsc::channel(1);
     let (stop, stopped) = oneshot::channel();
@@ -89,8 +87,7 @@ pub async fn start(options: Options) -> Result<Server, StartError> {
         stop,
         gateway: tokio::spawn(gateway::serve(gateway, listener, stopped)),
         functions,
-        pump,
-        bus,
+        delivery,
         embedded,
         _folder: folder,
     })
@@ -128,12 +125,9 @@ impl Server {
         if time::timeout(FINISH_LIMIT, finished).await.is_err() {
             self.gateway.abort();
         }
-        if let Some(pump) = self.pump {
+        if let Some(delivery) = self.delivery {
             // A change a consumer is at for too long comes again at the next start.
-            let _ = time::timeout(FINISH_LIMIT, pump.stop()).await;
-        }
-        if let Some(bus) = self.bus {
-            bus.stop();
+            let _ = time::timeout(FINISH_LIMIT, delivery.stop()).await;
         }
         if let Some(embedded) = self.embedded {
             embedded.stop().await;

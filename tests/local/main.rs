@@ -1,12 +1,13 @@
 //! The local server: what it adds around the functions' code, how it starts, stops and crashes.
 
 mod crash;
-mod dead_letters;
 mod event;
+mod failed_changes;
 mod gateway;
 mod log;
 mod plan;
 mod process;
+mod queues;
 mod seed;
 mod start;
 mod stop;

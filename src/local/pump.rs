@@ -1,12 +1,6 @@
 //! The pump: does for each consumer what Lambda's event source mapping does, over the embedded streams.
 
-use std::{
-    io,
-    panic::AssertUnwindSafe,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use dynoxide::{

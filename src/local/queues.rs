@@ -120,7 +120,12 @@ impl Queue {
                 continue;
             }
             if message.receive_count >= self.receives {
-                eprintln!("{} failed {} times over an event: see {}", self.consumer, self.receives, self.dead_letters.display());
+                eprintln!(
+                    "{} failed {} times over an event: see {}",
+                    self.consumer,
+                    self.receives,
+                    self.dead_letters.display()
+                );
                 fs::rename(&path, self.dead_letters.join(format!("{}.json", message.message_id)))?;
                 continue;
             }
@@ -179,4 +184,3 @@ impl Message {
         &self.message_id
     }
 }
-

@@ -24,7 +24,10 @@ pub fn entry() -> Value {
     let fields = [
         ("eventId", json!({ "type": "string", "description": "The change's id, the same in its event." })),
         ("action", json!({ "type": "string", "enum": action, "description": "What happened." })),
-        ("sequence", json!({ "type": "string", "description": "The place of the change among those of the record: the later has the larger text." })),
+        (
+            "sequence",
+            json!({ "type": "string", "description": "The place of the change among those of the record: the later has the larger text." }),
+        ),
         ("time", json!({ "type": "string", "format": "date-time", "description": "When, in UTC." })),
     ];
     let required = schema["required"].as_array_mut().expect("it was put there");

@@ -28,12 +28,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Internal`] when another change holds the place.
-    pub async fn append_history(
-        &self,
-        collection: &str,
-        entry: &Entry,
-        expires_at: i64,
-    ) -> Result<(), Error> {
+    pub async fn append_history(&self, collection: &str, entry: &Entry, expires_at: i64) -> Result<(), Error> {
         let mut entry = Cow::Borrowed(entry);
         loop {
             match self.put_entry(collection, &entry, expires_at).await {

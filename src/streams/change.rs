@@ -104,7 +104,20 @@ impl<R: Resource> Change<R> {
         };
         let Self { event_id, sequence, time, cause, changed_by, .. } = self;
         let sequence = sortable(&sequence);
-        Entry { event_id, sequence, action, id, version, time, cause, changed_by, changed, old, new, has_other_shape: false }
+        Entry {
+            event_id,
+            sequence,
+            action,
+            id,
+            version,
+            time,
+            cause,
+            changed_by,
+            changed,
+            old,
+            new,
+            has_other_shape: false,
+        }
     }
 }
 

@@ -85,6 +85,9 @@ async fn a_message_that_keeps_failing_goes_to_the_dead_letters_whole() {
     let server = Process::start(folder.path(), &["--quiet"]);
     let dead_letters = || messages(folder.path(), &format!("dead-letters/{CASCADE}"));
     until("the dead letter", async || dead_letters().len() == 1).await;
-    assert_eq!((&dead_letters()[0]["body"], messages(folder.path(), &format!("queues/{CASCADE}")).len()), (&json!("{}"), 0));
+    assert_eq!(
+        (&dead_letters()[0]["body"], messages(folder.path(), &format!("queues/{CASCADE}")).len()),
+        (&json!("{}"), 0)
+    );
     drop(server);
 }

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::types::{StreamSpecification, StreamViewType};
-use serde_json::{Value, json};
 use chrono::{TimeDelta, Utc};
+use serde_json::{Value, json};
 use serverless_crud::{
     app::{App, Config},
     routes::{self, ConsumerDefinition, Source, consumers},

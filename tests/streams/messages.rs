@@ -97,7 +97,10 @@ async fn an_event_has_the_records_of_its_change_or_says_that_it_has_none() {
     large["data"].as_object_mut().unwrap().remove("old");
     let large = Event::<User>::decode(serde_json::from_value(large).unwrap()).unwrap();
     assert!(large.what().unwrap().is_none());
-    assert_eq!((large.action, large.record.to_string()), (Action::Deleted, event("user.deleted")["subject"].as_str().unwrap().into()));
+    assert_eq!(
+        (large.action, large.record.to_string()),
+        (Action::Deleted, event("user.deleted")["subject"].as_str().unwrap().into())
+    );
 
     let mut old = event("item.created");
     old["data"]["new"].as_object_mut().unwrap().remove("name");
@@ -114,8 +117,10 @@ async fn published_events_of_a_record_are_ordered_by_their_sequence() {
     send(&rig.server, Method::DELETE, &path, &json!(null)).await;
     rig.drain("events_publish").await;
     let events = rig.bus.events.lock().unwrap().clone();
-    let mut read: Vec<_> =
-        events.into_iter().map(|event| Event::<Item>::decode(serde_json::from_value(event).unwrap()).unwrap()).collect();
+    let mut read: Vec<_> = events
+        .into_iter()
+        .map(|event| Event::<Item>::decode(serde_json::from_value(event).unwrap()).unwrap())
+        .collect();
     read.sort_by(|one, other| one.sequence.cmp(&other.sequence));
     let actions: Vec<_> = read.iter().map(|event| event.action).collect();
     assert_eq!(actions, [Action::Created, Action::Updated, Action::Deleted]);

@@ -104,7 +104,7 @@ class Replay:
                 rest.append(ready[done:])
 
     def invoke(self, changes: list[Change]) -> tuple[int, str]:
-        """How many changes are done before the first that failed, and what is known of that."""
+        """Returns how many changes are done before the first that failed, and what is known of that."""
         payload = json.dumps({"Records": [change.record for change in changes]}).encode()
         answer = self.functions.invoke(FunctionName=self.function, Payload=payload)
         text = answer["Payload"].read()

@@ -10,13 +10,13 @@ import { accept } from './accepted.ts';
 import type { EventConsumerDefinition } from './contract.ts';
 
 const BATCH_SIZE = 10;
-/** How often a message may fail (Lambda developer guide, "Configuring a queue to use with Lambda": at least five times). */
+/** The number of times a message may fail (Lambda developer guide, "Configuring a queue to use with Lambda": at least five times). */
 const RECEIVES = 5;
 /** As long as SQS keeps messages at most. */
 const DEAD_LETTER_AGE = Duration.days(14);
 /** The same guide: at least six times the function's timeout. */
 const TIMEOUTS = 6;
-/** How the name of the queue ends from which events are handled again, as in `src/streams/messages.rs`. */
+/** The end of the name of the queue from which events are handled again, as in `src/streams/messages.rs`. */
 const LATER = '-later';
 
 /**

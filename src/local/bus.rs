@@ -78,7 +78,7 @@ struct Entry {
     detail: String,
 }
 
-/// Where events go.
+/// The targets of events.
 struct Targets {
     file: Mutex<Option<File>>,
     queues: Arc<Vec<Queue>>,

@@ -28,7 +28,7 @@ const ADDRESS_FILE: &str = "lambda-url";
 /// The files and the bus, before anything is delivered.
 pub struct Places {
     folder: PathBuf,
-    /// Whether the folder goes with the server.
+    /// True if the folder goes with the server.
     is_temporary: bool,
     queues: Arc<Vec<Queue>>,
     bus: Bus,

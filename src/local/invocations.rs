@@ -18,7 +18,7 @@ use crate::{
     streams,
 };
 
-/// How long a consumer may take over a call.
+/// The time a consumer may take over a call.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// The largest event a function takes (Lambda developer guide, "Lambda quotas").
 const MAX_BYTES: usize = 6 * 1024 * 1024;

@@ -7,9 +7,9 @@ use tokio::{sync::watch, task::JoinHandle, time};
 use super::queues::Queue;
 use crate::{app::App, streams::respond_to_messages};
 
-/// How long a queue without messages is left alone.
+/// The time a queue without messages is left alone.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long a consumer may take over a batch.
+/// The time a consumer may take over a batch.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// The running consumers of events.

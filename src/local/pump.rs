@@ -34,8 +34,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 const ATTEMPTS: u32 = 5;
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const POSITION: &str = "sequence";
-/// A position before the first change.
-const BEFORE_ALL: &str = "0";
+/// The position before the first change.
+const BEGINNING: &str = "";
 
 /// The running consumers.
 pub struct Pump {
@@ -152,11 +152,11 @@ impl Reader {
 
     /// Goes on to the end of the stream, before the first change that is given to the consumer.
     async fn skip(&self, position: &mut Option<String>) -> Result<(), Failure> {
-        let mut end = Some(BEFORE_ALL.to_owned());
-        while let Some(last) = self.read(end.clone()).await?.1.last().map(sequence) {
-            end = Some(last);
+        let mut end = BEGINNING.to_owned();
+        while let Some(last) = self.read(Some(end.clone())).await?.1.last().map(sequence) {
+            end = last;
         }
-        self.remember(position, end.unwrap_or_default()).await
+        self.remember(position, end).await
     }
 
     /// The sequence number of the first change that failed.
@@ -174,6 +174,7 @@ impl Reader {
     /// The stream's name, and what comes after the position.
     async fn read(&self, position: Option<String>) -> Result<(String, Vec<Record>), Failure> {
         let (database, table) = (self.shared.database.clone(), self.table_name(self.table));
+        let position = position.filter(|position| position != BEGINNING);
         let read = move || {
             let streams = database
                 .list_streams(ListStreamsRequest { table_name: Some(table.clone()), ..Default::default() })?

@@ -17,7 +17,7 @@ use crate::{
     streams::{EventConsumer, LATER},
 };
 
-/// How often a message may fail before it goes to the dead letters, as `maxReceiveCount` in `cdk/lib/subscribers.ts`.
+/// The number of times a message may fail before it goes to the dead letters, as `maxReceiveCount` in `cdk/lib/subscriptions.ts`.
 const RECEIVES: u32 = 5;
 /// The most messages a consumer is given at once.
 const BATCH: usize = 10;
@@ -34,9 +34,9 @@ pub struct Queue {
     name: String,
     messages: PathBuf,
     dead_letters: PathBuf,
-    /// How long a new message waits.
+    /// The time a new message waits.
     delay: Duration,
-    /// How long a message that stays waits, where that does not depend on how often it came.
+    /// The time a message that stays waits, where it does not depend on how often the message came.
     pause: Option<Duration>,
     receives: u32,
 }

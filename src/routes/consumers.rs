@@ -31,7 +31,7 @@ impl ReadResource for Vec<Decoder> {
 pub struct ConsumerDefinition {
     /// The Lambda, which is also the binary.
     pub name: &'static str,
-    /// Where its changes come from.
+    /// The source of its changes.
     #[serde(flatten)]
     pub source: Source,
     /// The DynamoDB actions it needs, and no others.

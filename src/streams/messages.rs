@@ -22,7 +22,7 @@ use crate::{
     runtime::{cause_of, log},
 };
 
-/// How the name of the queue ends from which events are handled again.
+/// The end of the name of the queue from which events are handled again.
 pub const LATER: &str = "-later";
 
 /// The event of a batch of a queue (Lambda developer guide, "Using Lambda with Amazon SQS").
@@ -41,13 +41,13 @@ struct Message {
     queue: String,
 }
 
-/// What EventBridge puts around an event (EventBridge user guide, "Event structure").
+/// The envelope EventBridge puts around an event (EventBridge user guide, "Event structure").
 #[derive(Deserialize)]
 struct Envelope {
     detail: CloudEvent,
 }
 
-/// What became of a message.
+/// The outcome of a message.
 enum Outcome {
     Done,
     /// It is handled, and is to be handled again.
@@ -63,7 +63,7 @@ enum Outcome {
 /// changed.
 ///
 /// # Errors
-/// What Lambda is told of an event that is no batch of a queue: all of it stays in the queue.
+/// The answer to Lambda about an event that is no batch of a queue: all of it stays in the queue.
 pub async fn respond_to_messages(
     app: &Arc<App>,
     function: &str,

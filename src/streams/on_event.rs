@@ -22,17 +22,17 @@ pub struct Event<R> {
     pub id: String,
     /// The place of the change in the stream: of two changes of a record, the later has the larger text.
     pub sequence: String,
-    /// When it happened.
+    /// The time of the change.
     pub time: DateTime<Utc>,
     /// The record's id.
     pub record: Uuid,
     /// The version the change made; of a deletion, the last one.
     pub version: u64,
-    /// What happened.
+    /// The kind of change.
     pub action: Action,
-    /// Why it happened.
+    /// The cause of the change.
     pub cause: Cause,
-    /// Who did it, where that is known.
+    /// The principal that made the change, where it is known.
     pub changed_by: Option<String>,
     /// The fields whose values differ, by name.
     pub changed: Vec<String>,
@@ -157,7 +157,7 @@ where
     OnEvent { handle, repeat: None, resource: PhantomData }
 }
 
-/// What [`on_event`] returns.
+/// The consumer that [`on_event`] returns.
 pub struct OnEvent<R, H> {
     handle: H,
     repeat: Option<Repeat>,

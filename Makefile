@@ -13,6 +13,8 @@ ENDPOINT ?=
 CONSUMER ?=
 DRY_RUN ?=
 FORCE ?=
+# The data folder of the local server that replay works on where no STAGE is given.
+DATA ?= .local
 EVENT ?= {}
 # What run, seed, fuzz and bench pass on: make run ARGS="--memory --port 4000"
 ARGS ?=
@@ -20,7 +22,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help run seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
 	bench bench-streams bench-migrate build deploy diff destroy migrate migrations api-key \
-	rotate-cursor-secret redrive rename audit
+	rotate-cursor-secret replay rename audit
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,9 +59,9 @@ test-contract: setup ## Test the contract: lint, client, Postman, docs page, a s
 	scripts/with-server npm --prefix tools run --silent docs
 	scripts/with-server scripts/fuzz 10
 
-test-stack: setup ## Test the stack's templates for every stage, and redrive
+test-stack: setup ## Test the stack's templates for every stage, and replay
 	cd cdk && npm test && scripts/check-templates
-	cdk/.venv/bin/python scripts/redrive_test.py
+	cdk/.venv/bin/python scripts/replay_test.py
 	cdk/.venv/bin/python scripts/stack_test.py
 	python3 scripts/audit_test.py
 
@@ -110,9 +112,14 @@ api-key: ## Print an API key of a stage: TIER=basic or premium
 rotate-cursor-secret: ## Make a new secret for the cursors of a stage; at most once a day, FORCE=1 for more
 	FORCE=$(FORCE) scripts/stack rotate-cursor-secret $(STAGE)
 
-redrive: ## Bring through what a consumer gave up: CONSUMER=audit_append, DRY_RUN=1 to look
-	@[ -n "$(CONSUMER)" ] || { echo "make redrive: say which: CONSUMER=audit_append" >&2; exit 2; }
-	DRY_RUN=$(DRY_RUN) scripts/stack redrive $(STAGE) $(CONSUMER)
+replay: ## Replay what a consumer gave up, in the local server or a STAGE: CONSUMER=audit_append, DRY_RUN=1 to look
+	@[ -n "$(CONSUMER)" ] || { echo "make replay: say which: CONSUMER=audit_append" >&2; exit 2; }
+ifeq ($(origin STAGE),file)
+	scripts/setup cdk
+	cdk/.venv/bin/python scripts/replay.py $(CONSUMER) --data $(DATA) $(if $(DRY_RUN),--dry-run)
+else
+	DRY_RUN=$(DRY_RUN) scripts/stack replay $(STAGE) $(CONSUMER)
+endif
 
 rename: ## Give a new project its name: NAME=shop
 	scripts/rename '$(NAME)'

@@ -104,7 +104,7 @@ class Run:
             self.deploy()
         outputs = json.loads((WORK / "outputs.json").read_text())[STACK]
         if self.emulator.enforces_iam:
-            with step("queues refuse what does not come by TLS"):
+            with step("queues and buckets refuse what has no TLS"):
                 self.do_without_tls()
         with step("Postman collection"):
             self.postman(outputs)
@@ -119,12 +119,12 @@ class Run:
             changes.cascade()
         with step("a rotation breaks no page in progress"):
             self.rotate(outputs)
-        with step("dead letters come back"):
-            changes.come_back()
-        with step("and those of every other consumer"):
-            changes.come_back_elsewhere()
-        with step("dead letters of expired records stay"):
-            changes.expire()
+        with step("and those the index shows too late"):
+            changes.hidden()
+        with step("failed changes are replayed"):
+            changes.replayed()
+        with step("dead letters of events go back"):
+            changes.sent_back()
         with step("deploy again: nothing changes"):
             self.second_deployment()
         with step("deploy a new version"):
@@ -137,7 +137,7 @@ class Run:
                 self.revoke(outputs)
 
     def do_without_tls(self) -> None:
-        """Shows that the dead-letter queues want TLS; then takes that away, as the emulator does not speak it."""
+        """Shows that the queues want TLS; then takes that away, as the emulator does not speak it."""
         sqs = self.client("sqs")
         queues = [url for url in sqs.list_queues()["QueueUrls"] if STACK in url]
         for queue in queues:
@@ -154,6 +154,12 @@ class Run:
         )
         for queue in queues:
             sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": ""})
+        s3 = self.client("s3")
+        for bucket in self.buckets():
+            statements = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+            if not any(statement["Effect"] == "Deny" and "Bool" in statement["Condition"] for statement in statements):
+                raise Failure(f"{bucket} answers without TLS")
+            s3.delete_bucket_policy(Bucket=bucket)
 
     def destroy(self) -> None:
         with step("destroy"):
@@ -276,6 +282,7 @@ class Run:
             *(role["RoleName"] for role in self.client("iam").list_roles()["Roles"]),
             *(alarm["AlarmName"] for alarm in self.client("cloudwatch").describe_alarms()["MetricAlarms"]),
             *(queue.rsplit("/", 1)[-1] for queue in self.client("sqs").list_queues().get("QueueUrls", [])),
+            *self.buckets(),
             *(mapping["FunctionArn"] for mapping in self.mappings()),
             *(bus["Name"] for bus in self.client("events").list_event_buses()["EventBuses"]),
             *(archive["ArchiveName"] for archive in self.client("events").list_archives()["Archives"]),
@@ -285,6 +292,9 @@ class Run:
         ours = [name for name in remains if STACK in name]
         if ours:
             raise Failure(f"destroy left {', '.join(ours)}")
+
+    def buckets(self) -> list[str]:
+        return [one["Name"] for one in self.client("s3").list_buckets()["Buckets"] if STACK in one["Name"]]
 
     def mappings(self) -> list[dict]:
         return self.client("lambda").list_event_source_mappings()["EventSourceMappings"]

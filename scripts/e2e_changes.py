@@ -1,12 +1,13 @@
-"""What happens to a change after its answer, end to end: history, events, cascade, dead letters and their way back."""
+"""What happens to a change after its answer, end to end: history, events, cascade, failed changes and their replay."""
 
 import json
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from emulator import Emulator, Failure
@@ -15,7 +16,6 @@ ROOT = Path(__file__).resolve().parent.parent
 # How long a change may take to where it is to arrive.
 DEADLINE_SECONDS = 60
 PAUSE_SECONDS = 0.5
-SEQUENCE_DIGITS = 21
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 
 
@@ -78,6 +78,7 @@ class Changes:
             expect("schema", detail["dataschema"], f"urn:serverless-crud:schema:{kind}:v1")
             expect("content type", detail["datacontenttype"], "application/json")
             expect("time", detail["time"], entry["time"])
+            expect("sequence", detail["sequence"], entry["sequence"])
             for name in ("id", "version", "cause", "changedBy", "changed", "old", "new"):
                 expect(f"{kind}: {name}", detail["data"].get(name), entry.get(name))
 
@@ -97,79 +98,121 @@ class Changes:
             entries = self.history_of("items", record, ["updated", "created"])
             expect("who archived", entries[0]["changedBy"], "users_cascade")
 
-    def come_back(self, consumer: str = "audit_append") -> None:
-        """What a broken consumer gave up is in its queue, and comes through once the consumer works again."""
-        queue = self.dead_letters(consumer)
-        expect("dead letters before", self.waiting(queue), 0)
-        with self.giving_up_soon(consumer), self.broken(consumer):
-            first = [self.written(collection) for collection in ("items", "users")]
-            self.wait_for_given_up(queue, 6)
-            # A further letter of the same shard.
-            second = [self.written("items")]
-            self.wait_for_given_up(queue, 9)
-            letters = self.waiting(queue)
-            self.redrive(consumer, 1, "fails as a whole", "records are left", f"{letters} left")
-            expect("dead letters after a vain redrive", self.waiting(queue), letters)
-        self.redrive(consumer, 0, f"{letters} of {letters} dead letters could be brought through", dry_run=True)
-        expect("dead letters after a dry run", self.waiting(queue), letters)
-        for collection, record in first + second:
-            expect("history after a dry run", self.actions(collection, record), [])
-        if self.emulator.enforces_iam:
-            with self.without_grants(consumer):
-                self.redrive(consumer, 1, f"{consumer} fails at ", f"{letters} left")
-            expect("dead letters after a vain redrive", self.waiting(queue), letters)
-        self.redrive(consumer, 0, f"{letters} of {letters} dead letters brought through")
-        for collection, record in first + second:
-            expect("history", self.actions(collection, record), ["deleted", "updated", "created"])
-        expect("dead letters at the end", self.waiting(queue), 0)
-        self.redrive(consumer, 0, f"{consumer} has no dead letters")
+    def hidden(self) -> None:
+        """An item that the index of owners hides from the first pass is archived by a later one."""
+        user = self.created("users", {"name": "Ada", "email": f"{uuid.uuid4()}@example.com"})
+        item = self.created("items", {"name": "Lamp", "priceCents": 1, "currency": "EUR", "ownerId": user})
+        other = self.created("items", {"name": "Lamp", "priceCents": 1, "currency": "EUR", "ownerId": user})
+        later = self.sqs.get_queue_url(QueueName=f"{self.stack}-users_cascade-later")["QueueUrl"]
+        before = {"DelaySeconds": "900", "VisibilityTimeout": "900"}
+        # As short as the function's timeout lets it be.
+        self.sqs.set_queue_attributes(QueueUrl=later, Attributes={"DelaySeconds": "15", "VisibilityTimeout": "60"})
+        try:
+            self.index(item, "REMOVE ownerIdKey")
+            self.deleted("users", user)
+            wait_until(lambda: self.is_archived(other), lambda: "the first pass archives nothing")
+            if self.is_archived(item):
+                raise Failure("an item is archived that no index shows")
+            self.index(item, "SET ownerIdKey = :owner", {":owner": {"S": user}})
+            wait_until(lambda: self.is_archived(item), lambda: "no later pass archives the item")
+            if not self.waiting(later):
+                raise Failure("the event does not wait for its next pass")
+        finally:
+            self.sqs.set_queue_attributes(QueueUrl=later, Attributes=before)
 
-    def come_back_elsewhere(self) -> None:
-        """The same of the other consumers: one has a filter, the other sends what it was not able to."""
-        cascade, publish = "users_cascade", "events_publish"
-        with self.listening() as events:
-            with (
-                self.giving_up_soon(cascade), self.broken(cascade), self.giving_up_soon(publish), self.broken(publish)
-            ):
-                user = self.created("users", {"name": "Ada", "email": f"{uuid.uuid4()}@example.com"})
-                item = {"name": "Lamp", "priceCents": 1, "currency": "EUR", "ownerId": user}
-                record = self.created("items", item)
+    def index(self, item: str, update: str, values: dict | None = None) -> None:
+        """Takes the item out of the index of owners, or puts it back."""
+        options = {"ExpressionAttributeValues": values} if values else {}
+        self.client("dynamodb").update_item(
+            TableName=f"{self.stack}-items", Key={"id": {"S": item}}, UpdateExpression=update, **options
+        )
+
+    def replayed(self, consumer: str = "audit_append") -> None:
+        """What Lambda kept of a consumer that failed comes through by replay, and stays while it fails."""
+        with self.paused(consumer):
+            records = [self.written(collection) for collection in ("items", "users")]
+            # MiniStack keeps nothing in S3: this writes what Lambda would, out of what the stream has.
+            kept = self.keep(consumer, records)
+            with self.broken(consumer):
+                self.replay(consumer, 1, "fails as a whole", f"{len(kept)} batches left")
+            if self.emulator.enforces_iam:
+                with self.without_grants(consumer):
+                    self.replay(consumer, 1, f"{consumer} fails at ", f"{len(kept)} batches left")
+            self.replay(consumer, 1, f"6 changes of {len(kept)} batches would be given", dry_run=True)
+            expect("failed changes after vain replays", self.kept(), kept)
+            for collection, record in records:
+                expect("history before the replay", self.actions(collection, record), [])
+            self.replay(consumer, 0, f"6 of 6 changes replayed, {len(kept)} of {len(kept)} batches are done")
+            for collection, record in records:
+                expect("history", self.actions(collection, record), ["deleted", "updated", "created"])
+            expect("failed changes at the end", self.kept(), [])
+            self.replay(consumer, 0, f"{self.stack}-{consumer} has no failed changes")
+
+    def sent_back(self, consumer: str = "users_cascade") -> None:
+        """A dead letter of a consumer of events goes back into its queue, and is handled."""
+        with self.broken(consumer):
+            user = self.created("users", {"name": "Ada", "email": f"{uuid.uuid4()}@example.com"})
+            item = self.created("items", {"name": "Lamp", "priceCents": 1, "currency": "EUR", "ownerId": user})
+            name = f"{self.stack}-{consumer}"
+            url = lambda ending="": self.sqs.get_queue_url(QueueName=f"{name}{ending}")["QueueUrl"]
+            queue, dead_letters = url(), url("-dead-letters")
+            before = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy", "VisibilityTimeout"])
+            policy = json.loads(before["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": 1}
+            soon = {"RedrivePolicy": json.dumps(policy), "VisibilityTimeout": "1"}
+            self.sqs.set_queue_attributes(QueueUrl=queue, Attributes=soon)
+            try:
                 self.deleted("users", user)
-                self.wait_for_given_up(self.dead_letters(cascade), 1)
-                self.wait_for_given_up(self.dead_letters(publish), 3)
-            entries = self.history_of("users", user, ["deleted", "created"])
-            if self.is_archived(record):
-                raise Failure("an item is archived by a consumer that is broken")
-            self.redrive(cascade, 0, "1 of 1 dead letters brought through, with 1 records")
-            self.redrive(publish, 0, "brought through, with 3 records")
-            self.published(events, "users", user, entries)
-            wait_until(lambda: self.is_archived(record), lambda: "redrive did not archive the item")
-            for consumer in (cascade, publish):
-                expect(f"dead letters of {consumer}", self.waiting(self.dead_letters(consumer)), 0)
+                wait_until(lambda: self.waiting(dead_letters) == 1, lambda: "no dead letter came")
+            finally:
+                self.sqs.set_queue_attributes(QueueUrl=queue, Attributes=before["Attributes"])
+        if self.is_archived(item):
+            raise Failure("an item is archived by a consumer that is broken")
+        self.replay(consumer, 1, "1 events would go back", dry_run=True)
+        expect("dead letters after a dry run", self.waiting(dead_letters), 1)
+        self.replay(consumer, 0, "1 events went back")
+        wait_until(lambda: self.is_archived(item), lambda: "replay did not archive the item")
+        expect("dead letters at the end", self.waiting(dead_letters), 0)
 
-    def expire(self, consumer: str = "events_publish") -> None:
-        """Of records that the stream has forgotten it is said which they were, and nothing is done."""
-        queue = self.dead_letters(consumer)
-        collection, record = self.written("items")
-        self.history_of(collection, record, ["deleted", "updated", "created"])
-        # A place before all that the stream has, and all that the history has, in the form Lambda gives it.
-        stream = self.client("dynamodb").describe_table(TableName=f"{self.stack}-items")["Table"]["LatestStreamArn"]
-        [shard] = self.client("dynamodbstreams").describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]
-        batch = {
-            "shardId": shard["ShardId"],
-            "startSequenceNumber": "1".zfill(SEQUENCE_DIGITS),
-            "endSequenceNumber": "2".zfill(SEQUENCE_DIGITS),
-            "approximateArrivalOfFirstRecord": "2026-01-01T00:00:00Z",
-            "approximateArrivalOfLastRecord": "2026-01-01T00:00:01Z",
-            "batchSize": 3,
-            "streamArn": stream,
-        }
-        self.sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"version": "1.0", "DDBStreamBatchInfo": batch}))
-        window = "2026-01-01T00:00:00Z to 2026-01-01T00:00:01Z"
-        told = ("no longer has its records", window, shard["ShardId"], "the history has nothing of that time", "1 left")
-        self.redrive(consumer, 1, *told)
-        expect("dead letters that have expired", self.waiting(queue), 1)
-        self.sqs.purge_queue(QueueUrl=queue)
+    def keep(self, consumer: str, records: list[tuple[str, str]]) -> list[str]:
+        """Writes the changes of records into the stage's bucket as Lambda would; the names of the objects."""
+        functions, s3 = self.client("lambda"), self.client("s3")
+        alias = functions.get_alias(FunctionName=f"{self.stack}-{consumer}", Name="live")["AliasArn"]
+        for mapping in functions.list_event_source_mappings(FunctionName=alias)["EventSourceMappings"]:
+            stream = mapping["EventSourceArn"]
+            wanted = {record for collection, record in records if stream.split("/")[1] == f"{self.stack}-{collection}"}
+            for record in self.stream(stream):
+                if record["dynamodb"]["Keys"]["id"]["S"] not in wanted:
+                    continue
+                event = json.dumps({"Records": [record | {"eventSourceARN": stream}]}, default=seconds)
+                call = {"requestContext": {"functionArn": alias, "condition": "RetryAttemptsExhausted"}, "payload": event}
+                folder = f"aws/lambda/{mapping['UUID']}/shardId-0/2026/01/01"
+                key = f"{folder}/2026-01-01T00.00.00-{uuid.uuid4()}"
+                s3.put_object(Bucket=self.bucket(consumer), Key=key, Body=json.dumps(call).encode())
+        return self.kept()
+
+    def stream(self, arn: str) -> Iterator[dict]:
+        """All that a stream has."""
+        streams = self.client("dynamodbstreams")
+        [shard] = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+        place = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        iterator = streams.get_shard_iterator(**place)["ShardIterator"]
+        while page := streams.get_records(ShardIterator=iterator):
+            if not page["Records"]:
+                return
+            yield from page["Records"]
+            iterator = page["NextShardIterator"]
+
+    def bucket(self, consumer: str = "audit_append") -> str:
+        """The bucket that the consumer's mappings name."""
+        functions = self.client("lambda")
+        alias = functions.get_alias(FunctionName=f"{self.stack}-{consumer}", Name="live")["AliasArn"]
+        mappings = functions.list_event_source_mappings(FunctionName=alias)["EventSourceMappings"]
+        [bucket] = {mapping["DestinationConfig"]["OnFailure"]["Destination"].split(":")[-1] for mapping in mappings}
+        return bucket
+
+    def kept(self) -> list[str]:
+        found = self.client("s3").list_objects_v2(Bucket=self.bucket())
+        return [one["Key"] for one in found.get("Contents", [])]
 
     def history_of(self, collection: str, record: str, actions: list[str]) -> list[dict]:
         """The entries, newest first, once they are what they should be."""
@@ -243,20 +286,18 @@ class Changes:
             configure(functions, name, variables)
 
     @contextmanager
-    def giving_up_soon(self, consumer: str):
-        """The stream is not tried for hours. MiniStack counts no retries, but knows the age, below AWS's least too."""
+    def paused(self, consumer: str):
+        """The consumer's streams are not read."""
         functions = self.client("lambda")
         alias = functions.get_alias(FunctionName=f"{self.stack}-{consumer}", Name="live")["AliasArn"]
         mappings = functions.list_event_source_mappings(FunctionName=alias)["EventSourceMappings"]
-        soon = {"MaximumRetryAttempts": 0, "MaximumRecordAgeInSeconds": 1 if self.emulator.is_ministack else 60}
         for mapping in mappings:
-            functions.update_event_source_mapping(UUID=mapping["UUID"], **soon)
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
         try:
             yield
         finally:
             for mapping in mappings:
-                before = {name: mapping[name] for name in soon}
-                functions.update_event_source_mapping(UUID=mapping["UUID"], **before)
+                functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
     @contextmanager
     def without_grants(self, consumer: str):
@@ -274,42 +315,33 @@ class Changes:
             for name, document in documents.items():
                 iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
 
-    def dead_letters(self, consumer: str) -> str:
-        return self.sqs.get_queue_url(QueueName=f"{self.stack}-{consumer}-dead-letters")["QueueUrl"]
-
     def waiting(self, queue: str) -> int:
-        """How many messages can be received; none may be hidden."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        """How many messages a queue has, hidden and delayed ones too."""
+        names = ["", "NotVisible", "Delayed"]
+        names = [f"ApproximateNumberOfMessages{name}" for name in names]
         found = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
-        expect("hidden messages", int(found[names[1]]), 0)
-        return int(found[names[0]])
+        return sum(int(found[name]) for name in names)
 
-    def wait_for_given_up(self, queue: str, changes: int) -> None:
-        """Until the letters speak of that many changes."""
-        sizes: dict[str, int] = {}
-
-        def are_there() -> bool:
-            found = self.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=0)
-            for message in found.get("Messages", []):
-                sizes[message["MessageId"]] = json.loads(message["Body"])["DDBStreamBatchInfo"]["batchSize"]
-            return sum(sizes.values()) >= changes
-
-        wait_until(are_there, lambda: f"dead letters speak of {sum(sizes.values())} changes, not {changes}")
-
-    def redrive(self, consumer: str, code: int, *said: str, dry_run: bool = False) -> None:
+    def replay(self, consumer: str, code: int, *said: str, dry_run: bool = False) -> None:
         """The command itself, which ends with that code and says these things."""
-        command = [sys.executable, "scripts/redrive.py", self.stack, consumer, *(["--dry-run"] if dry_run else [])]
+        command = [sys.executable, "scripts/replay.py", consumer, "--stack", self.stack]
+        command += ["--dry-run"] if dry_run else []
         done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)
         for text in said:
             if text not in done.stdout:
-                raise Failure(f"redrive does not say {text!r}, but:\n{done.stdout}{done.stderr}")
+                raise Failure(f"replay does not say {text!r}, but:\n{done.stdout}{done.stderr}")
         if done.returncode != code:
-            raise Failure(f"redrive ends with {done.returncode}, not {code}:\n{done.stdout}{done.stderr}")
+            raise Failure(f"replay ends with {done.returncode}, not {code}:\n{done.stdout}{done.stderr}")
 
 
 def configure(functions, name: str, variables: dict[str, str]) -> None:
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
     functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+
+
+def seconds(time: datetime) -> float:
+    """A time as Lambda writes it."""
+    return time.timestamp()
 
 
 def expect(what: str, found: object, wanted: object) -> None:

@@ -30,10 +30,11 @@
 //!
 //! # The walk of a change
 //!
-//! DynamoDB writes the change into the table's stream, and Lambda hands batches of it to each consumer.
+//! DynamoDB writes the change into the table's stream, and Lambda hands batches of it to two consumers.
 //! [`streams::respond`] decodes each record into a [`streams::Change`], gives it to the consumer in the order of
 //! its record, and answers with the first that failed, from which Lambda goes on. [`streams::answer`] has Lambda
-//! halve a batch that begins with it, so that it takes no other along where it is given up.
+//! halve a batch that begins with it, so that it takes no other along where it is given up. One of the two publishes
+//! the change on the bus, from which every further consumer has it through a queue: [`streams::respond_to_messages`].
 #![forbid(unsafe_code)]
 
 pub mod app;

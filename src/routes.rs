@@ -7,7 +7,7 @@ use std::{pin::Pin, sync::Arc};
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
-pub use consumers::{StreamConsumer, consumers, decoders};
+pub use consumers::{ConsumerDefinition, Source, Start, consumers, decoders};
 
 use crate::{
     app::App,

@@ -1,16 +1,19 @@
-// The functions behind the streams of tables, and the queue of each for what it could not handle.
+// The functions that changes are given to: from the streams of tables, or from the bus.
 
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
+import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { EventSourceMapping, FilterCriteria, FilterRule, StartingPosition } from 'aws-cdk-lib/aws-lambda';
-import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { EventSourceMapping, FilterCriteria, FilterRule, MetricType, StartingPosition } from 'aws-cdk-lib/aws-lambda';
+import type { CfnBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
 import type { Bus } from './bus.ts';
-import type { ConsumerDefinition, Contract } from './contract.ts';
+import type { ConsumerDefinition, Contract, EventConsumerDefinition, StreamConsumerDefinition } from './contract.ts';
+import { FailedChanges } from './failed-changes.ts';
 import type { Functions, Live } from './functions.ts';
 import type { Consumer } from './monitoring.ts';
 import type { StageOptions } from './stages.ts';
+import { QUEUE_ACTIONS, Subscription } from './subscriptions.ts';
 import type { Tables } from './tables.ts';
 
 /** A batch may be long work, of which what is done stays done; nobody waits for it. */
@@ -18,12 +21,10 @@ const TIMEOUT = Duration.minutes(1);
 const BATCH_SIZE = 100;
 /** A record that cannot be handled holds up a quarter of the keys of its shard; each key stays in order. */
 const LANES_A_SHARD = 4;
-/** A stream keeps records for 24 hours: what is given up within six leaves most of a day to bring it through. */
-const LONGEST_TRY = Duration.hours(6);
 /** A short outage is no poison: it is sat out. A record that is poison is alone by then, and cheap. */
 const RETRIES = 50;
-/** As long as SQS keeps messages at most. */
-const DEAD_LETTER_AGE = Duration.days(14);
+/** More are throttled (DynamoDB Streams API reference, `GetRecords`, `LimitExceededException`). */
+const READERS_A_STREAM = 2;
 /** Every kind of change a stream has. */
 const KINDS = ['INSERT', 'MODIFY', 'REMOVE'];
 /**
@@ -41,6 +42,8 @@ export interface ConsumersProps {
   readonly tables: Tables;
   readonly functions: Functions;
   readonly bus: Bus;
+  /** What events say they come from. */
+  readonly source: string;
   /** What the names of the functions and queues start with. */
   readonly prefix: string;
   readonly options: StageOptions;
@@ -48,6 +51,7 @@ export interface ConsumersProps {
 
 export class Consumers extends Construct {
   readonly all: readonly Consumer[];
+  private readonly failed: FailedChanges;
 
   constructor(
     scope: Construct,
@@ -55,27 +59,86 @@ export class Consumers extends Construct {
     private readonly props: ConsumersProps,
   ) {
     super(scope, id);
+    refuseThirdReaders(props.contract.consumers);
+    this.failed = new FailedChanges(this, 'FailedChanges', { options: props.options, key: props.tables.key });
     this.all = props.contract.consumers.map((definition) => this.consumer(definition));
   }
 
   private consumer(definition: ConsumerDefinition): Consumer {
-    const { contract, functions, bus, tables } = this.props;
+    const { functions, bus } = this.props;
     const scope = new Construct(this, definition.name);
     const live = functions.create(definition, this.variables(definition), { timeout: TIMEOUT, isInBackground: true });
-    const deadLetters = this.deadLetters(scope, definition);
-    allow(live, ['sqs:SendMessage'], deadLetters.queueArn);
     if (definition.publishes) {
       allow(live, ['events:PutEvents'], bus.bus.eventBusArn);
     }
-    for (const table of definition.tables) {
+    return definition.source === 'streams'
+      ? this.ofStreams(scope, definition, live)
+      : this.ofEvents(scope, definition, live);
+  }
+
+  private ofStreams(scope: Construct, definition: StreamConsumerDefinition, live: Live): Consumer {
+    const { contract, tables } = this.props;
+    this.allowKeeping(live);
+    const mappings = definition.tables.map((table) => {
       const stream = tables.byName.get(table)?.tableStreamArn;
       if (!stream || !contract.tables.some(({ name, stream }) => stream && name === table)) {
         throw new Error(`openapi.json: ${definition.name} reads the stream of the table ${table}, which has none`);
       }
       allow(live, STREAM_ACTIONS, stream);
-      mapping(scope, definition, { table, stream, live, deadLetters });
+      return { table, mapping: this.mapping(scope, definition, { table, stream, live }) };
+    });
+    return {
+      name: definition.name,
+      function: live.function,
+      lag: { metric: live.function.metric('IteratorAge'), second: 1_000 },
+      lost: [
+        ...mappings.flatMap(({ table, mapping }) => [
+          {
+            id: `${table}Failed`,
+            name: `${table}-failed`,
+            metric: counted(mapping, 'OnFailureDestinationDeliveredEventCount'),
+            description: `${definition.name} gave up changes of ${table}, which the bucket of failed changes keeps. Look in its log for the cause, mend it, then run make replay (docs/stack.md).`,
+          },
+          {
+            id: `${table}Dropped`,
+            name: `${table}-dropped`,
+            metric: counted(mapping, 'DroppedEventCount'),
+            description: `Lambda dropped changes of ${table} for ${definition.name}. Check the mapping's destination, and compare the history with the table.`,
+          },
+        ]),
+        // Changes that were given up and did not even reach the bucket: only the log has their place.
+        {
+          id: 'Undelivered',
+          name: 'undelivered',
+          metric: live.function.metric('DestinationDeliveryFailures'),
+          description: `${definition.name} gave up changes that Lambda could not write into the bucket. Its log alone names them: search it for "failures", and check the role's right to the bucket.`,
+        },
+      ],
+    };
+  }
+
+  private ofEvents(scope: Construct, definition: EventConsumerDefinition, live: Live): Consumer {
+    const { bus, source, prefix } = this.props;
+    const props = { definition, bus: bus.bus, source, prefix, timeout: TIMEOUT };
+    const subscription = new Subscription(scope, 'Subscription', props);
+    for (const queue of subscription.queues) {
+      allow(live, QUEUE_ACTIONS, queue.queueArn);
     }
-    return { name: definition.name, function: live.function, deadLetters };
+    subscription.connect(live.alias);
+    const { queue, deadLetters } = subscription;
+    return {
+      name: definition.name,
+      function: live.function,
+      lag: { metric: queue.metricApproximateAgeOfOldestMessage(), second: 1 },
+      lost: [
+        {
+          id: 'DeadLetters',
+          name: 'dead-letters',
+          metric: deadLetters.metricApproximateNumberOfMessagesVisible(),
+          description: `${definition.name} gave up events, which its dead-letter queue keeps for 14 days. Look in its log for the cause, mend it, then run make replay (docs/stack.md).`,
+        },
+      ],
+    };
   }
 
   private variables({ publishes, grants }: ConsumerDefinition): Record<string, string> {
@@ -86,17 +149,48 @@ export class Consumers extends Construct {
     };
   }
 
-  /** The queue for the places of records in their streams, which scripts/redrive.py brings through. */
-  private deadLetters(scope: Construct, { name }: ConsumerDefinition): Queue {
-    const queue = new Queue(scope, 'DeadLetters', {
-      queueName: `${this.props.prefix}${name}-dead-letters`,
-      encryption: QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
-      retentionPeriod: DEAD_LETTER_AGE,
+  /** What Lambda needs to keep a failed change (Lambda developer guide, "Retain discarded records", S3 destination). */
+  private allowKeeping(live: Live): void {
+    const { bucket } = this.failed;
+    const objects = `${bucket.bucketArn}/aws/lambda/*`;
+    allow(live, ['s3:PutObject'], objects);
+    allow(live, ['s3:ListBucket'], bucket.bucketArn);
+    const id = Stack.of(this).getLogicalId(bucket.node.findChild('Resource') as CfnBucket);
+    const finding = `AwsSolutions-IAM5[Resource::<${id}.Arn>/aws/lambda/*]`;
+    if (live.function.role) {
+      accept(live.function.role, 'Lambda makes up the names of what it keeps.', finding);
+    }
+    if (bucket.encryptionKey) {
+      live.function.addToRolePolicy(
+        new PolicyStatement({
+          actions: ['kms:GenerateDataKey'],
+          resources: [bucket.encryptionKey.keyArn],
+          conditions: { StringLike: { 'kms:ViaService': 's3.*.amazonaws.com' } },
+        }),
+      );
+    }
+  }
+
+  private mapping(scope: Construct, definition: StreamConsumerDefinition, source: Source): EventSourceMapping {
+    const { table, stream, live } = source;
+    const isFiltered = KINDS.some((kind) => !definition.changes.includes(kind));
+    const filter = FilterCriteria.filter({ eventName: FilterRule.or(...definition.changes) });
+    return new EventSourceMapping(scope, table, {
+      target: live.alias,
+      eventSourceArn: stream,
+      startingPosition: StartingPosition[definition.start],
+      batchSize: BATCH_SIZE,
+      maxBatchingWindow: Duration.seconds(definition.batchingWindow),
+      parallelizationFactor: LANES_A_SHARD,
+      ...(isFiltered && { filters: [filter] }),
+      reportBatchItemFailures: true,
+      bisectBatchOnError: true,
+      // By count alone: an age would also take what was never tried.
+      retryAttempts: RETRIES,
+      // CDK's own destination would also let the function read and delete what is kept.
+      onFailure: { bind: () => ({ destination: this.failed.bucket.bucketArn }) },
+      metricsConfig: { metrics: [MetricType.EVENT_COUNT] },
     });
-    accept(queue, 'It is a dead-letter queue, of a stream, which no other queue names.', 'AwsSolutions-SQS3');
-    accept(queue, 'Its messages have places, no data: the key SQS manages is enough.', 'CKV_AWS_27');
-    return queue;
   }
 }
 
@@ -104,28 +198,20 @@ interface Source {
   readonly table: string;
   readonly stream: string;
   readonly live: Live;
-  readonly deadLetters: Queue;
 }
 
-function mapping(scope: Construct, definition: ConsumerDefinition, { table, stream, live, deadLetters }: Source): void {
-  const isFiltered = KINDS.some((kind) => !definition.events.includes(kind));
-  const filter = FilterCriteria.filter({ eventName: FilterRule.or(...definition.events) });
-  new EventSourceMapping(scope, table, {
-    target: live.alias,
-    eventSourceArn: stream,
-    // Nothing between the making of a table and the making of this is missed.
-    startingPosition: StartingPosition.TRIM_HORIZON,
-    batchSize: BATCH_SIZE,
-    maxBatchingWindow: Duration.seconds(definition.batchingWindow),
-    parallelizationFactor: LANES_A_SHARD,
-    ...(isFiltered && { filters: [filter] }),
-    reportBatchItemFailures: true,
-    bisectBatchOnError: true,
-    retryAttempts: RETRIES,
-    maxRecordAge: LONGEST_TRY,
-    // CDK's own destination would also let the function read the queue's attributes.
-    onFailure: { bind: () => ({ destination: deadLetters.queueArn }) },
-  });
+function refuseThirdReaders(consumers: readonly ConsumerDefinition[]): void {
+  const read = consumers.flatMap((consumer) => (consumer.source === 'streams' ? consumer.tables : []));
+  const crowded = read.find((table) => read.filter((other) => other === table).length > READERS_A_STREAM);
+  if (crowded) {
+    throw new Error(`openapi.json: the stream of the table ${crowded} has more than ${READERS_A_STREAM} readers`);
+  }
+}
+
+/** A metric of a mapping (Lambda developer guide, "Event source mapping metrics"). */
+function counted(mapping: EventSourceMapping, metricName: string): Metric {
+  const dimensionsMap = { EventSourceMappingUUID: mapping.eventSourceMappingId };
+  return new Metric({ namespace: 'AWS/Lambda', metricName, dimensionsMap });
 }
 
 function allow({ function: lambda }: Live, actions: string[], resource: string): void {

@@ -55,16 +55,35 @@ export interface FunctionDefinition {
   readonly secrets?: readonly SecretName[];
 }
 
-/** A function that reads the streams of tables. */
-export interface ConsumerDefinition extends FunctionDefinition {
-  readonly tables: readonly string[];
-  /** The kinds of changes it reads, as streams name them. */
-  readonly events: readonly string[];
-  /** For how many seconds changes are gathered before it is called. */
-  readonly batchingWindow: number;
+interface AnyConsumerDefinition extends FunctionDefinition {
   /** Whether it puts events on the bus. */
   readonly publishes: boolean;
 }
+
+/** A function that reads the streams of tables. */
+export interface StreamConsumerDefinition extends AnyConsumerDefinition {
+  readonly source: 'streams';
+  readonly tables: readonly string[];
+  /** The kinds of changes it reads, as streams name them. */
+  readonly changes: readonly string[];
+  /** For how many seconds changes are gathered before it is called. */
+  readonly batchingWindow: number;
+  /** The place in the stream a new mapping starts from. */
+  readonly start: 'TRIM_HORIZON' | 'LATEST';
+}
+
+/** A function that takes events from the bus, through a queue of its own. */
+export interface EventConsumerDefinition extends AnyConsumerDefinition {
+  readonly source: 'events';
+  /** The types of events it takes. */
+  readonly types: readonly string[];
+  /** For how many seconds an event waits before it is given to the function. */
+  readonly delaySeconds: number;
+  /** The schedule by which each event is given to it again, where it has one. */
+  readonly repeats?: { readonly everySeconds: number; readonly untilSeconds: number };
+}
+
+export type ConsumerDefinition = StreamConsumerDefinition | EventConsumerDefinition;
 
 export interface Contract {
   readonly operations: readonly Operation[];

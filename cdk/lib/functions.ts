@@ -182,7 +182,7 @@ function cursorSecret(scope: Construct, { key }: Tables): Secret {
 }
 
 function acceptForFunction(lambda: LambdaFunction, { functions }: StageOptions): void {
-  const callers = 'Nothing calls it without waiting: a consumer of a stream has its dead letters at the stream.';
+  const callers = 'Nothing calls it without waiting: what a consumer gives up is kept by its stream or queue.';
   accept(lambda, callers, 'CKV_AWS_116');
   accept(lambda, 'It talks to services of AWS alone, by IAM: a VPC would cost and slow the start.', 'CKV_AWS_117');
   accept(lambda, 'Its variables hold no secret.', 'CKV_AWS_173');

@@ -21,7 +21,6 @@ import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { FilterPattern, MetricFilter } from 'aws-cdk-lib/aws-logs';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
-import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
 import { crashedCalls, failedRequests, LEAST_FAILURES, share, WINDOW } from './failures.ts';
@@ -39,11 +38,19 @@ const HALF = 12;
 /** A record over which a consumer panics comes again and again while others are done: that is not half of its calls. */
 const CRASHED_CALLS = 0.5;
 
-/** A function that reads a stream, and where the records go that it cannot handle. */
+/** A function that changes are given to, how far it is behind, and what counts the changes it gave up. */
 export interface Consumer {
   readonly name: string;
   readonly function: LambdaFunction;
-  readonly deadLetters: Queue;
+  /** How much of the metric is a second. */
+  readonly lag: { readonly metric: Metric; readonly second: number };
+  readonly lost: readonly {
+    readonly id: string;
+    /** What the alarm's name ends with. */
+    readonly name: string;
+    readonly metric: Metric;
+    readonly description: string;
+  }[];
 }
 
 export interface MonitoringProps {
@@ -193,32 +200,19 @@ export class Monitoring extends Construct {
   }
 
   private consumerAlarms(): void {
-    for (const { name, function: lambda, deadLetters } of this.props.consumers) {
+    for (const { name, lag, lost } of this.props.consumers) {
       this.alarm({
         id: `${name}Lag`,
         name: `${name}-lag`,
-        over: metric(iteratorAge(lambda), Stats.MAXIMUM),
-        threshold: this.props.options.streamLag * 1_000,
+        over: metric(lag.metric, Stats.MAXIMUM),
+        threshold: this.props.options.streamLag * lag.second,
         patience: LASTING,
-        description: `${name} is behind its streams. Look in its log for "failures": a record or a service that fails holds up its shard.`,
+        description: `${name} is behind. Look in its log for "failures": a change or a service that fails holds up those after it.`,
       });
-      this.alarm({
-        id: `${name}DeadLetters`,
-        name: `${name}-dead-letters`,
-        over: metric(deadLetters.metricApproximateNumberOfMessagesVisible(), Stats.MAXIMUM),
-        threshold: 0,
-        patience: AT_ONCE,
-        description: `${name} gave up changes. Look in its log for the cause, mend it, then run make redrive (docs/stack.md): the stream keeps them for 24 hours.`,
-      });
-      this.alarm({
-        id: `${name}Undelivered`,
-        name: `${name}-undelivered`,
-        // Changes that were given up and did not even reach the queue: only the log has their place.
-        over: metric(lambda.metric('DestinationDeliveryFailures'), Stats.SUM),
-        threshold: 0,
-        patience: AT_ONCE,
-        description: `${name} gave up changes that did not reach its queue. Its log alone names them: search it for "failures", and check the role's right to the queue.`,
-      });
+      for (const { id, name: kind, metric: count, description } of lost) {
+        const over = metric(count, Stats.MAXIMUM);
+        this.alarm({ id: `${name}${id}`, name: `${name}-${kind}`, over, threshold: 0, patience: AT_ONCE, description });
+      }
     }
   }
 
@@ -282,13 +276,13 @@ export class Monitoring extends Construct {
     ];
     const streams = [
       graph(
-        'Streams: lag, ms',
-        consumers.map(({ name, function: lambda }) => metric(iteratorAge(lambda), Stats.MAXIMUM, name)),
+        'Consumers: lag, ms of streams and s of queues',
+        consumers.map(({ name, lag }) => metric(lag.metric, Stats.MAXIMUM, name)),
       ),
       graph(
-        'Streams: dead letters',
-        consumers.map(({ name, deadLetters }) =>
-          metric(deadLetters.metricApproximateNumberOfMessagesVisible(), Stats.MAXIMUM, name),
+        'Consumers: changes given up',
+        consumers.flatMap(({ name, lost }) =>
+          lost.map(({ name: what, metric: count }) => metric(count, Stats.MAXIMUM, `${name} ${what}`)),
         ),
       ),
     ];
@@ -320,10 +314,6 @@ function concurrency(functions: readonly Live[]): Metric[] {
   return functions.map(({ name, function: lambda }) =>
     metric(lambda.metric('ConcurrentExecutions'), Stats.MAXIMUM, name),
   );
-}
-
-function iteratorAge(lambda: LambdaFunction): Metric {
-  return lambda.metric('IteratorAge');
 }
 
 function metric(of: Metric, statistic: string, label?: string): Metric {

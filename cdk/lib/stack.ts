@@ -43,7 +43,15 @@ export class Service extends Stack {
     }
     const functions = new Functions(this, 'Functions', { contract, tables, binaries, prefix, options });
     const bus = new Bus(this, 'Bus', { name, source: PROJECT, options: options.changes });
-    const consumers = new Consumers(this, 'Consumers', { contract, tables, functions, bus, prefix, options });
+    const consumers = new Consumers(this, 'Consumers', {
+      contract,
+      tables,
+      functions,
+      bus,
+      source: PROJECT,
+      prefix,
+      options,
+    });
     const { rest } = new Api(this, 'Api', { contract, functions, name, stage, options });
     new UsagePlans(this, 'UsagePlans', { rest, name, plans: options.plans });
     const monitoring = new Monitoring(this, 'Monitoring', {

@@ -44,6 +44,8 @@ export interface FunctionOptions {
 export interface ChangeOptions {
   /** How many days the history keeps a change. Changes of users hold personal data: no longer than there is a reason. */
   readonly historyDays: number;
+  /** How many days a change that a consumer gave up is kept for `make replay`; at most 90. */
+  readonly failedDays: number;
   /** How many days the bus keeps its events, to be sent once more; none: it does not. */
   readonly archiveDays?: number;
 }
@@ -101,7 +103,7 @@ export const STAGES = {
   dev: {
     data: { keep: false, protect: false, customerKey: false, recordKilobytes: 1 },
     functions: { memory: 256, timeout: 10, canary: false },
-    changes: { historyDays: 30 },
+    changes: { historyDays: 30, failedDays: 30 },
     api: { corsOrigins: ['*'], throttle: { rate: 100, burst: 200 }, firewall: false },
     plans: {
       basic: { rate: 5, burst: 10, requestsPerMonth: 10_000 },
@@ -113,7 +115,7 @@ export const STAGES = {
   staging: {
     data: { keep: false, protect: false, customerKey: true, recordKilobytes: 1 },
     functions: { memory: 512, timeout: 10, canary: true },
-    changes: { historyDays: 90, archiveDays: 14 },
+    changes: { historyDays: 90, failedDays: 30, archiveDays: 14 },
     api: {
       corsOrigins: ['https://staging.example.com', 'https://admin.staging.example.com'],
       throttle: { rate: 500, burst: 1_000 },
@@ -129,7 +131,7 @@ export const STAGES = {
   prod: {
     data: { keep: true, protect: true, customerKey: true, recordKilobytes: 1 },
     functions: { memory: 512, timeout: 10, canary: true },
-    changes: { historyDays: 365, archiveDays: 90 },
+    changes: { historyDays: 365, failedDays: 30, archiveDays: 90 },
     api: {
       corsOrigins: ['https://www.example.com', 'https://admin.example.com'],
       throttle: { rate: 2_000, burst: 4_000 },

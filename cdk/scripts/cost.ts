@@ -36,6 +36,9 @@ export function costOf(stage: StageName): Lines {
   };
 }
 
+/** How the types of events end, by the kind of change. */
+const EVENTS = { INSERT: '.created', MODIFY: '.updated', REMOVE: '.deleted' } as const;
+
 /** Changes of records a month. */
 function changes(): number {
   return Object.values(CHANGES.verbs).reduce((sum, verb) => sum + REQUESTS * VERBS[verb].share, 0);
@@ -46,15 +49,23 @@ function changedGigabytes(days: number): number {
   return (((changes() * CHANGES.kilobytes) / 1e6) * days) / DAYS_A_MONTH;
 }
 
-/** Calls of all consumers: one for each change they read. */
+/** Calls of all consumers: one for each change they read, and one for each pass over it. */
 function consumerCalls(): number {
   const { consumers, tables } = readContract();
   const streams = tables.filter(({ stream }) => stream).length;
-  const kinds = Object.entries(CHANGES.verbs);
-  return consumers.reduce((sum, { events, tables: read }) => {
-    const shares = kinds.filter(([kind]) => events.includes(kind)).map(([, verb]) => VERBS[verb].share);
-    return sum + (REQUESTS * shares.reduce((all, share) => all + share, 0) * read.length) / streams;
-  }, 0);
+  const shareOf = (kind: keyof typeof CHANGES.verbs) => VERBS[CHANGES.verbs[kind]].share;
+  const kinds = Object.keys(CHANGES.verbs) as (keyof typeof CHANGES.verbs)[];
+  const calls = consumers.map((consumer) => {
+    if (consumer.source === 'streams') {
+      const read = kinds.filter((kind) => consumer.changes.includes(kind)).map(shareOf);
+      return read.reduce((all, share) => all + share, 0) * consumer.tables.length;
+    }
+    const { types, repeats } = consumer;
+    const taken = kinds.flatMap((kind) => types.filter((type) => type.endsWith(EVENTS[kind])).map(() => shareOf(kind)));
+    const passes = repeats ? 1 + Math.ceil(repeats.untilSeconds / repeats.everySeconds) : 1;
+    return taken.reduce((all, share) => all + share, 0) * passes;
+  });
+  return (REQUESTS * calls.reduce((sum, count) => sum + count, 0)) / streams;
 }
 
 function archive({ changes: options }: StageOptions): number {
@@ -96,7 +107,10 @@ function alarmMetrics(): number {
   const { functions, consumers, jobs, tables } = readContract();
   // A share is of two counts or more: the failures of a function are three, the crashes of a consumer four.
   const api = 2 * 2 + 1;
-  return api + jobs.length + (1 + 3) * functions.length + 2 * tables.length + (3 + 1 + 4) * consumers.length;
+  // Beside its crashes, each consumer has one for its lag, its throttles and what it lost; of streams, two for each table.
+  const ofConsumers = consumers.map((consumer) => 4 + 3 + (consumer.source === 'streams' ? 2 * consumer.tables.length : 0));
+  const perConsumer = ofConsumers.reduce((sum, count) => sum + count, 0);
+  return api + jobs.length + (1 + 3) * functions.length + 2 * tables.length + perConsumer;
 }
 
 function firewall({ api }: StageOptions): number {

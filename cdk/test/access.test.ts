@@ -15,6 +15,7 @@ const LOGS = ['logs:CreateLogStream', 'logs:PutLogEvents'];
 const TRACES = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
 const STREAM = ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'].map((name) => `dynamodb:${name}`);
 const KEY_NAME = 'Encrypts the tables and the cursor secret.';
+const QUEUE = ['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'].map((name) => `sqs:${name}`);
 const KEY = ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'];
 
 /** `action resource` for everything a stage's functions may do, by function. */
@@ -39,7 +40,9 @@ function statements(policy: Resource, all: ReadonlyMap<string, Resource>): strin
   return list(at(policy.properties.PolicyDocument, 'Statement')).flatMap((statement) => {
     assert.equal(at(statement, 'Effect'), 'Allow');
     return list(at(statement, 'Action')).flatMap((action) =>
-      list(at(statement, 'Resource')).map((resource) => `${action} ${rendered(resource, all)}`),
+      list(at(statement, 'Resource')).map((resource) =>
+        `${action} ${rendered(resource, all)}`.replace(/ConsumersFailedChangesBucket\w+/, 'FailedChanges'),
+      ),
     );
   });
 }
@@ -58,7 +61,7 @@ function declared(stage: StageName): Record<string, string[]> {
       const logs = LOGS.map((action) => `${action} /aws/lambda/${prefix}${name}`);
       const traces = TRACES.map((action) => `${action} *`);
       const key = hasKey ? KEY.map((action) => `${action} ${KEY_NAME}`) : [];
-      const streams = consumer ? consuming(prefix, consumer) : [];
+      const streams = consumer ? consuming(prefix, hasKey, consumer) : [];
       const secret = secrets.flatMap(() => [
         'secretsmanager:GetSecretValue Signs the cursors of lists.',
         ...(hasKey ? [`kms:Decrypt ${KEY_NAME}`] : []),
@@ -68,11 +71,17 @@ function declared(stage: StageName): Record<string, string[]> {
   );
 }
 
-/** What a consumer may do beside its grants: read its streams, write its dead letters, publish if it does. */
-function consuming(prefix: string, { name, tables, publishes }: ConsumerDefinition): string[] {
-  const streams = tables.flatMap((table) => STREAM.map((action) => `${action} ${prefix}${table}`));
-  const bus = publishes ? [`events:PutEvents ${prefix.slice(0, -1)}`] : [];
-  return [...streams, `sqs:SendMessage ${prefix}${name}-dead-letters`, ...bus];
+/** What a consumer may do beside its grants: read its streams and keep failed changes, or read its queues; publish if it does. */
+function consuming(prefix: string, hasKey: boolean, consumer: ConsumerDefinition): string[] {
+  const bus = consumer.publishes ? [`events:PutEvents ${prefix.slice(0, -1)}`] : [];
+  if (consumer.source === 'events') {
+    const names = consumer.repeats ? [consumer.name, `${consumer.name}-later`] : [consumer.name];
+    return [...names.flatMap((name) => QUEUE.map((action) => `${action} ${prefix}${name}`)), ...bus];
+  }
+  const streams = consumer.tables.flatMap((table) => STREAM.map((action) => `${action} ${prefix}${table}`));
+  const kept = ['s3:ListBucket FailedChanges', 's3:PutObject FailedChanges/aws/lambda/*'];
+  const key = hasKey ? ['kms:GenerateDataKey Encrypts the tables.'] : [];
+  return [...streams, ...kept, ...key, ...bus];
 }
 
 describe('access', () => {

@@ -23,14 +23,18 @@ describe('alarms', () => {
     test(`of ${stage} ring at the thresholds of the stage`, () => {
       const { alarms } = STAGES[stage];
       const template = templateOf({ stage });
+      const ofStreams = consumers.filter(({ source }) => source === 'streams');
+      const ofEvents = consumers.filter(({ source }) => source === 'events');
+      const mappings = consumers.flatMap((consumer) => (consumer.source === 'streams' ? consumer.tables : [])).length;
       const expected: [RegExp, number, number][] = [
         [/-client-errors$/, 1, alarms.clientErrors],
         [/-server-errors$/, 1, alarms.serverErrors],
         [/-latency$/, 1, alarms.latency],
         [/[^-]+-throttles$/, functions.length + 2 * tables.length, 0],
-        [/-lag$/, consumers.length, alarms.streamLag * 1_000],
-        [/-dead-letters$/, consumers.length, 0],
-        [/-undelivered$/, consumers.length, 0],
+        [/-dead-letters$/, ofEvents.length, 0],
+        [/-undelivered$/, ofStreams.length, 0],
+        [/-failed$/, mappings, 0],
+        [/-dropped$/, mappings, 0],
         [/-migrations-failures$/, jobs.length, 0],
       ];
       const all = [...thresholds(template)];
@@ -38,13 +42,17 @@ describe('alarms', () => {
         const found = all.filter(([alarm]) => name.test(alarm)).map(([, value]) => value);
         assert.deepEqual(found, Array(count).fill(threshold), String(name));
       }
+      for (const { name, source } of consumers) {
+        const lag = all.filter(([alarm]) => alarm.endsWith(`-${name}-lag`)).map(([, value]) => value);
+        assert.deepEqual(lag, [source === 'streams' ? alarms.streamLag * 1_000 : alarms.streamLag], name);
+      }
       const failures = all.filter(([alarm]) => /-failures-version-/.test(alarm));
       const isConsumer = (alarm: string) => consumers.some(({ name }) => alarm.includes(`-${name}-`));
       assert.deepEqual(
         failures.map(([, threshold]) => threshold),
         failures.map(([alarm]) => (isConsumer(alarm) ? 0.5 : alarms.serverErrors)),
       );
-      const count = 3 + jobs.length + 2 * functions.length + 2 * tables.length + 3 * consumers.length;
+      const count = 3 + jobs.length + 2 * functions.length + 2 * tables.length + 2 * consumers.length + 2 * mappings;
       assert.equal(ofType(template, 'AWS::CloudWatch::Alarm').length, count);
     });
   }
@@ -89,19 +97,21 @@ describe('alarms', () => {
     assert.equal(ofType(prod, 'AWS::SNS::Subscription').length, 0);
   });
 
-  test('watch each consumer: how far behind it is, what it gave up, and what did not reach its queue', () => {
+  test('watch each consumer: how far behind it is, what it gave up, and what was not even kept', () => {
     const alarms = ofType(prod, 'AWS::CloudWatch::Alarm').map(({ properties }) => properties);
     const of = (metric: string, dimension: string) =>
       alarms
         .filter(({ MetricName }) => MetricName === metric)
         .map(({ Dimensions }) => list(Dimensions ?? null).find((one) => at(one, 'Name') === dimension) ?? null)
         .map((found) => nameOf(at(found, 'Value')));
-    const names = consumers.map(({ name }) => `serverless-crud-prod-${name}`);
-    assert.deepEqual(of('IteratorAge', 'FunctionName'), names);
-    assert.deepEqual(of('DestinationDeliveryFailures', 'FunctionName'), names);
+    const from = (source: string) =>
+      consumers.filter((one) => one.source === source).map(({ name }) => `serverless-crud-prod-${name}`);
+    assert.deepEqual(of('IteratorAge', 'FunctionName'), from('streams'));
+    assert.deepEqual(of('DestinationDeliveryFailures', 'FunctionName'), from('streams'));
+    assert.deepEqual(of('ApproximateAgeOfOldestMessage', 'QueueName'), from('events'));
     assert.deepEqual(
       of('ApproximateNumberOfMessagesVisible', 'QueueName'),
-      names.map((name) => `${name}-dead-letters`),
+      from('events').map((name) => `${name}-dead-letters`),
     );
     assert.match(dashboard(prod), /IteratorAge/);
     assert.match(dashboard(prod), /ApproximateNumberOfMessagesVisible/);

@@ -187,6 +187,8 @@ export interface components {
             new?: Record<string, never>;
             /** @description The record before. */
             old?: Record<string, never>;
+            /** @description The place of the change among those of the record: the later has the larger text. */
+            sequence: string;
             /**
              * Format: date-time
              * @description When, in UTC.
@@ -1281,6 +1283,7 @@ export interface operations {
                      *             "updatedAt": "2025-11-13T12:00:00.000Z",
                      *             "version": 1
                      *           },
+                     *           "sequence": "0000000000000000000800000000003126276362",
                      *           "time": "2025-11-13T12:00:00.000Z",
                      *           "version": 1
                      *         }
@@ -1745,6 +1748,7 @@ export interface operations {
                      *             "updatedAt": "2025-11-13T12:00:00.000Z",
                      *             "version": 1
                      *           },
+                     *           "sequence": "0000000000000000000800000000003126276362",
                      *           "time": "2025-11-13T12:00:00.000Z",
                      *           "version": 1
                      *         }

@@ -1,4 +1,5 @@
-//! The event bus: answers as EventBridge does, and appends what is published to a file, an event a line.
+//! The event bus: answers as EventBridge does, puts events into the queues of their consumers, and appends them to a file,
+//! an event a line.
 
 use std::{
     fs::{File, OpenOptions},
@@ -14,6 +15,9 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 use uuid::Uuid;
 
+use super::queues::Queue;
+use crate::record::{format_time, now};
+
 /// A running bus.
 pub struct Bus {
     /// Where it is.
@@ -22,15 +26,16 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// Opens the file and listens on any free port.
+    /// Opens the file, where there is one, and listens on any free port.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub async fn start(path: &Path) -> io::Result<Self> {
-        let file = Arc::new(Mutex::new(open(path)?));
+    pub async fn start(path: Option<&Path>, queues: &Arc<Vec<Queue>>) -> io::Result<Self> {
+        let file = Mutex::new(path.map(open).transpose()?);
+        let targets = Arc::new(Targets { file, queues: queues.clone() });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let service = Router::new().route("/", post(put_events)).with_state(file);
+        let service = Router::new().route("/", post(put_events)).with_state(targets);
         let server = tokio::spawn(async { axum::serve(listener, service).await });
         Ok(Self { url, server })
     }
@@ -68,17 +73,54 @@ struct PutEvents {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Entry {
+    source: String,
+    detail_type: String,
     detail: String,
 }
 
-async fn put_events(State(file): State<Arc<Mutex<File>>>, body: String) -> Json<Value> {
+/// The targets of events.
+struct Targets {
+    file: Mutex<Option<File>>,
+    queues: Arc<Vec<Queue>>,
+}
+
+impl Targets {
+    /// Delivers an event to all of them. What is answered as failed is published again, under the same id.
+    fn deliver(&self, entry: &Entry) -> io::Result<()> {
+        for queue in self.queues.iter().filter(|queue| queue.takes(&entry.detail_type)) {
+            queue.send(envelope(entry)?)?;
+        }
+        match &mut *self.file.lock().expect("nothing panics while it holds the lock") {
+            Some(file) => file.write_all(format!("{}\n", entry.detail).as_bytes()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The event as EventBridge hands it on (EventBridge user guide, "Event structure").
+fn envelope(entry: &Entry) -> io::Result<String> {
+    let detail: Value = serde_json::from_str(&entry.detail)?;
+    let envelope = json!({
+        "version": "0",
+        "id": Uuid::now_v7(),
+        "detail-type": entry.detail_type,
+        "source": entry.source,
+        "account": "000000000000",
+        "time": format_time(&now()),
+        "region": "us-east-1",
+        "resources": [],
+        "detail": detail,
+    });
+    Ok(envelope.to_string())
+}
+
+async fn put_events(State(targets): State<Arc<Targets>>, body: String) -> Json<Value> {
     let Ok(PutEvents { entries }) = serde_json::from_str(&body) else {
         return Json(json!({ "FailedEntryCount": 0, "Entries": [] }));
     };
-    let mut file = file.lock().expect("nothing panics while it holds the lock");
     let results: Vec<Value> = entries
         .iter()
-        .map(|entry| match file.write_all(format!("{}\n", entry.detail).as_bytes()) {
+        .map(|entry| match targets.deliver(entry) {
             Ok(()) => json!({ "EventId": Uuid::now_v7() }),
             Err(error) => json!({ "ErrorCode": "InternalFailure", "ErrorMessage": error.to_string() }),
         })

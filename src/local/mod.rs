@@ -2,17 +2,22 @@
 
 mod bus;
 mod database;
+mod delivery;
 mod disk;
 mod docs;
 mod error;
 pub mod event;
+mod failed;
 mod gateway;
 mod health;
 mod indexes;
+mod invocations;
 mod options;
 mod payload;
 mod plan;
+mod poller;
 mod pump;
+mod queues;
 mod router;
 mod scratch;
 mod server;

@@ -1,13 +1,6 @@
 //! The pump: does for each consumer what Lambda's event source mapping does, over the embedded streams.
 
-use std::{
-    fs::OpenOptions,
-    io::{self, Write},
-    panic::AssertUnwindSafe,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use dynoxide::{
@@ -23,9 +16,10 @@ use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinHandle, time};
 
+use super::failed;
 use crate::{
     app::App,
-    routes::{StreamConsumer, consumers},
+    routes::{Source, Start, consumers},
     store::{BOOKKEEPING, BOOKKEEPING_KEY},
     streams::{self, Consumer},
 };
@@ -36,10 +30,12 @@ const BATCH: usize = 100;
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long a consumer may take over a batch.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
-/// How often the same change may fail before it goes to the dead letters.
+/// How often the same change may fail before it is given up.
 const ATTEMPTS: u32 = 5;
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const POSITION: &str = "sequence";
+/// The position before the first change.
+const BEGINNING: &str = "";
 
 /// The running consumers.
 pub struct Pump {
@@ -48,26 +44,25 @@ pub struct Pump {
 }
 
 /// What the readers share.
-struct Source {
+struct Shared {
     app: Arc<App>,
     client: Client,
     database: Database,
-    dead_letters: Option<PathBuf>,
+    /// The folder for changes that were given up.
+    failed: Option<PathBuf>,
 }
 
 impl Pump {
-    /// Starts every consumer where it was; without a bus, the ones that need none.
-    pub fn start(app: &Arc<App>, client: &Client, database: &Database, dead_letters: Option<PathBuf>) -> Self {
-        let has_bus = app.config.events_endpoint_url.is_some();
-        let source =
-            Arc::new(Source { app: app.clone(), client: client.clone(), database: database.clone(), dead_letters });
+    /// Starts every consumer of streams where it was.
+    pub fn start(app: &Arc<App>, client: &Client, database: &Database, failed: Option<PathBuf>) -> Self {
+        let shared = Arc::new(Shared { app: app.clone(), client: client.clone(), database: database.clone(), failed });
         let (stop, stopped) = watch::channel(false);
         let mut readers = Vec::new();
-        for consumer in consumers().into_iter().filter(|consumer| has_bus || !consumer.publishes) {
-            let StreamConsumer { name, tables, events, consumer, .. } = consumer;
+        for definition in consumers() {
+            let Source::Streams { tables, changes, start, consumer, .. } = definition.source else { continue };
             for table in tables {
-                let (consumer, events) = (consumer.clone(), events.clone());
-                let reader = Reader { source: source.clone(), name, table, events, consumer };
+                let (shared, consumer, changes) = (shared.clone(), consumer.clone(), changes.clone());
+                let reader = Reader { shared, name: definition.name, table, changes, start, consumer };
                 readers.push(tokio::spawn(reader.keep_running(stopped.clone())));
             }
         }
@@ -86,10 +81,11 @@ impl Pump {
 
 /// One consumer on one table's stream.
 struct Reader {
-    source: Arc<Source>,
+    shared: Arc<Shared>,
     name: &'static str,
     table: &'static str,
-    events: Vec<&'static str>,
+    changes: Vec<&'static str>,
+    start: Start,
     consumer: Arc<dyn Consumer>,
 }
 
@@ -127,6 +123,9 @@ impl Reader {
         if position.is_none() {
             *position = self.remembered().await?;
         }
+        if position.is_none() && self.start == Start::Latest {
+            self.skip(position).await?;
+        }
         let (arn, records) = self.read(position.clone()).await?;
         let Some(last) = records.last().map(sequence) else { return Ok(Step::Waits) };
         let first_failure = self.consume(&arn, &records).await;
@@ -151,21 +150,31 @@ impl Reader {
         Ok(Step::Failed)
     }
 
+    /// Goes on to the end of the stream, before the first change that is given to the consumer.
+    async fn skip(&self, position: &mut Option<String>) -> Result<(), Failure> {
+        let mut end = BEGINNING.to_owned();
+        while let Some(last) = self.read(Some(end.clone())).await?.1.last().map(sequence) {
+            end = last;
+        }
+        self.remember(position, end).await
+    }
+
     /// The sequence number of the first change that failed.
     async fn consume(&self, arn: &str, records: &[Record]) -> Option<String> {
-        let wanted = records.iter().filter(|record| self.events.contains(&record.event_name.as_str()));
+        let wanted = records.iter().filter(|record| self.changes.contains(&record.event_name.as_str()));
         let wanted: Vec<Value> = wanted.map(|record| event_record(arn, record)).collect();
         if wanted.is_empty() {
             return None;
         }
         let event = json!({ "Records": wanted }).to_string();
-        let response = streams::respond(&self.source.app, self.name, self.consumer.as_ref(), &event, TIME_LIMIT).await;
+        let response = streams::respond(&self.shared.app, self.name, self.consumer.as_ref(), &event, TIME_LIMIT).await;
         response.batch_item_failures.into_iter().next().map(|failure| failure.item_identifier)
     }
 
     /// The stream's name, and what comes after the position.
     async fn read(&self, position: Option<String>) -> Result<(String, Vec<Record>), Failure> {
-        let (database, table) = (self.source.database.clone(), self.table_name(self.table));
+        let (database, table) = (self.shared.database.clone(), self.table_name(self.table));
+        let position = position.filter(|position| position != BEGINNING);
         let read = move || {
             let streams = database
                 .list_streams(ListStreamsRequest { table_name: Some(table.clone()), ..Default::default() })?
@@ -185,13 +194,13 @@ impl Reader {
     }
 
     async fn remembered(&self) -> Result<Option<String>, Failure> {
-        let request = self.source.client.get_item().table_name(self.table_name(BOOKKEEPING));
+        let request = self.shared.client.get_item().table_name(self.table_name(BOOKKEEPING));
         let output = request.key(BOOKKEEPING_KEY, self.key()).consistent_read(true).send().await?;
         Ok(output.item.and_then(|mut row| row.remove(POSITION)?.as_s().ok().cloned()))
     }
 
     async fn remember(&self, position: &mut Option<String>, sequence: String) -> Result<(), Failure> {
-        let request = self.source.client.put_item().table_name(self.table_name(BOOKKEEPING));
+        let request = self.shared.client.put_item().table_name(self.table_name(BOOKKEEPING));
         let request = request.item(BOOKKEEPING_KEY, self.key()).item(POSITION, AttributeValue::S(sequence.clone()));
         request.send().await?;
         *position = Some(sequence);
@@ -203,17 +212,15 @@ impl Reader {
     }
 
     fn table_name(&self, table: &str) -> String {
-        format!("{}{table}", self.source.app.config.table_prefix)
+        format!("{}{table}", self.shared.app.config.table_prefix)
     }
 
     /// Keeps a change that fails again and again, so that the ones after it come through.
     fn give_up(&self, arn: &str, record: &Record) -> io::Result<()> {
         let place = sequence(record);
         eprintln!("{} failed {ATTEMPTS} times over the change {place} of {}: it is left out", self.name, self.table);
-        let Some(path) = &self.source.dead_letters else { return Ok(()) };
-        let letter = json!({ "consumer": self.name, "record": event_record(arn, record) });
-        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-        file.write_all(format!("{letter}\n").as_bytes())
+        let Some(folder) = &self.shared.failed else { return Ok(()) };
+        failed::keep(folder, self.name, self.table, ATTEMPTS, &event_record(arn, record))
     }
 }
 

@@ -12,11 +12,10 @@ use tokio::{
 
 use super::{
     Options, StartError,
-    bus::Bus,
     database::{Embedded, Folder, client_of, embedded_client, endpoint_client, folder_client, new_secret},
+    delivery::{Delivery, Places},
     gateway::{self, Gateway},
     indexes,
-    pump::Pump,
 };
 use crate::{
     app::{App, Config, CursorSecret, LogLevel},
@@ -29,8 +28,6 @@ use crate::{
 const FINISH_LIMIT: Duration = Duration::from_secs(10);
 
 const HISTORY_DAYS: u32 = 365;
-const EVENTS_FILE: &str = "events.jsonl";
-const DEAD_LETTERS_FILE: &str = "dead-letters.jsonl";
 /// For how long to wait for another server that migrates the same tables.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -43,8 +40,7 @@ pub struct Server {
     gateway: JoinHandle<io::Result<()>>,
     /// Ends when the last function does.
     functions: mpsc::Receiver<()>,
-    pump: Option<Pump>,
-    bus: Option<Bus>,
+    delivery: Option<Delivery>,
     embedded: Option<Embedded>,
     _folder: Option<Folder>,
 }
@@ -66,19 +62,21 @@ pub async fn start(options: Options) -> Result<Server, StartError> {
             (client, url, Some(Embedded::start(folder.as_ref(), listener)?))
         }
     };
-    let in_folder = |name| folder.as_ref().map(|folder| folder.file(name));
     let streamed = embedded.as_ref().filter(|_| !options.no_consumers);
-    let bus = match options.events.clone().or_else(|| in_folder(EVENTS_FILE)).filter(|_| streamed.is_some()) {
-        Some(path) => Some(Bus::start(&path).await.map_err(|cause| StartError::Folder { path, cause })?),
+    let places = match streamed {
+        Some(_) => Some(Places::open(folder.as_ref(), options.events.clone()).await?),
         None => None,
     };
-    let events_url = bus.as_ref().map(|bus| bus.url.clone());
+    let events_url = places.as_ref().map(|places| places.events_url().to_owned());
     let app = App::new(config(&options, cursor_secret, &dynamodb_url, events_url), client.clone());
     let tables = if streamed.is_some() { tables() } else { unstreamed_tables() };
     let prepared = prepare(&app.store, &tables, &options, embedded.is_some()).await;
     prepared
         .map_err(|error| if let Some(folder) = &folder { error.of_database(folder.database_file()) } else { error })?;
-    let pump = streamed.map(|embedded| Pump::start(&app, &client, &embedded.database, in_folder(DEAD_LETTERS_FILE)));
+    let delivery = match (streamed, places) {
+        (Some(embedded), Some(places)) => Some(places.deliver(&app, &client, &embedded.database).await?),
+        _ => None,
+    };
 
     let (running, functions) = mpsc::channel(1);
     let (stop, stopped) = oneshot::channel();
@@ -91,8 +89,7 @@ pub async fn start(options: Options) -> Result<Server, StartError> {
         stop,
         gateway: tokio::spawn(gateway::serve(gateway, listener, stopped)),
         functions,
-        pump,
-        bus,
+        delivery,
         embedded,
         _folder: folder,
     })
@@ -130,12 +127,9 @@ impl Server {
         if time::timeout(FINISH_LIMIT, finished).await.is_err() {
             self.gateway.abort();
         }
-        if let Some(pump) = self.pump {
+        if let Some(delivery) = self.delivery {
             // A change a consumer is at for too long comes again at the next start.
-            let _ = time::timeout(FINISH_LIMIT, pump.stop()).await;
-        }
-        if let Some(bus) = self.bus {
-            bus.stop();
+            let _ = time::timeout(FINISH_LIMIT, delivery.stop()).await;
         }
         if let Some(embedded) = self.embedded {
             embedded.stop().await;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     files::File,
-    history::{EXAMPLE_EVENT, data, data_example},
+    history::{EXAMPLE_EVENT, EXAMPLE_SEQUENCE, data, data_example},
     schema::{self, EXAMPLE_ID, EXAMPLE_TIME},
 };
 use crate::{
@@ -72,6 +72,7 @@ fn example(collection: &Collection, action: Action) -> CloudEvent {
         r#type: kind,
         subject: EXAMPLE_ID.into(),
         time: EXAMPLE_TIME.into(),
+        sequence: EXAMPLE_SEQUENCE.into(),
         datacontenttype: "application/json".into(),
         dataref: None,
         data,

@@ -16,7 +16,7 @@ const ABOUT: &str = "A serverless CRUD backend on AWS Lambda and DynamoDB.\n\n\
 ///
 /// The extension `x-function` names an operation's Lambda, the DynamoDB actions it needs and the secrets it reads,
 /// `x-request-model` the file in `schemas/` its body is checked against, `x-tables` the tables, `x-consumers` the
-/// functions behind their streams, and `x-jobs` those that nothing calls by itself.
+/// functions that are given changes, and `x-jobs` those that nothing calls by itself.
 pub fn document() -> Value {
     let resources = resources();
     json!({

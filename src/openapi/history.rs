@@ -12,6 +12,8 @@ pub const PAGE: &str = "HistoryPage";
 
 /// The id an example's event has.
 pub const EXAMPLE_EVENT: &str = "7de3041dd709b024af6f29e4fa13d34c";
+/// The place in the stream an example's event has.
+pub const EXAMPLE_SEQUENCE: &str = "0000000000000000000800000000003126276362";
 const EXAMPLE_CALLER: &str = "basic";
 
 /// An entry of a history, whatever the resource: its records are as they were then, not as they would be now.
@@ -22,6 +24,10 @@ pub fn entry() -> Value {
     let fields = [
         ("eventId", json!({ "type": "string", "description": "The change's id, the same in its event." })),
         ("action", json!({ "type": "string", "enum": action, "description": "What happened." })),
+        (
+            "sequence",
+            json!({ "type": "string", "description": "The place of the change among those of the record: the later has the larger text." }),
+        ),
         ("time", json!({ "type": "string", "format": "date-time", "description": "When, in UTC." })),
     ];
     let required = schema["required"].as_array_mut().expect("it was put there");
@@ -86,5 +92,6 @@ pub fn page_example(collection: &Collection) -> Value {
     entry["eventId"] = EXAMPLE_EVENT.into();
     entry["action"] = Action::Created.name().into();
     entry["time"] = EXAMPLE_TIME.into();
+    entry["sequence"] = EXAMPLE_SEQUENCE.into();
     json!({ "data": [entry], "nextCursor": null })
 }

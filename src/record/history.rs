@@ -13,13 +13,15 @@ use super::rfc3339;
 pub struct Entry {
     /// The stream's id of the change: the same in the history, in the event, and on every delivery.
     pub event_id: String,
+    /// The place of the change in the stream: of two changes of a record, the later has the larger text.
+    pub sequence: String,
     /// What happened.
     pub action: Action,
     /// The record's id.
     pub id: Uuid,
     /// The version the change made; of a deletion, the last one.
     pub version: u64,
-    /// When it happened, RFC 3339, UTC; of a deletion, to the second.
+    /// When it happened, RFC 3339, UTC; where no write of the service says so, to the second.
     #[serde(serialize_with = "rfc3339")]
     pub time: DateTime<Utc>,
     /// Why it happened.
@@ -72,6 +74,13 @@ pub enum Cause {
     Write,
     /// Its time to live ran out.
     Expiry,
+}
+
+/// Fills a sequence number up with zeros, so that texts sort as the numbers do.
+///
+/// Sequence numbers have 21 to 40 digits (DynamoDB Streams API reference, `StreamRecord`).
+pub fn sortable(sequence: &str) -> String {
+    format!("{sequence:0>40}")
 }
 
 /// Whether what a write says of its time is of the change the stream saw then.

@@ -1,4 +1,4 @@
-//! The list of what reads the tables' streams.
+//! The list of the consumers of changes: those of the tables' streams, and those of the bus.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use super::{Grant, ReadResource, each, on};
 use crate::{
-    record::Resource,
+    record::{Action, Resource},
     resources::{Item, User},
     store::{BOOKKEEPING, HISTORY},
-    streams::{self, Consumer, Decoder},
+    streams::{self, Consumer, Decoder, EventConsumer, Repeat},
 };
 
 /// What decodes the changes of each resource.
@@ -25,63 +25,107 @@ impl ReadResource for Vec<Decoder> {
     }
 }
 
-/// A consumer: a Lambda behind the streams of some tables, and what that one may do.
+/// A consumer: a Lambda that is given changes, and what that one may do.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct StreamConsumer {
+pub struct ConsumerDefinition {
     /// The Lambda, which is also the binary.
     pub name: &'static str,
-    /// The tables whose streams it reads.
-    pub tables: Vec<&'static str>,
-    /// The kinds of changes it reads, as streams name them.
-    pub events: Vec<&'static str>,
-    /// For how many seconds changes are gathered before it is called.
-    pub batching_window: u8,
+    /// The source of its changes.
+    #[serde(flatten)]
+    pub source: Source,
     /// The DynamoDB actions it needs, and no others.
     pub grants: Vec<Grant>,
     /// Whether it puts events on the bus.
     pub publishes: bool,
-    /// The code.
-    #[serde(skip)]
-    pub consumer: Arc<dyn Consumer>,
+}
+
+/// The source of a consumer's changes.
+#[derive(Serialize)]
+#[serde(tag = "source", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Source {
+    /// The streams of tables. At most two consumers may read a stream (DynamoDB Streams API reference, `GetRecords`,
+    /// `LimitExceededException`): a further one is of [`Source::Events`].
+    Streams {
+        /// The tables whose streams it reads.
+        tables: Vec<&'static str>,
+        /// The kinds of changes it reads, as streams name them.
+        changes: Vec<&'static str>,
+        /// For how many seconds changes are gathered before it is called.
+        batching_window: u8,
+        /// The place a new consumer starts from.
+        start: Start,
+        /// The code.
+        #[serde(skip)]
+        consumer: Arc<dyn Consumer>,
+    },
+    /// The bus, through a queue of its own.
+    Events {
+        /// The types of events it takes, as in `user.deleted`.
+        types: Vec<String>,
+        /// For how many seconds an event waits before it is given to the consumer.
+        delay_seconds: u16,
+        /// The schedule by which each event is given to it again, where it has one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        repeats: Option<Repeat>,
+        /// The code.
+        #[serde(skip)]
+        consumer: Arc<dyn EventConsumer>,
+    },
+}
+
+/// The place in a stream from which a new consumer reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Start {
+    /// The oldest change the stream has, up to a day ago: nothing is missed.
+    TrimHorizon,
+    /// The changes from now on: for a consumer with effects outside, such as mails.
+    Latest,
 }
 
 /// Every consumer.
-pub fn consumers() -> Vec<StreamConsumer> {
-    let all: Vec<_> = decoders().iter().map(|decoder| decoder.collection).collect();
-    let every_event = vec!["INSERT", "MODIFY", "REMOVE"];
+pub fn consumers() -> Vec<ConsumerDefinition> {
     let who_deleted = || on(BOOKKEEPING, &["GetItem"]);
     vec![
-        StreamConsumer {
+        ConsumerDefinition {
             name: "audit_append",
-            tables: all.clone(),
-            events: every_event.clone(),
-            batching_window: 0,
+            source: every_change(Arc::new(streams::audit_append(decoders()))),
             grants: vec![on(HISTORY, &["PutItem"]), who_deleted()],
             publishes: false,
-            consumer: Arc::new(streams::audit_append(decoders())),
         },
-        StreamConsumer {
+        ConsumerDefinition {
             name: "events_publish",
-            tables: all,
-            events: every_event,
-            batching_window: 0,
+            source: every_change(Arc::new(streams::events_publish(decoders()))),
             grants: vec![who_deleted()],
             publishes: true,
-            consumer: Arc::new(streams::events_publish(decoders())),
         },
-        StreamConsumer {
+        ConsumerDefinition {
             name: "users_cascade",
-            tables: vec![User::COLLECTION],
-            events: vec!["REMOVE"],
-            // It waits until the index of owners has followed its table: what is gathered meanwhile is not paid.
-            batching_window: 5,
+            // For the first pass the index of owners has mostly followed its table by then.
+            source: events(&[(User::NAME, Action::Deleted)], 5, Arc::new(streams::users_cascade())),
             grants: vec![
                 Grant { indexes: vec![streams::OWNER_INDEX.into()], ..on(Item::COLLECTION, &["Query"]) },
                 on(Item::COLLECTION, &["GetItem", "UpdateItem"]),
             ],
             publishes: false,
-            consumer: Arc::new(streams::users_cascade()),
         },
     ]
+}
+
+/// Every change of every resource, from the streams of their tables.
+fn every_change(consumer: Arc<dyn Consumer>) -> Source {
+    Source::Streams {
+        tables: decoders().iter().map(|decoder| decoder.collection).collect(),
+        changes: vec!["INSERT", "MODIFY", "REMOVE"],
+        batching_window: 0,
+        start: Start::TrimHorizon,
+        consumer,
+    }
+}
+
+/// Events of the bus: what happened to which resource.
+fn events(types: &[(&str, Action)], delay_seconds: u16, consumer: Arc<dyn EventConsumer>) -> Source {
+    let types = types.iter().map(|(resource, action)| format!("{resource}.{}", action.name())).collect();
+    Source::Events { types, delay_seconds, repeats: consumer.repeat(), consumer }
 }

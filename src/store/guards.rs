@@ -21,8 +21,9 @@ use crate::{
 /// How long an idempotency key is remembered, in seconds.
 pub const IDEMPOTENCY_LIFETIME: i64 = 24 * 60 * 60;
 
-/// How long it is remembered who deleted a record, in seconds: longer than a stream keeps the deletion.
-const SIGNATURE_LIFETIME: i64 = 7 * 24 * 60 * 60;
+/// How long it is remembered who deleted a record, in seconds: longer than any stage keeps a failed change for replay
+/// (`cdk/lib/stages.ts`, `failedDays`).
+const SIGNATURE_LIFETIME: i64 = 100 * 24 * 60 * 60;
 
 const FINGERPRINT: &str = "fingerprint";
 /// When a row of bookkeeping was written.

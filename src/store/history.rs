@@ -18,8 +18,6 @@ use crate::{
     record::{Entry, ListQuery, Order, Page, is_near, now},
 };
 
-/// Sequence numbers have 21 to 40 digits (API reference, `StreamRecord`): filled up they sort as numbers do.
-const SEQUENCE_DIGITS: usize = 40;
 const EVENT_ID: &str = "eventId";
 /// How often a page asks at most, where entries have expired.
 const MAX_QUERIES: usize = 2;
@@ -32,16 +30,10 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Internal`] when another change holds the place.
-    pub async fn append_history(
-        &self,
-        collection: &str,
-        sequence: &str,
-        entry: &Entry,
-        expires_at: i64,
-    ) -> Result<(), Error> {
+    pub async fn append_history(&self, collection: &str, entry: &Entry, expires_at: i64) -> Result<(), Error> {
         let mut entry = Cow::Borrowed(entry);
         loop {
-            match self.put_entry(collection, sequence, &entry, expires_at).await {
+            match self.put_entry(collection, &entry, expires_at).await {
                 Err(Error::TooLarge) if entry.old.is_some() => entry.to_mut().old = None,
                 Err(Error::TooLarge) if entry.new.is_some() => entry.to_mut().new = None,
                 outcome => return outcome,
@@ -49,10 +41,10 @@ impl Store {
         }
     }
 
-    async fn put_entry(&self, collection: &str, sequence: &str, entry: &Entry, expires_at: i64) -> Result<(), Error> {
+    async fn put_entry(&self, collection: &str, entry: &Entry, expires_at: i64) -> Result<(), Error> {
         let mut row: Row = serde_dynamo::to_item(entry).expect("an entry is a struct of JSON values");
         row.insert(HISTORY_RECORD.into(), string(record_key(collection, entry.id)));
-        row.insert(HISTORY_SEQUENCE.into(), string(format!("{sequence:0>SEQUENCE_DIGITS$}")));
+        row.insert(HISTORY_SEQUENCE.into(), string(&entry.sequence));
         row.insert(EXPIRES_AT.into(), number(expires_at));
         let request = self.client.put_item().table_name(self.table_name(HISTORY)).set_item(Some(row));
         let request = request
@@ -158,11 +150,16 @@ impl Store {
         Ok((output.items.unwrap_or_default(), end))
     }
 
-    /// Who deleted a record at that time, where the deletion was signed.
+    /// Returns who deleted a record near that time, and when exactly, where the deletion was signed.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Internal`].
-    pub async fn deleted_by(&self, collection: &str, id: Uuid, time: &DateTime<Utc>) -> Result<Option<String>, Error> {
+    pub async fn deletion(
+        &self,
+        collection: &str,
+        id: Uuid,
+        near: &DateTime<Utc>,
+    ) -> Result<Option<(String, DateTime<Utc>)>, Error> {
         let request = self.client.get_item().table_name(self.table_name(BOOKKEEPING));
         let request = request.key(BOOKKEEPING_KEY, string(deletion_key(collection, id))).consistent_read(true);
         let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(failure)?;
@@ -170,8 +167,8 @@ impl Store {
         let Some(row) = output.item else { return Ok(None) };
         let text = |name: &str| row.get(name)?.as_s().ok();
         // A record that is put back can be deleted again.
-        let is_of_this = text(CREATED_AT).and_then(|signed| signed.parse().ok()).is_some_and(|at| is_near(&at, time));
-        Ok(text(WRITTEN_BY).filter(|_| is_of_this).cloned())
+        let signed = text(CREATED_AT).and_then(|signed| signed.parse().ok()).filter(|signed| is_near(signed, near));
+        Ok(text(WRITTEN_BY).cloned().zip(signed))
     }
 }
 

@@ -27,10 +27,9 @@ impl Consumer for AuditAppend {
 impl AuditAppend {
     async fn append(&self, app: &Arc<App>, record: &EventRecord) -> Result<(), Error> {
         let (decoder, entry) = decoder::entry(app, &self.decoders, record).await?;
-        let sequence = record.change.sequence_number.as_deref().unwrap_or_default();
         // By the stream: what the row says may be of long ago.
         let time = record.change.approximate_creation_date_time;
         let expires_at = time.timestamp() + i64::from(app.config.history_days) * SECONDS_PER_DAY;
-        app.store.append_history(decoder.collection, sequence, &entry, expires_at).await
+        app.store.append_history(decoder.collection, &entry, expires_at).await
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     error::Error,
-    record::{Action, Cause, Entry, Record, Resource, fields, is_near, to_object},
+    record::{Action, Cause, Entry, Record, Resource, fields, is_near, sortable, to_object},
     store::{Row, WRITE_ID, WRITTEN_BY, decode},
 };
 
@@ -20,11 +20,11 @@ pub struct Change<R> {
     pub event_id: String,
     /// Its place in the stream: of two changes of a record, the later has the larger number.
     pub sequence: String,
-    /// When it happened; of a deletion, to the second.
+    /// When it happened; of a deletion, to the second, as the stream has it.
     pub time: DateTime<Utc>,
     /// Why it happened.
     pub cause: Cause,
-    /// Who wrote, where the write says so. A deletion cannot: [`crate::store::Store::deleted_by`] knows.
+    /// Who wrote, where the write says so. A deletion cannot: [`crate::store::Store::deletion`] knows.
     pub changed_by: Option<String>,
     /// What happened.
     pub what: What<R>,
@@ -102,8 +102,22 @@ impl<R: Resource> Change<R> {
             What::Updated { old, new, changed } => (Action::Updated, changed.clone(), Some(json(old)), Some(json(new))),
             What::Deleted { old } => (Action::Deleted, names(old), Some(json(old)), None),
         };
-        let Self { event_id, time, cause, changed_by, .. } = self;
-        Entry { event_id, action, id, version, time, cause, changed_by, changed, old, new, has_other_shape: false }
+        let Self { event_id, sequence, time, cause, changed_by, .. } = self;
+        let sequence = sortable(&sequence);
+        Entry {
+            event_id,
+            sequence,
+            action,
+            id,
+            version,
+            time,
+            cause,
+            changed_by,
+            changed,
+            old,
+            new,
+            has_other_shape: false,
+        }
     }
 }
 

@@ -25,6 +25,10 @@ pub struct CloudEvent {
     pub subject: String,
     /// When it happened, RFC 3339.
     pub time: String,
+    /// The place of the change in the stream: of two changes of a record, the later has the larger text (CloudEvents
+    /// extension "Sequence").
+    #[serde(default)]
+    pub sequence: String,
     /// `application/json`.
     pub datacontenttype: String,
     /// Which schema the data has, see [`schema_id`].
@@ -45,7 +49,7 @@ impl CloudEvent {
             _ => unreachable!("an entry is a struct of JSON values"),
         };
         // The event itself says these.
-        for name in ["eventId", "action", "time"] {
+        for name in ["eventId", "action", "time", "sequence"] {
             data.remove(name);
         }
         Self {
@@ -56,6 +60,7 @@ impl CloudEvent {
             r#type: kind,
             subject: entry.id.to_string(),
             time: format_time(&entry.time),
+            sequence: entry.sequence.clone(),
             datacontenttype: "application/json".into(),
             dataref: None,
             data,

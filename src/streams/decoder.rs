@@ -32,17 +32,20 @@ impl Decoder {
     }
 }
 
-/// The entry of a change of any of the resources, with who deleted the record where it was deleted.
+/// The entry of a change of any of the resources, with who deleted the record, and when exactly, where it was deleted.
 ///
 /// # Errors
-/// [`Error::Internal`] for a table that is none of theirs; as [`Change::decode`] and [`crate::store::Store::deleted_by`].
+/// [`Error::Internal`] for a table that is none of theirs; as [`Change::decode`] and [`crate::store::Store::deletion`].
 pub async fn entry(app: &Arc<App>, decoders: &[Decoder], record: &EventRecord) -> Result<(Decoder, Entry), Error> {
     let table = table(record).and_then(|name| name.strip_prefix(app.config.table_prefix.as_str()));
     let decoder = decoders.iter().find(|decoder| Some(decoder.collection) == table);
     let decoder = *decoder.ok_or_else(|| Error::Internal("a change of a table that holds no resource".into()))?;
     let mut entry = (decoder.decode)(record)?;
     if entry.action == Action::Deleted && entry.cause == Cause::Write {
-        entry.changed_by = app.store.deleted_by(decoder.collection, entry.id, &entry.time).await?;
+        let deletion = app.store.deletion(decoder.collection, entry.id, &entry.time).await?;
+        if let Some((writer, time)) = deletion {
+            (entry.changed_by, entry.time) = (Some(writer), time);
+        }
     }
     Ok((decoder, entry))
 }

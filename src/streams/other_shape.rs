@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::change::{cause, text};
 use crate::{
     error::Error,
-    record::{Action, Entry, Resource, parse_id},
+    record::{Action, Entry, Resource, parse_id, sortable},
     store::{MIGRATION, Row, WRITE_ID, WRITTEN_BY, decode, without_own_attributes},
 };
 
@@ -35,6 +35,7 @@ pub fn entry<R: Resource>(record: &EventRecord, error: Error) -> Result<Entry, E
     let new = (action == Action::Updated).then_some(last);
     Ok(Entry {
         event_id: record.event_id.clone(),
+        sequence: sortable(record.change.sequence_number.as_deref().unwrap_or_default()),
         action,
         id,
         version,

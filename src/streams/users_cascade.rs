@@ -2,15 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use uuid::Uuid;
 
-use super::{Change, Consumer, What, each};
+use super::{Event, EventConsumer, Repeat, on_event};
 use crate::{
     app::App,
     error::Error,
-    record::{Edit, ListQuery, Order, Precondition, Record, Resource},
+    record::{Action, Edit, ListQuery, Order, Precondition, Record, Resource},
     resources::{Item, ItemStatus, User},
 };
 
@@ -20,31 +19,22 @@ pub const OWNER_INDEX: &str = "ownerId";
 const BATCH: u8 = 25;
 /// How many of them are archived at a time.
 const SIDE_BY_SIDE: usize = 8;
-/// How old a deletion must be: five seconds for the index of owners to follow its table, and one since the time a
-/// stream gives is that of a second's beginning.
-const SETTLED: Duration = Duration::from_secs(6);
+/// An item can be given to a user until the user is deleted, and the index it is found by follows its table by a time
+/// that DynamoDB bounds nowhere: what a pass does not find, a later one does, for six hours.
+const PASSES: Repeat = Repeat::new(Duration::from_secs(15 * 60), Duration::from_secs(6 * 60 * 60));
 const WRITER: &str = "users_cascade";
 
-/// The consumer behind the stream of users.
+/// The consumer of the deletions of users.
 ///
-/// What it did stays done: a second time it meets only the items that are left.
-pub fn users_cascade() -> impl Consumer {
-    each(|app, change: Change<User>| async move {
-        match change.what {
-            What::Deleted { old } => {
-                settle(change.time).await;
-                archive_items_of(&app, old.id).await
-            }
-            What::Created { .. } | What::Updated { .. } => Ok(()),
+/// What it did stays done: another pass meets only the items that are left.
+pub fn users_cascade() -> impl EventConsumer {
+    on_event(|app, event: Event<User>| async move {
+        match event.action {
+            Action::Deleted => archive_items_of(&app, event.record).await,
+            Action::Created | Action::Updated => Ok(()),
         }
     })
-}
-
-/// Waits until an item that was given to the user before the deletion is to be found by its owner.
-async fn settle(deletion: DateTime<Utc>) {
-    // One from ahead of this clock is as good as one of now.
-    let age = (Utc::now() - deletion).to_std().unwrap_or_default();
-    tokio::time::sleep(SETTLED.saturating_sub(age)).await;
+    .repeated(PASSES)
 }
 
 async fn archive_items_of(app: &Arc<App>, user: Uuid) -> Result<(), Error> {

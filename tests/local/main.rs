@@ -1,15 +1,16 @@
 //! The local server: what it adds around the functions' code, how it starts, stops and crashes.
 
 mod crash;
-mod dead_letters;
 mod disk;
 mod event;
+mod failed_changes;
 mod gateway;
 mod health;
 mod indexes;
 mod log;
 mod plan;
 mod process;
+mod queues;
 mod seed;
 mod start;
 mod stop;

@@ -26,6 +26,22 @@ async fn a_history_tells_who_changed_what_and_outlives_the_record() {
 }
 
 #[tokio::test]
+async fn entries_are_ordered_by_their_sequence_and_a_deletion_has_its_exact_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(folder.path()).await;
+    let item = create_item(&server, "Cup").await;
+    let path = path("items", &item);
+    let updated = send(&server, Method::PATCH, &path, &json!({ "name": "Mug" })).await;
+    send(&server, Method::DELETE, &path, &json!(null)).await;
+    let entries = history_of(&server, &path, 3).await;
+    let texts = |name: &str| entries.iter().map(|entry| entry[name].as_str().unwrap_or("")).collect::<Vec<_>>();
+    let (times, sequences) = (texts("time"), texts("sequence"));
+    assert!(times[0] >= updated["updatedAt"].as_str().unwrap(), "{times:?}");
+    assert!(times.is_sorted_by(|later, earlier| later >= earlier), "{times:?}");
+    assert!(sequences.is_sorted_by(|later, earlier| later > earlier), "{sequences:?}");
+}
+
+#[tokio::test]
 async fn pages_of_a_history_join_to_the_whole_in_either_order() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(folder.path()).await;

@@ -9,6 +9,8 @@ mod events;
 mod faults;
 mod history;
 mod mapping;
+mod messages;
+mod readers;
 mod records;
 mod shapes;
 #[path = "../support/mod.rs"]

@@ -3,11 +3,12 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::types::{StreamSpecification, StreamViewType};
+use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 use serverless_crud::{
     app::{App, Config},
-    routes::{self, StreamConsumer, consumers},
-    streams::{self, Consumer},
+    routes::{self, ConsumerDefinition, Source, consumers},
+    streams::{self, Consumer, EventConsumer},
 };
 
 use crate::{
@@ -18,6 +19,8 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(20);
 /// As in `cdk/lib/consumers.ts`.
 const RETRIES: u32 = 50;
+/// More than a queue allows: a tenth of all requests fails here.
+const RECEIVES: u32 = 50;
 
 /// Gives a batch of a shard to a consumer until nothing of it is left, and returns what was given up.
 ///
@@ -85,10 +88,12 @@ impl Rig {
 
     /// Gives all changes to a consumer, in batches of any size, until none is left.
     pub async fn drain(&mut self, name: &str) {
-        let StreamConsumer { tables, events, consumer, .. } = consumer(name);
+        let Source::Streams { tables, changes, consumer, .. } = definition(name).source else {
+            return self.drain_events(name).await;
+        };
         for table in tables {
             let (arn, records) = self.records(&format!("local-{table}")).await;
-            let wanted = records.into_iter().filter(|record| events.contains(&record["eventName"].as_str().unwrap()));
+            let wanted = records.into_iter().filter(|record| changes.contains(&record["eventName"].as_str().unwrap()));
             let records: Vec<Value> = wanted.map(|record| self.as_event(record, &arn)).collect();
             let mut rest = &records[..];
             while !rest.is_empty() {
@@ -100,9 +105,54 @@ impl Rig {
         }
     }
 
+    /// Publishes all changes, and gives their events to a consumer of the bus until none is left.
+    async fn drain_events(&mut self, name: &str) {
+        let mut events = self.published(name).await;
+        let mut receives = 0;
+        while !events.is_empty() {
+            receives += 1;
+            assert!(receives <= RECEIVES, "{name} gives nothing up");
+            events = self.pass(name, "", TimeDelta::zero(), events).await;
+        }
+    }
+
+    /// The events of all changes that a consumer of the bus takes.
+    pub async fn published(&mut self, name: &str) -> Vec<Value> {
+        let Source::Events { types, .. } = definition(name).source else { panic!("{name} reads streams") };
+        let faults = self.dynamodb.faults();
+        self.dynamodb.set_faults(0);
+        Box::pin(self.drain("events_publish")).await;
+        self.dynamodb.set_faults(faults);
+        let mut events = self.bus.events.lock().unwrap().clone();
+        events.retain(|event| types.iter().any(|kind| event["type"] == **kind));
+        events
+    }
+
+    /// Gives events to a consumer of the bus as if their changes were this old, from its queue with this ending, and
+    /// returns those that stay in the queue.
+    pub async fn pass(&self, name: &str, queue: &str, age: TimeDelta, events: Vec<Value>) -> Vec<Value> {
+        let Source::Events { consumer, .. } = definition(name).source else { panic!("{name} reads streams") };
+        let message = |(place, event): (usize, &Value)| {
+            let mut event = event.clone();
+            event["time"] = (Utc::now() - age).to_rfc3339().into();
+            json!({
+                "messageId": place.to_string(),
+                "receiptHandle": "handle",
+                "body": json!({ "detail-type": event["type"], "detail": event }).to_string(),
+                "eventSourceARN": format!("arn:aws:sqs:eu-central-1:000000000000:crud-{name}{queue}"),
+            })
+        };
+        let batch = json!({ "Records": events.iter().enumerate().map(message).collect::<Value>() }).to_string();
+        let consumer: &dyn EventConsumer = consumer.as_ref();
+        let response = streams::respond_to_messages(&self.app, name, consumer, &batch, LIMIT).await.unwrap();
+        let staying = response.batch_item_failures.iter().map(|failure| failure.item_identifier.parse::<usize>());
+        staying.map(|place| events[place.unwrap()].clone()).collect()
+    }
+
     /// Gives changes as they are to a consumer, which does them all.
     pub async fn give(&self, name: &str, records: &[Value]) {
-        let given_up = deliver(&self.app, name, consumer(name).consumer.as_ref(), records).await;
+        let Source::Streams { consumer, .. } = definition(name).source else { panic!("{name} reads no stream") };
+        let given_up = deliver(&self.app, name, consumer.as_ref(), records).await;
         assert_eq!(given_up.len(), 0, "{name} gives nothing up");
     }
 
@@ -156,7 +206,7 @@ impl Rig {
     }
 }
 
-fn consumer(name: &str) -> StreamConsumer {
+fn definition(name: &str) -> ConsumerDefinition {
     consumers().into_iter().find(|consumer| consumer.name == name).unwrap()
 }
 

@@ -71,6 +71,11 @@ impl Wire {
         self.faults.store(percent, Ordering::Relaxed);
     }
 
+    /// Of a hundred requests, so many meet a fault now.
+    pub fn faults(&self) -> u32 {
+        self.faults.load(Ordering::Relaxed)
+    }
+
     fn chance(&self, percent: u32) -> bool {
         self.random.lock().unwrap().u32(0..100) < percent
     }

@@ -1,0 +1,72 @@
+//! Lambda's `Invoke` for the consumers of streams, on loopback alone: `make replay` calls it.
+
+use std::{fs, io, net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, Path as PathPart, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use serde_json::json;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::{
+    app::App,
+    routes::{Source, consumers},
+    streams,
+};
+
+/// The time a consumer may take over a call.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// The largest event a function takes (Lambda developer guide, "Lambda quotas").
+const MAX_BYTES: usize = 6 * 1024 * 1024;
+
+/// The running listener.
+pub struct Invocations {
+    server: JoinHandle<io::Result<()>>,
+}
+
+impl Invocations {
+    /// Listens on any free port, and writes its address into the file.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or nothing can be listened on.
+    pub async fn start(app: &Arc<App>, file: &Path) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        fs::write(file, format!("http://{}", listener.local_addr()?))?;
+        let service = Router::new()
+            .route("/2015-03-31/functions/{name}/invocations", post(invoke))
+            .layer(DefaultBodyLimit::max(MAX_BYTES))
+            .with_state(app.clone());
+        Ok(Self { server: tokio::spawn(async { axum::serve(listener, service).await }) })
+    }
+
+    /// Stops listening.
+    pub fn stop(self) {
+        self.server.abort();
+    }
+}
+
+/// Answers as `Invoke` does (Lambda API reference).
+async fn invoke(State(app): State<Arc<App>>, PathPart(name): PathPart<String>, event: String) -> Response {
+    let found = consumers().into_iter().find_map(|definition| match definition.source {
+        Source::Streams { consumer, .. } if name == format!("local-{}", definition.name) => {
+            Some((definition.name, consumer))
+        }
+        _ => None,
+    });
+    let Some((function, consumer)) = found else {
+        let error = json!({ "Type": "User", "Message": format!("Function not found: {name}") });
+        let kind = [("x-amzn-errortype", "ResourceNotFoundException")];
+        return (StatusCode::NOT_FOUND, kind, Json(error)).into_response();
+    };
+    match streams::answer(&app, function, consumer.as_ref(), &event, TIME_LIMIT).await {
+        Ok(response) => Json(response).into_response(),
+        Err(cause) => {
+            let error = json!({ "errorType": "Error", "errorMessage": cause });
+            ([("x-amz-function-error", "Unhandled")], Json(error)).into_response()
+        }
+    }
+}

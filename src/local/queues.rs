@@ -1,0 +1,186 @@
+//! The queues of the consumers of events: a folder each, a file a message, so that they outlive a sudden end.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use chrono::Utc;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    routes::{Source, consumers},
+    streams::{EventConsumer, LATER},
+};
+
+/// The number of times a message may fail before it goes to the dead letters, as `maxReceiveCount` in `cdk/lib/subscriptions.ts`.
+const RECEIVES: u32 = 5;
+/// The most messages a consumer is given at once.
+const BATCH: usize = 10;
+const FIRST_BACKOFF: Duration = Duration::from_millis(200);
+
+/// A queue of a consumer.
+pub struct Queue {
+    /// The consumer's name.
+    pub consumer: &'static str,
+    /// The consumer.
+    pub handler: Arc<dyn EventConsumer>,
+    /// The types of the events it takes.
+    types: Vec<String>,
+    name: String,
+    messages: PathBuf,
+    dead_letters: PathBuf,
+    /// The time a new message waits.
+    delay: Duration,
+    /// The time a message that stays waits, where it does not depend on how often the message came.
+    pause: Option<Duration>,
+    receives: u32,
+}
+
+/// A message, as its file keeps it. Times are in milliseconds since the epoch.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Message {
+    message_id: String,
+    body: String,
+    sent_at: i64,
+    visible_at: i64,
+    receive_count: u32,
+}
+
+/// The queues of every consumer of events, in the folder.
+///
+/// # Errors
+/// When a folder cannot be created.
+pub fn open(folder: &Path) -> io::Result<Vec<Queue>> {
+    let mut queues = Vec::new();
+    for definition in consumers() {
+        let Source::Events { types, delay_seconds, repeats, consumer } = definition.source else { continue };
+        let queue = |name: String, delay, pause, receives| Queue {
+            consumer: definition.name,
+            handler: consumer.clone(),
+            types: types.clone(),
+            messages: folder.join("queues").join(&name),
+            dead_letters: folder.join("dead-letters").join(definition.name),
+            name,
+            delay,
+            pause,
+            receives,
+        };
+        queues.push(queue(definition.name.into(), Duration::from_secs(delay_seconds.into()), None, RECEIVES));
+        if let Some(repeat) = repeats {
+            let passes = repeat.until().as_secs().div_ceil(repeat.every().as_secs()) as u32;
+            let name = format!("{}{LATER}", definition.name);
+            queues.push(queue(name, repeat.every(), Some(repeat.every()), passes + RECEIVES));
+        }
+    }
+    for queue in &queues {
+        fs::create_dir_all(&queue.messages)?;
+        fs::create_dir_all(&queue.dead_letters)?;
+    }
+    Ok(queues)
+}
+
+impl Queue {
+    /// Returns true if the rule of the queue takes events of this type.
+    pub fn takes(&self, kind: &str) -> bool {
+        self.types.iter().any(|known| known == kind)
+    }
+
+    /// Puts a message into the queue; it is there for good once this returns.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn send(&self, body: String) -> io::Result<()> {
+        let now = Utc::now().timestamp_millis();
+        let message_id = Uuid::now_v7().to_string();
+        let visible_at = now + self.delay.as_millis() as i64;
+        self.write(&Message { message_id, body, sent_at: now, visible_at, receive_count: 0 })
+    }
+
+    /// Takes the messages that can be seen, ten at most, and hides them for as long as the queue says; one that came
+    /// too often goes to the dead letters instead.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub fn receive(&self) -> io::Result<Vec<Message>> {
+        let mut received = Vec::new();
+        let now = Utc::now().timestamp_millis();
+        for entry in fs::read_dir(&self.messages)? {
+            let path = entry?.path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let mut message: Message = serde_json::from_slice(&fs::read(&path)?)?;
+            if message.visible_at > now || received.len() == BATCH {
+                continue;
+            }
+            if message.receive_count >= self.receives {
+                eprintln!(
+                    "{} failed {} times over an event: see {}",
+                    self.consumer,
+                    self.receives,
+                    self.dead_letters.display()
+                );
+                fs::rename(&path, self.dead_letters.join(format!("{}.json", message.message_id)))?;
+                continue;
+            }
+            message.receive_count += 1;
+            let pause = self.pause.unwrap_or_else(|| FIRST_BACKOFF * 2_u32.pow(message.receive_count));
+            message.visible_at = now + pause.as_millis() as i64;
+            self.write(&message)?;
+            received.push(message);
+        }
+        Ok(received)
+    }
+
+    /// Removes a message that is done.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    pub fn delete(&self, message: &Message) -> io::Result<()> {
+        fs::remove_file(self.file(message))
+    }
+
+    /// Writes the message under its name, as a whole or not at all.
+    fn write(&self, message: &Message) -> io::Result<()> {
+        let unfinished = self.messages.join(format!("{}.new", message.message_id));
+        fs::write(&unfinished, serde_json::to_vec(message)?)?;
+        fs::rename(unfinished, self.file(message))
+    }
+
+    fn file(&self, message: &Message) -> PathBuf {
+        self.messages.join(format!("{}.json", message.message_id))
+    }
+
+    /// The messages as Lambda hands them on.
+    pub fn event(&self, messages: &[Message]) -> Value {
+        let record = |message: &Message| {
+            json!({
+                "messageId": message.message_id,
+                "receiptHandle": message.message_id,
+                "body": message.body,
+                "attributes": {
+                    "ApproximateReceiveCount": message.receive_count.to_string(),
+                    "SentTimestamp": message.sent_at.to_string(),
+                },
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": format!("arn:aws:sqs:us-east-1:000000000000:local-{}", self.name),
+                "awsRegion": "us-east-1",
+            })
+        };
+        json!({ "Records": messages.iter().map(record).collect::<Value>() })
+    }
+}
+
+impl Message {
+    /// The id by which an answer names it.
+    pub fn id(&self) -> &str {
+        &self.message_id
+    }
+}

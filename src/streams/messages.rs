@@ -1,0 +1,119 @@
+//! A batch of a consumer's queue: each event on its own, what fails or is to be repeated comes again.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use futures_util::{FutureExt, future::join_all};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::timeout_at;
+
+use super::{
+    CloudEvent, EventConsumer,
+    batch::{BatchItemFailure, BatchResponse},
+};
+use crate::{
+    app::{App, LogLevel, metered},
+    error::Error,
+    runtime::{cause_of, log},
+};
+
+/// The end of the name of the queue from which events are handled again.
+pub const LATER: &str = "-later";
+
+/// The event of a batch of a queue (Lambda developer guide, "Using Lambda with Amazon SQS").
+#[derive(Deserialize)]
+struct Batch {
+    #[serde(rename = "Records")]
+    messages: Vec<Message>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Message {
+    message_id: String,
+    body: String,
+    #[serde(rename = "eventSourceARN")]
+    queue: String,
+}
+
+/// The envelope EventBridge puts around an event (EventBridge user guide, "Event structure").
+#[derive(Deserialize)]
+struct Envelope {
+    detail: CloudEvent,
+}
+
+/// The outcome of a message.
+enum Outcome {
+    Done,
+    /// It is handled, and is to be handled again.
+    Repeated,
+    Failed(Error),
+}
+
+/// Gives the events of a batch to a consumer, within `limit`, and names the messages that are to stay in the queue:
+/// those that failed, and those of the queue [`LATER`] that are not yet as old as the consumer's schedule says.
+///
+/// A message that stays is given again when its visibility timeout is over (Lambda developer guide, "Implementing
+/// partial batch responses"). So nothing is sent that could be lost, or sent twice. It logs one line, without what
+/// changed.
+///
+/// # Errors
+/// The answer to Lambda about an event that is no batch of a queue: all of it stays in the queue.
+pub async fn respond_to_messages(
+    app: &Arc<App>,
+    function: &str,
+    consumer: &dyn EventConsumer,
+    event: &str,
+    limit: Duration,
+) -> Result<BatchResponse, &'static str> {
+    let start = Instant::now();
+    let batch: Batch = serde_json::from_str(event).map_err(|_| "the event is no batch of a queue")?;
+    let outcomes = join_all(batch.messages.iter().map(|message| handle(app, consumer, message, start + limit)));
+    let (outcomes, capacity_units) = metered(outcomes).await;
+    let outcomes: Vec<_> = batch.messages.iter().map(|message| &message.message_id).zip(outcomes).collect();
+    let failures: Vec<Value> = outcomes
+        .iter()
+        .filter_map(|(id, outcome)| match outcome {
+            Outcome::Failed(error) => Some(json!({ "messageId": id, "cause": cause_of(error) })),
+            Outcome::Done | Outcome::Repeated => None,
+        })
+        .collect();
+    let level = if failures.is_empty() { LogLevel::Info } else { LogLevel::Error };
+    log(app.config.log_level, level, start, || {
+        json!({
+            "function": function,
+            "messages": outcomes.len(),
+            "repeated": outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Repeated)).count(),
+            "failures": failures,
+            "capacityUnits": capacity_units,
+        })
+    });
+    let staying = outcomes.into_iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Done));
+    let batch_item_failures = staying.map(|(id, _)| BatchItemFailure { item_identifier: id.clone() }).collect();
+    Ok(BatchResponse { batch_item_failures })
+}
+
+async fn handle(app: &Arc<App>, consumer: &dyn EventConsumer, message: &Message, deadline: Instant) -> Outcome {
+    let Ok(Envelope { detail: event }) = serde_json::from_str(&message.body) else {
+        return Outcome::Failed(Error::Internal("the message is no event of the bus".into()));
+    };
+    let time = event.time.parse::<DateTime<Utc>>().ok();
+    let work = AssertUnwindSafe(async { consumer.consume(app, event).await }).catch_unwind();
+    let outcome = match timeout_at(deadline.into(), work).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_panic)) => Err(Error::Internal("the consumer panicked".into())),
+        Err(_elapsed) => Err(Error::Unavailable("the function's time ran out".into())),
+    };
+    let repeat = consumer.repeat().filter(|_| message.queue.ends_with(LATER));
+    let is_due = |until: Duration| time.is_some_and(|time| (Utc::now() - time).to_std().unwrap_or_default() < until);
+    match outcome {
+        Err(error) => Outcome::Failed(error),
+        Ok(()) if repeat.is_some_and(|repeat| is_due(repeat.until())) => Outcome::Repeated,
+        Ok(()) => Outcome::Done,
+    }
+}

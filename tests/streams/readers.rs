@@ -1,0 +1,33 @@
+//! The consumers and the streams they read.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde_json::Value;
+use serverless_crud::openapi;
+
+#[test]
+fn no_stream_has_more_than_two_readers() {
+    let document = openapi::document();
+    let mut readers: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    for consumer in document["x-consumers"].as_array().unwrap() {
+        for table in consumer["tables"].as_array().into_iter().flatten() {
+            readers.entry(table.as_str().unwrap()).or_default().push(&consumer["name"]);
+        }
+    }
+    assert!(!readers.is_empty());
+    for (table, readers) in readers {
+        assert!(readers.len() <= 2, "{table} is read by {readers:?}");
+    }
+}
+
+#[test]
+fn a_consumer_of_events_takes_events_that_there_are() {
+    let document = openapi::document();
+    let types = document["x-consumers"].as_array().unwrap().iter().filter_map(|consumer| consumer["types"].as_array());
+    let types: Vec<&str> = types.flatten().map(|kind| kind.as_str().unwrap()).collect();
+    assert!(!types.is_empty());
+    for kind in types {
+        let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/{kind}.v1.json"));
+        assert!(schema.exists(), "{kind}");
+    }
+}

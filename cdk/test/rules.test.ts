@@ -118,7 +118,7 @@ for (const [name, { template, options }] of CASES) {
     test('has alarms with a name, words on what to do first, and a message when all is well again', () => {
       for (const { id, properties } of alarms) {
         assert.match(rendered(properties.AlarmName ?? null, resources(template)), new RegExp(`^${STACK}.+`), id);
-        assert.match(String(properties.AlarmDescription), /\. (Look|Read|Check|Run) /, id);
+        assert.match(String(properties.AlarmDescription), /[.:] (look|search|read|check|run) /i, id);
         assert.deepEqual(properties.OKActions, properties.AlarmActions, id);
         assert.equal(list(properties.AlarmActions ?? null).length, 1, id);
       }

@@ -117,16 +117,16 @@ for (const [name, { template, options }] of CASES) {
 
     test('has alarms with a name, words on what to do first, and a message when all is well again', () => {
       for (const { id, properties } of alarms) {
-        assert.match(String(properties.AlarmName), new RegExp(`^${STACK}.+`), id);
-        assert.match(String(properties.AlarmDescription), /\. (Look|Read|Check|Run) /, id);
+        assert.match(rendered(properties.AlarmName ?? null, resources(template)), new RegExp(`^${STACK}.+`), id);
+        assert.match(String(properties.AlarmDescription), /[.:] (look|search|read|check|run) /i, id);
         assert.deepEqual(properties.OKActions, properties.AlarmActions, id);
         assert.equal(list(properties.AlarmActions ?? null).length, 1, id);
       }
     });
 
     test('has no value of a secret, and no reference that would put one in', () => {
-      const text = JSON.stringify(template.toJSON());
-      assert.doesNotMatch(text, /\{\{resolve:(secretsmanager|ssm-secure)/);
+      const references = JSON.stringify(template.toJSON()).match(/\{\{resolve:(secretsmanager|ssm-secure)/g) ?? [];
+      assert.deepEqual(references, []);
       for (const { properties } of ofType(template, 'AWS::SecretsManager::Secret')) {
         assert.equal(properties.SecretString, undefined);
       }

@@ -44,7 +44,7 @@ const ANSWERS: readonly Answer[] = [
     ResponseType.UNSUPPORTED_MEDIA_TYPE,
     415,
     'Unsupported Media Type',
-    'The body must be of the type application/json.',
+    'The body must be of the type application/json, or application/merge-patch+json in a PATCH.',
   ),
   {
     ...answer(ResponseType.THROTTLED, 429, 'Too Many Requests', 'Too many requests at once: wait, then try again.'),

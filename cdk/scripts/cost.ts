@@ -108,7 +108,9 @@ function alarmMetrics(): number {
   // A share is of two counts or more: the failures of a function are three, the crashes of a consumer four.
   const api = 2 * 2 + 1;
   // Beside its crashes, each consumer has one for its lag, its throttles and what it lost; of streams, two for each table.
-  const ofConsumers = consumers.map((consumer) => 4 + 3 + (consumer.source === 'streams' ? 2 * consumer.tables.length : 0));
+  const ofConsumers = consumers.map(
+    (consumer) => 4 + 3 + (consumer.source === 'streams' ? 2 * consumer.tables.length : 0),
+  );
   const perConsumer = ofConsumers.reduce((sum, count) => sum + count, 0);
   return api + jobs.length + (1 + 3) * functions.length + 2 * tables.length + perConsumer;
 }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import validate from 'asl-validator';
+import { readContract } from '../lib/contract.ts';
 import { PROJECT } from '../lib/stack.ts';
 import { isMatch } from './pattern.ts';
 import { templateOf } from './synthesized.ts';
@@ -42,6 +43,27 @@ test("the archive keeps the service's events, and no others", () => {
     const event = { version: '0', source: PROJECT, 'detail-type': 'item.created', detail: { version: 1 } };
     assert.ok(isMatch(pattern, event));
     assert.ok(!isMatch(pattern, { ...event, source: `${PROJECT}-of-another` }));
+  }
+});
+
+test('the rule of each consumer of events lets its types pass, and no others', () => {
+  const rules = ofType(template, 'AWS::Events::Rule');
+  const consumers = readContract().consumers.filter((consumer) => consumer.source === 'events');
+  assert.equal(rules.length, consumers.length);
+  for (const [index, { types }] of consumers.entries()) {
+    const pattern = rules[index]?.properties.EventPattern ?? null;
+    for (const type of [
+      'item.created',
+      'item.updated',
+      'item.deleted',
+      'user.created',
+      'user.updated',
+      'user.deleted',
+    ]) {
+      const event = { version: '0', source: PROJECT, 'detail-type': type, detail: { type } };
+      assert.equal(isMatch(pattern, event), types.includes(type), type);
+      assert.ok(!isMatch(pattern, { ...event, source: `${PROJECT}-of-another` }));
+    }
   }
 });
 

@@ -80,7 +80,7 @@ function consuming(prefix: string, hasKey: boolean, consumer: ConsumerDefinition
   }
   const streams = consumer.tables.flatMap((table) => STREAM.map((action) => `${action} ${prefix}${table}`));
   const kept = ['s3:ListBucket FailedChanges', 's3:PutObject FailedChanges/aws/lambda/*'];
-  const key = hasKey ? ['kms:GenerateDataKey Encrypts the tables.'] : [];
+  const key = hasKey ? [`kms:GenerateDataKey ${KEY_NAME}`] : [];
   return [...streams, ...kept, ...key, ...bus];
 }
 

@@ -62,7 +62,7 @@ describe('alarms', () => {
     for (const { properties } of ofType(prod, 'AWS::CloudWatch::Alarm')) {
       const name = nameOf(properties.AlarmName ?? null);
       assert.match(name, /^serverless-crud-prod-/);
-      assert.match(String(properties.AlarmDescription), /\. (Look|Its log|The stream|Records)/, name);
+      assert.match(String(properties.AlarmDescription), /\. (Look|Its log|The stream|Records|Check)/, name);
       assert.deepEqual(properties.OKActions, [{ Ref: topic?.id }], name);
     }
   });

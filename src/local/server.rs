@@ -176,8 +176,8 @@ pub(super) fn unstreamed_tables() -> Vec<TableDefinition> {
 async fn apply_migrations(store: &Store) -> Result<(), StartError> {
     let mut settings = migrate::Settings::new("the local server");
     // A segment of the embedded database is no faster than the whole.
-    settings.width.segments = 1;
-    settings.lock.patience = MIGRATION_PATIENCE;
+    settings.parallelism.segments = 1;
+    settings.lock.wait_timeout = MIGRATION_PATIENCE;
     let failed = |failure: Failure| StartError::Migrations(failure.to_string().replace('\n', "; "));
     let migrations = migrate::compiled().map_err(failed)?;
     let (halt, progress) = (Halt::default(), Progress::default());

@@ -41,7 +41,7 @@ async fn the_job_answers_whether_it_is_done_and_goes_on_when_called_again() {
         calls += 1;
         // The state machine hands back what the last call answered.
         let event = json!({ "maxWcu": 400, "answer": answer });
-        answer = migrate::job(Arc::clone(&app), event, Duration::from_millis(900)).await.unwrap();
+        answer = migrate::run_job(Arc::clone(&app), event, Duration::from_millis(900)).await.unwrap();
         assert!(answer.get("failed").is_none(), "{answer}");
         if answer["done"] == true {
             break;
@@ -49,7 +49,7 @@ async fn the_job_answers_whether_it_is_done_and_goes_on_when_called_again() {
     }
     assert!(calls > 1, "its time did not suffice");
     rows(url).await.values().for_each(|row| assert_migrated(row, 3));
-    let answer = migrate::job(Arc::clone(&app), json!({ "to": 9 }), Duration::from_secs(9)).await.unwrap();
+    let answer = migrate::run_job(Arc::clone(&app), json!({ "to": 9 }), Duration::from_secs(9)).await.unwrap();
     assert!(answer["failed"].as_str().unwrap().contains("no migration 0009"));
 }
 
@@ -59,7 +59,7 @@ async fn an_event_that_is_not_meant_as_it_is_written_is_refused_before_the_lock_
     let url = &server.dynamodb_url;
     let before = (rows(url).await, bookkeeping(url, "migration-lock").await);
     for (event, said) in [
-        (json!({ "to": "x" }), "cannot be read"),
+        (json!({ "to": "x" }), "cannot be parsed"),
         (json!({ "max_wcu": 5 }), "unknown field `max_wcu`"),
         (json!({ "maxWCU": 5 }), "unknown field `maxWCU`"),
         (json!({ "again": 1 }), "unknown field `again`"),
@@ -69,7 +69,7 @@ async fn an_event_that_is_not_meant_as_it_is_written_is_refused_before_the_lock_
         (json!({ "segments": 257 }), "`segments` must be from 1 to 256"),
         (json!({ "to": 9 }), "no migration 0009"),
     ] {
-        let answer = migrate::job(app(url), event.clone(), Duration::from_secs(9)).await.unwrap();
+        let answer = migrate::run_job(app(url), event.clone(), Duration::from_secs(9)).await.unwrap();
         assert!(answer["failed"].as_str().unwrap().contains(said), "{event}: {answer}");
     }
     assert_eq!((rows(url).await, bookkeeping(url, "migration-lock").await), before);
@@ -80,9 +80,9 @@ async fn the_answer_names_the_first_records_that_refuse_and_why() {
     let server = server_with(6).await;
     let url = &server.dynamodb_url;
     put(url, &(1..6).map(poison).collect::<Vec<_>>()).await;
-    let answer = migrate::job(app(url), json!({}), Duration::from_secs(60)).await.unwrap();
+    let answer = migrate::run_job(app(url), json!({}), Duration::from_secs(60)).await.unwrap();
     let failed = answer["failed"].as_str().unwrap();
-    assert!(failed.starts_with("5 records refused 0003_items_split_tags: "), "{failed}");
+    assert!(failed.starts_with("0003_items_split_tags refused 5 records: "), "{failed}");
     assert_eq!(failed.matches(": a tag is longer than 40 characters").count(), 3);
 }
 
@@ -104,7 +104,7 @@ async fn a_server_whose_migrations_fail_names_the_records_in_one_line_and_starts
     options.endpoint_url = Some(server.dynamodb_url.clone());
     let error = serverless_crud::local::start(options).await.err().unwrap().to_string();
     let expected = format!(
-        "cannot apply the migrations: 1 records refused 0003_items_split_tags: {}: a tag is longer than 40 characters; \
+        "cannot apply the migrations: 0003_items_split_tags refused 1 records: {}: a tag is longer than 40 characters; \
          --no-migrations starts without them",
         id(1)
     );

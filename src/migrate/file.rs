@@ -113,7 +113,7 @@ impl Migration {
     }
 
     fn fault(&self, reason: &str) -> Option<Failure> {
-        let is_unreadable = UNREADABLE.iter().any(|name| reason.contains(name));
+        let is_unreadable = UNREADABLE.iter().any(|prefix| reason.contains(prefix));
         is_unreadable.then(|| Failure::Refused(vec![format!("{}: DynamoDB cannot parse it: {reason}", self.title())]))
     }
 }
@@ -142,7 +142,7 @@ impl Document {
                     None
                 }
             },
-            (None, Some(name)) => match TRANSFORMS.iter().find(|(name, _)| name == name) {
+            (None, Some(name)) => match TRANSFORMS.iter().find(|(known, _)| known == name) {
                 Some((_, transform)) => Some(Change::Transform(*transform)),
                 None => {
                     faults.push(format!("the transform `{name}` is not in migrations/mod.rs: add it there"));
@@ -212,9 +212,9 @@ fn check_value(value: &toml::Value) -> Result<(), String> {
 
 fn shape_of(table: &str) -> Result<Shape, String> {
     let resources = routes::resources();
-    let name = resources.iter().map(|collection| collection.name).collect::<Vec<_>>().join(" or ");
+    let tables = resources.iter().map(|collection| collection.name).collect::<Vec<_>>().join(" or ");
     let found = resources.into_iter().find(|collection| collection.name == table);
-    found.map(|collection| collection.shape).ok_or_else(|| format!("there is no table `{table}`: use {name}"))
+    found.map(|collection| collection.shape).ok_or_else(|| format!("there is no table `{table}`: use {tables}"))
 }
 
 /// Parses `0002_items_list_shards.toml` into 2 and `items_list_shards`.

@@ -72,7 +72,7 @@ pub struct Target {
 /// Measures get, list and create on each server with each number of connections.
 pub async fn measure_load(options: &Options) -> Result<Vec<Load>> {
     let mut loads = Vec::new();
-    let folder = options.folder().join("local");
+    let folder = options.output_folder().join("local");
     // The folder may not exist yet.
     let _ = fs::remove_dir_all(&folder);
     let server = Server::start(options, &["--dynamodb-port", "0", "--data", &folder.display().to_string()]).await?;
@@ -81,7 +81,8 @@ pub async fn measure_load(options: &Options) -> Result<Vec<Load>> {
     let id = page["data"][0]["id"].as_str().ok_or("there is a record")?.to_owned();
     let header = format!("x-api-key={}", KEY);
     let (url, collection) = (server.url.clone(), "/v1/items".to_owned());
-    run(options, &Target { name: "this", url, header, collection, page: "limit=20", id }, &mut loads).await?;
+    measure_target(options, &Target { name: "this", url, header, collection, page: "limit=20", id }, &mut loads)
+        .await?;
     drop(server);
 
     let pocketbase = PocketBase::start(options, body()).await?;

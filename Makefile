@@ -44,6 +44,8 @@ lint: setup ## Check format and lints of all code and workflows
 	cd benches && $(CARGO) fmt --check
 	cd cdk && npm run --silent lint
 	cd tools && npm run --silent workflows
+	scripts/check-language --self-test
+	scripts/check-language
 
 test-rust: ## Test the service, the local server and the contract's code
 	$(CARGO) test

@@ -1,9 +1,9 @@
-//! Counts the instructions of the hot paths, from the event through the handler and DynamoDB's request to the answer,
-//! and holds them against `benches/instructions.toml`.
+//! Counts the instructions of the hot paths, from the event to the response, and compares them with
+//! `benches/instructions.toml`.
 //!
-//! DynamoDB's answers are there already: what is counted is this service and the SDK, without the socket and TLS, whose
-//! work depends on the kernel's timing. `valgrind` counts twice, for few events and for more: what the start takes goes
-//! with the difference. `UPDATE=1` writes the budget anew.
+//! DynamoDB responses are canned. The count covers this service and the SDK, without the socket and TLS, which depend
+//! on the kernel's timing. `valgrind` runs twice, with few and with more events, so that startup cancels out in the
+//! difference. `UPDATE=1` rewrites the budget.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -32,9 +32,9 @@ use serverless_crud::{
     runtime,
 };
 
-/// How many events are counted: the difference of the two.
+/// The numbers of events in the two runs.
 const EVENTS: [u32; 2] = [40, 140];
-/// What a path may grow by without its budget being changed.
+/// The growth of a path that is accepted without a new budget.
 const TOLERANCE: f64 = 1.05;
 const PATHS: [&str; 7] =
     ["items_create", "items_delete", "items_get", "items_list", "items_patch", "items_update", "users_create"];
@@ -68,7 +68,8 @@ fn run(operation: &str, events: u32) {
         event_bus: "default".into(),
         history_days: 365,
     };
-    let http = http_client_fn(|_: &HttpConnectorSettings, _: &RuntimeComponents| SharedHttpConnector::new(Canned));
+    let http =
+        http_client_fn(|_: &HttpConnectorSettings, _: &RuntimeComponents| SharedHttpConnector::new(CannedDynamoDb));
     let sdk = Builder::new()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
@@ -78,17 +79,17 @@ fn run(operation: &str, events: u32) {
     runtime.block_on(async {
         for _ in 0..events {
             let call = |app: Arc<App>, request| handler(app, request);
-            let answer = runtime::respond(&app, &call, &event, Duration::from_secs(10)).await;
-            assert!((200..300).contains(&answer.status_code), "{operation} answers {answer:?}");
+            let response = runtime::respond(&app, &call, &event, Duration::from_secs(10)).await;
+            assert!((200..300).contains(&response.status_code), "{operation} responds {response:?}");
         }
     });
 }
 
-/// A DynamoDB whose answers are there before the question.
+/// A DynamoDB with canned responses.
 #[derive(Debug)]
-struct Canned;
+struct CannedDynamoDb;
 
-impl HttpConnector for Canned {
+impl HttpConnector for CannedDynamoDb {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let body = match target.rsplit('.').next().unwrap_or_default() {
@@ -117,7 +118,7 @@ fn row() -> Value {
     })
 }
 
-/// Holds each path against its budget.
+/// Compares each path with its budget.
 fn check() -> ExitCode {
     if Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().is_err() {
         return skip("valgrind is missing");
@@ -128,19 +129,19 @@ fn check() -> ExitCode {
     let counted: BTreeMap<&str, u64> = PATHS.into_iter().map(|path| (path, instructions(path))).collect();
     let is_update = env::var_os("UPDATE").is_some();
     if is_update {
-        fs::write(&file, written(&text, &counted)).unwrap();
+        fs::write(&file, render(&text, &counted)).unwrap();
     } else if budget.is_empty() {
         return skip(&format!("there is no budget for {}", env::consts::ARCH));
     }
-    let mut is_kept = true;
+    let mut is_within_budget = true;
     for (path, count) in counted {
-        let most = budget.get(path).copied().unwrap_or(count);
-        let change = (count as f64 / most as f64 - 1.0) * 100.0;
-        let verdict = if count as f64 > most as f64 * TOLERANCE { "OVER BUDGET" } else { "ok" };
-        println!("{path:<14} {count:>9} instructions an event, budget {most:>9} ({change:+.1} %) {verdict}");
-        is_kept &= verdict == "ok";
+        let limit = budget.get(path).copied().unwrap_or(count);
+        let change = (count as f64 / limit as f64 - 1.0) * 100.0;
+        let verdict = if count as f64 > limit as f64 * TOLERANCE { "OVER BUDGET" } else { "ok" };
+        println!("{path:<14} {count:>9} instructions per event, budget {limit:>9} ({change:+.1} %) {verdict}");
+        is_within_budget &= verdict == "ok";
     }
-    if is_kept || is_update { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if is_within_budget || is_update { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn skip(reason: &str) -> ExitCode {
@@ -148,7 +149,7 @@ fn skip(reason: &str) -> ExitCode {
     if env::var_os("REQUIRE_ALL").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// What one event takes.
+/// Returns the instructions that one event takes.
 fn instructions(path: &str) -> u64 {
     let [few, more] = EVENTS.map(|events| {
         let mut command = Command::new("valgrind");
@@ -165,7 +166,7 @@ fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-/// The budget of this machine's kind.
+/// Parses the budget for this machine's architecture.
 fn budget(text: &str) -> BTreeMap<String, u64> {
     let section = format!("[{}]", env::consts::ARCH);
     let lines = text.lines().skip_while(|line| *line != section).skip(1).take_while(|line| !line.starts_with('['));
@@ -173,11 +174,11 @@ fn budget(text: &str) -> BTreeMap<String, u64> {
     entries.map(|(path, count)| (path.to_owned(), count.replace('_', "").parse().unwrap())).collect()
 }
 
-/// The file with this machine's section in place of the one it has.
-fn written(text: &str, counted: &BTreeMap<&str, u64>) -> String {
+/// Returns the file with the section of this machine's architecture replaced.
+fn render(text: &str, counted: &BTreeMap<&str, u64>) -> String {
     let section = format!("[{}]\n", env::consts::ARCH);
     let (before, rest) = text.split_once(&section).unwrap_or((text, ""));
-    let after = rest.find("\n[").map_or("", |place| &rest[place..]);
+    let after = rest.find("\n[").map_or("", |index| &rest[index..]);
     let entries: String = counted.iter().map(|(path, count)| format!("{path} = {count}\n")).collect();
     format!("{before}{section}{entries}{after}")
 }

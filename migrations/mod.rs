@@ -1,9 +1,9 @@
-//! The Rust transforms, by the names the files of this folder give them: a module and a line each.
+//! The Rust transforms, listed under the names that migration files use.
 
 mod rekey;
 mod split_tags;
 
 use super::Transform;
 
-/// Every transform there is.
+/// All transforms.
 pub const TRANSFORMS: &[(&str, Transform)] = &[("rekey", rekey::rekey), ("split_tags", split_tags::split_tags)];

@@ -1,8 +1,8 @@
-//! Leaves the record as it is: the attributes its indexes are keyed by are made anew with every rewrite.
+//! Recomputes index attributes: every rewrite does so, and the record itself stays unchanged.
 
 use super::super::Fields;
 
-/// The record itself.
+/// Returns the record unchanged.
 pub fn rekey(record: Fields) -> Result<Fields, String> {
     Ok(record)
 }

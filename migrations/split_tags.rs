@@ -1,4 +1,4 @@
-//! Tags that were one text, `kitchen, coffee`, as the list they are today.
+//! Splits tags stored as one string, such as `kitchen, coffee`, into a list.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::super::Fields;
 const MAX_TAGS: usize = 20;
 const MAX_TAG_LENGTH: usize = 40;
 
-/// Splits `tags` at its commas; a tag the API would refuse is refused here too.
+/// Splits `tags` at its commas. Refuses tags that the API would refuse.
 pub fn split_tags(mut record: Fields) -> Result<Fields, String> {
     let Some(Value::String(text)) = record.get("tags") else { return Ok(record) };
     let mut tags: Vec<String> = Vec::new();
@@ -20,7 +20,7 @@ pub fn split_tags(mut record: Fields) -> Result<Fields, String> {
         }
     }
     if tags.len() > MAX_TAGS {
-        return Err(format!("it has more than {MAX_TAGS} tags"));
+        return Err(format!("the record has more than {MAX_TAGS} tags"));
     }
     record.insert("tags".into(), tags.into());
     Ok(record)

@@ -1,4 +1,4 @@
-// Reads an item from DynamoDB with the SDK; below, the loop of Lambda's Node runtime in short.
+// Reads an item from DynamoDB with the SDK. A minimal version of Lambda's Node runtime loop follows.
 
 import http from 'node:http';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -36,6 +36,6 @@ function call(method, path, body) {
 
 for (;;) {
   const { headers, body } = await call('GET', 'next');
-  const answer = await handler(JSON.parse(body));
-  await call('POST', `${headers['lambda-runtime-aws-request-id']}/response`, JSON.stringify(answer));
+  const result = await handler(JSON.parse(body));
+  await call('POST', `${headers['lambda-runtime-aws-request-id']}/response`, JSON.stringify(result));
 }

@@ -1,4 +1,4 @@
-//! Writes the generated files, or checks with `--check` that they are what the code would write.
+//! Writes the generated files, or checks with `--check` that they are up to date.
 
 use std::{
     fs, io,
@@ -12,13 +12,13 @@ use serverless_crud::openapi;
 /// Writes openapi.json and every other file that is generated from the routes and types.
 #[derive(Parser)]
 struct Arguments {
-    /// Write nothing; fail when a file differs.
+    /// Write nothing, and fail if a file differs.
     #[arg(long)]
     check: bool,
-    /// Keep the document as the released one, which later ones must not break.
+    /// Also save the document as the released one, which later versions must stay compatible with.
     #[arg(long, conflicts_with = "check")]
     release: bool,
-    /// The top of the repository.
+    /// The root folder of the repository.
     #[arg(long, default_value = ".")]
     root: PathBuf,
 }
@@ -77,7 +77,7 @@ fn write_file(path: &Path, content: &str) -> io::Result<()> {
 fn check(root: &Path) -> io::Result<ExitCode> {
     let drift = openapi::drift(root)?;
     for path in &drift {
-        eprintln!("{path} is not what the code would write: run `make contract`");
+        eprintln!("{path} is out of date: run `make contract`");
     }
     Ok(if drift.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

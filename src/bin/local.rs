@@ -20,7 +20,7 @@ async fn main() -> ExitCode {
     };
     println!("{}", local::welcome(&server));
     stop_signal().await;
-    eprintln!("Stopping: what is in flight finishes first. Ctrl-C again ends at once.");
+    eprintln!("Stopping after the requests in progress. Press Ctrl-C again to end at once.");
     tokio::select! {
         () = server.shutdown() => ExitCode::SUCCESS,
         () = stop_signal() => ExitCode::FAILURE,

@@ -3,5 +3,5 @@
 use serverless_crud::{migrate, runtime};
 
 fn main() -> std::process::ExitCode {
-    runtime::serve_job(migrate::job)
+    runtime::serve_job(migrate::run_job)
 }

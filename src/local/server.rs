@@ -206,8 +206,8 @@ async fn prepare(
 async fn apply_migrations(store: &Store, migrations: Result<Vec<Migration>, Failure>) -> Result<(), StartError> {
     let mut settings = migrate::Settings::new("the local server");
     // A segment of the embedded database is no faster than the whole.
-    settings.width.segments = 1;
-    settings.lock.patience = MIGRATION_PATIENCE;
+    settings.parallelism.segments = 1;
+    settings.lock.wait_timeout = MIGRATION_PATIENCE;
     let failed = |failure: Failure| StartError::Migrations(failure.to_string().replace('\n', "; "));
     let (halt, progress) = (Halt::default(), Progress::default());
     let report = migrate::up(store, migrations.map_err(failed)?, &settings, &halt, &progress).await.map_err(failed)?;

@@ -1,4 +1,4 @@
-//! The backfill of one migration: segments side by side, page by page, a checkpoint after each.
+//! The backfill of one migration: parallel segments, read page by page, with a checkpoint after each page.
 
 use std::{
     sync::{
@@ -14,60 +14,60 @@ use super::{
     Failure,
     file::{Change, Migration},
     runner::Run,
-    settle::Fate,
+    write::RowOutcome,
 };
 use crate::store::{Entry, Mark, PageRequest, ScannedPage, Segment, metered};
 
-/// How many records are remembered by name of those that refuse.
-const NAMED_REFUSALS: usize = 50;
-/// How much of a reason is remembered.
-const LONGEST_REASON: usize = 200;
+/// The maximum number of refused records stored in the ledger.
+const MAX_NAMED_REFUSALS: usize = 50;
+/// The maximum stored length of a refusal reason, in characters.
+const MAX_REASON_LENGTH: usize = 200;
 
-/// The backfill of one migration under a lock.
+/// The backfill of one migration, run under the lock.
 pub struct Engine<'a> {
     pub(super) run: &'a Run<'a>,
     pub(super) migration: &'a Migration,
-    /// What the ledger knows of it.
+    /// The ledger entry of the migration.
     entry: Mutex<Entry>,
-    /// When it went on, and how long it had run before.
-    since: (Instant, u64),
-    /// Writes that took effect, or may have.
+    /// The start of this run, and the milliseconds of earlier runs.
+    started: (Instant, u64),
+    /// The number of writes that took effect, or may have.
     pub(super) sent: AtomicU64,
-    /// Whether a written row has been looked at, to see that it no longer matches.
-    pub(super) is_proven: AtomicBool,
-    /// Until then each write waits for the one before.
-    pub(super) turn: tokio::sync::Mutex<()>,
+    /// True once a written row was verified to no longer match the filter.
+    pub(super) is_verified: AtomicBool,
+    /// Serializes writes until one is verified.
+    pub(super) first_write: tokio::sync::Mutex<()>,
 }
 
 impl<'a> Engine<'a> {
-    /// Goes on from what the ledger knows.
+    /// Continues from a ledger entry.
     pub fn new(run: &'a Run<'a>, migration: &'a Migration, entry: Entry) -> Self {
         Self {
             run,
             migration,
-            since: (Instant::now(), entry.duration_ms),
+            started: (Instant::now(), entry.duration_ms),
             sent: AtomicU64::new(entry.pinned.into()),
-            is_proven: AtomicBool::new(entry.proven),
-            turn: tokio::sync::Mutex::new(()),
+            is_verified: AtomicBool::new(entry.proven),
+            first_write: tokio::sync::Mutex::new(()),
             entry: Mutex::new(entry),
         }
     }
 
-    /// Goes through all segments from their checkpoints; false when it was stopped before the end.
+    /// Processes all segments from their checkpoints. Returns false if it was stopped before the end.
     ///
     /// # Errors
-    /// [`Failure::Fenced`] when the lock is lost, [`Failure::Refused`] when a written record still matches.
-    pub async fn go(&self) -> Result<bool, Failure> {
-        let count = self.known().segments.len();
-        let all = async {
-            self.look_again().await?;
-            let segments = (0..count).map(|place| stopped(self.go_through(place, count)));
-            Ok(try_join_all(segments).await?.into_iter().all(|is_through| is_through))
+    /// [`Failure::Fenced`] if the lock is lost, [`Failure::Refused`] if a written record still matches.
+    pub async fn run(&self) -> Result<bool, Failure> {
+        let count = self.entry_snapshot().segments.len();
+        let segments_done = async {
+            self.recheck_probe().await?;
+            let segments = (0..count).map(|index| false_if_stopped(self.run_segment(index, count)));
+            Ok(try_join_all(segments).await?.into_iter().all(|is_done| is_done))
         };
-        stopped(all).await
+        false_if_stopped(segments_done).await
     }
 
-    /// What the ledger is to know, once it is over.
+    /// Returns the ledger entry to store after the run.
     pub fn into_entry(self) -> Entry {
         let has_sent = self.sent.load(Ordering::Relaxed) > 0;
         self.with_entry(|entry| {
@@ -77,7 +77,7 @@ impl<'a> Engine<'a> {
         self.entry.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn known(&self) -> Entry {
+    pub(super) fn entry_snapshot(&self) -> Entry {
         self.with_entry(|entry| entry.clone())
     }
 
@@ -86,67 +86,72 @@ impl<'a> Engine<'a> {
     }
 
     fn duration(&self) -> u64 {
-        let (start, before) = self.since;
+        let (start, before) = self.started;
         before + u64::try_from(start.elapsed().as_millis()).unwrap_or_default()
     }
 
-    async fn go_through(&self, place: usize, count: usize) -> Result<bool, Failure> {
-        let entry = self.known();
-        let (mut segment, mark) = (entry.segments[place].clone(), entry.mark());
+    async fn run_segment(&self, index: usize, count: usize) -> Result<bool, Failure> {
+        let entry = self.entry_snapshot();
+        let (mut segment, mark) = (entry.segments[index].clone(), entry.mark());
         while !segment.done {
-            let page = self.read_page(&segment, (place, count), &mark).await?;
-            segment = self.carry_out(page, &segment, &mark).await?;
+            let page = self.read_page(&segment, (index, count), &mark).await?;
+            segment = self.write_page(page, &segment, &mark).await?;
             let current = self.with_entry(|entry| {
-                let others = entry.segments.iter().enumerate().filter(|(other, _)| *other != place);
+                let others = entry.segments.iter().enumerate().filter(|(other, _)| *other != index);
                 let named: usize = others.map(|(_, segment)| segment.refusals.len()).sum();
-                segment.refusals.truncate(NAMED_REFUSALS.saturating_sub(named));
-                entry.segments[place] = segment.clone();
+                segment.refusals.truncate(MAX_NAMED_REFUSALS.saturating_sub(named));
+                entry.segments[index] = segment.clone();
                 entry.duration_ms = self.duration();
                 entry.clone()
             });
-            if !self.run.patiently(|| self.run.store.ledger_checkpoint(&current, place)).await? {
+            if !self.run.with_retries(|| self.run.store.ledger_checkpoint(&current, index)).await? {
                 return Err(Failure::Fenced);
             }
         }
         Ok(true)
     }
 
-    async fn read_page(&self, segment: &Segment, place: (usize, usize), mark: &Mark) -> Result<ScannedPage, Failure> {
+    async fn read_page(
+        &self,
+        segment: &Segment,
+        (index, count): (usize, usize),
+        mark: &Mark,
+    ) -> Result<ScannedPage, Failure> {
         let Run { store, settings, reads, halt, progress, .. } = self.run;
         let narrow = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
         let request = PageRequest {
             table: self.migration.shape.table,
-            segment: (narrow(place.0), narrow(place.1)),
+            segment: (narrow(index), narrow(count)),
             after: segment.after.as_deref(),
-            limit: reads.page(settings.width.page, place.1),
+            limit: reads.page_size(settings.parallelism.page_size, count),
             filter: &self.migration.filter,
             mark,
             whole: matches!(self.migration.change, Change::Transform(_)),
         };
-        let reserved = reads.wait(halt).await?;
-        let (page, units) = metered(self.run.patiently(|| store.scan_page(&request))).await;
-        reads.settle_page(&reserved, units, request.limit);
+        let reservation = reads.reserve(halt).await?;
+        let (page, units) = metered(self.run.with_retries(|| store.scan_page(&request))).await;
+        reads.settle_page(&reservation, units, request.limit);
         progress.count_read(units);
         page.map_err(|failure| self.migration.read_failure(failure))
     }
 
-    /// Writes the rows of a page: the segment's checkpoint after it.
-    async fn carry_out(&self, page: ScannedPage, segment: &Segment, mark: &Mark) -> Result<Segment, Failure> {
-        let at_once = usize::from(self.run.settings.width.writes.max(1));
-        let fates = stream::iter(page.rows).map(|row| self.settle(row, mark)).buffer_unordered(at_once);
+    /// Writes the matching rows of a page and returns the segment's next checkpoint.
+    async fn write_page(&self, page: ScannedPage, segment: &Segment, mark: &Mark) -> Result<Segment, Failure> {
+        let concurrency = usize::from(self.run.settings.parallelism.writes.max(1));
+        let outcomes = stream::iter(page.rows).map(|row| self.write_row(row, mark)).buffer_unordered(concurrency);
         let mut next = segment.clone();
-        for fate in fates.try_collect::<Vec<_>>().await? {
-            match fate {
-                Fate::Written => next.written += 1,
-                Fate::Before => {}
-                Fate::Skipped => next.skipped += 1,
-                Fate::Refused(id, reason) => {
+        for outcome in outcomes.try_collect::<Vec<_>>().await? {
+            match outcome {
+                RowOutcome::Written => next.written += 1,
+                RowOutcome::WrittenEarlier => {}
+                RowOutcome::Skipped => next.skipped += 1,
+                RowOutcome::Refused(id, reason) => {
                     next.refused += 1;
-                    if next.refusals.len() < NAMED_REFUSALS {
-                        next.refusals.push((id, reason.chars().take(LONGEST_REASON).collect()));
+                    if next.refusals.len() < MAX_NAMED_REFUSALS {
+                        next.refusals.push((id, reason.chars().take(MAX_REASON_LENGTH).collect()));
                     }
                 }
-                Fate::Left => return Err(Failure::Stopped),
+                RowOutcome::NotProcessed => return Err(Failure::Stopped),
             }
         }
         next.scanned += page.scanned;
@@ -157,8 +162,8 @@ impl<'a> Engine<'a> {
     }
 }
 
-/// False when it was stopped before its end.
-async fn stopped(work: impl Future<Output = Result<bool, Failure>>) -> Result<bool, Failure> {
+/// Turns [`Failure::Stopped`] into false.
+async fn false_if_stopped(work: impl Future<Output = Result<bool, Failure>>) -> Result<bool, Failure> {
     match work.await {
         Err(Failure::Stopped) => Ok(false),
         outcome => outcome,

@@ -1,4 +1,4 @@
-//! What must be known of a file's expressions before DynamoDB reads them: clauses, placeholders, attributes.
+//! Parsing of the files' expressions: clauses, placeholders and written attributes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,31 +6,31 @@ use serde_json::Value;
 
 use crate::store::Raw;
 
-/// The clauses of an update expression, without their words.
+/// The clauses of an update expression.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Clauses {
-    /// What `SET` assigns.
+    /// The assignments of `SET`, without the keyword.
     pub set: String,
-    /// The other clauses, with their words.
-    pub others: String,
-    /// The first name of each path that is written, as it is spelled.
+    /// The other clauses, with their keywords.
+    pub other_clauses: String,
+    /// The first element of each written path, as spelled in the expression.
     targets: Vec<String>,
 }
 
 /// Splits an update expression into its clauses.
 ///
-/// Their words are reserved: no attribute is called so without a placeholder.
+/// The keywords are reserved words, so an attribute of that name always has a placeholder.
 ///
 /// # Errors
-/// Says what is wrong with it.
-pub fn clauses(update: &str) -> Result<Clauses, String> {
+/// Describes the fault.
+pub fn parse_clauses(update: &str) -> Result<Clauses, String> {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     let mut current: Option<String> = None;
-    for word in words(update) {
+    for word in tokenize(update) {
         let upper = word.to_uppercase();
         if ["SET", "REMOVE", "ADD", "DELETE"].contains(&upper.as_str()) {
             if found.insert(upper.clone(), String::new()).is_some() {
-                return Err(format!("has {upper} twice: put its parts together"));
+                return Err(format!("has {upper} twice: combine the two clauses"));
             }
             current = Some(upper);
             continue;
@@ -45,29 +45,33 @@ pub fn clauses(update: &str) -> Result<Clauses, String> {
     for (name, body) in found {
         let body = body.trim();
         if body.is_empty() {
-            return Err(format!("says nothing after {name}"));
+            return Err(format!("has nothing after {name}"));
         }
-        clauses.targets.extend(parts(body).into_iter().map(target));
+        clauses.targets.extend(split_assignments(body).into_iter().map(target_attribute));
         match name.as_str() {
             "SET" => clauses.set = body.to_owned(),
-            _ => clauses.others.push_str(&format!("{name} {body} ")),
+            _ => clauses.other_clauses.push_str(&format!("{name} {body} ")),
         }
     }
     Ok(clauses)
 }
 
 impl Clauses {
-    /// The attributes that are written.
+    /// Returns the attributes that the clauses write.
     pub fn attributes(&self, names: &HashMap<String, String>) -> BTreeSet<String> {
         self.targets.iter().map(|target| names.get(target).unwrap_or(target).clone()).collect()
     }
 }
 
-/// An expression with those of the names and values that it uses: DynamoDB refuses the others.
+/// Returns an expression with only the names and values it uses: DynamoDB refuses unused ones.
 ///
 /// # Errors
-/// Names a placeholder that stands for nothing.
-pub fn raw(text: &str, names: &HashMap<String, String>, values: &HashMap<String, Value>) -> Result<Raw, String> {
+/// Names a placeholder that is not defined.
+pub fn bind_placeholders(
+    text: &str,
+    names: &HashMap<String, String>,
+    values: &HashMap<String, Value>,
+) -> Result<Raw, String> {
     let mut raw = Raw { text: text.to_owned(), ..Raw::default() };
     for placeholder in placeholders(text) {
         if let Some(name) = names.get(placeholder) {
@@ -75,54 +79,57 @@ pub fn raw(text: &str, names: &HashMap<String, String>, values: &HashMap<String,
         } else if let Some(value) = values.get(placeholder) {
             raw.values.insert(placeholder.to_owned(), value.clone());
         } else {
-            return Err(format!("uses {placeholder}, which neither `names` nor `values` has"));
+            return Err(format!("uses {placeholder}, which is not in `names` or `values`"));
         }
     }
     Ok(raw)
 }
 
-/// The `#name`s and `:value`s in an expression; it has no texts in quotes.
+/// Returns the `#name` and `:value` placeholders of an expression. Expressions contain no string literals.
 pub fn placeholders(text: &str) -> BTreeSet<&str> {
-    words(text).into_iter().filter(|word| word.starts_with(['#', ':']) && word.len() > 1).collect()
+    tokenize(text).into_iter().filter(|word| word.starts_with(['#', ':']) && word.len() > 1).collect()
 }
 
-/// The text cut into words and what is between them; nothing is lost.
-fn words(text: &str) -> Vec<&str> {
-    let is_word = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '#' | ':');
-    let mut words = Vec::new();
+/// Splits text into words and the separators between them, without loss.
+fn tokenize(text: &str) -> Vec<&str> {
+    let is_word = |character: char| character.is_alphanumeric() || matches!(character, '_' | '#' | ':');
+    let mut tokens = Vec::new();
     let mut start = 0;
-    let mut before = None;
-    for (place, letter) in text.char_indices() {
-        if before.is_some_and(|before| before != is_word(letter)) {
-            words.push(&text[start..place]);
-            start = place;
+    let mut was_word = None;
+    for (index, character) in text.char_indices() {
+        if was_word.is_some_and(|was_word| was_word != is_word(character)) {
+            tokens.push(&text[start..index]);
+            start = index;
         }
-        before = Some(is_word(letter));
+        was_word = Some(is_word(character));
     }
-    words.push(&text[start..]);
-    words.retain(|word| !word.is_empty());
-    words
+    tokens.push(&text[start..]);
+    tokens.retain(|word| !word.is_empty());
+    tokens
 }
 
-/// The parts of a clause, at its commas outside of parentheses.
-fn parts(body: &str) -> Vec<&str> {
-    let (mut parts, mut depth, mut start) = (Vec::new(), 0_i32, 0);
-    for (place, letter) in body.char_indices() {
-        match letter {
+/// Splits a clause at its commas outside of parentheses.
+fn split_assignments(body: &str) -> Vec<&str> {
+    let (mut assignments, mut depth, mut start) = (Vec::new(), 0_i32, 0);
+    for (index, character) in body.char_indices() {
+        match character {
             '(' => depth += 1,
             ')' => depth -= 1,
             ',' if depth == 0 => {
-                parts.push(&body[start..place]);
-                start = place + 1;
+                assignments.push(&body[start..index]);
+                start = index + 1;
             }
             _ => {}
         }
     }
-    parts.push(&body[start..]);
-    parts
+    assignments.push(&body[start..]);
+    assignments
 }
 
-/// The first name of the path a part writes.
-fn target(part: &str) -> String {
-    part.trim().chars().take_while(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '#')).collect()
+/// Returns the first element of the path that an assignment writes.
+fn target_attribute(part: &str) -> String {
+    part.trim()
+        .chars()
+        .take_while(|character| character.is_alphanumeric() || matches!(character, '_' | '-' | '#'))
+        .collect()
 }

@@ -1,21 +1,21 @@
-//! Why migrations stop, by what one can do about it.
+//! Reasons that stop a run.
 
 use std::fmt;
 
 use crate::{error::Error, store::LockRow};
 
-/// What stops a run.
+/// A reason that stops a run.
 #[derive(Debug)]
 pub enum Failure {
-    /// The files are not in order, or not what the ledger remembers: each fault with what to do.
+    /// The files are invalid or do not match the ledger. Each entry is a fault with its remedy.
     Refused(Vec<String>),
     /// Another run holds the lock.
     Held(LockRow),
-    /// The lock was lost: the lease ran out, or someone released it.
+    /// The lock was lost: the lease expired, or the lock was released by someone else.
     Fenced,
-    /// It was asked to stop, or its time was over.
+    /// A stop was requested, or the time limit was reached.
     Stopped,
-    /// DynamoDB refused, or did not answer.
+    /// DynamoDB refused a request or did not answer.
     Store(Error),
 }
 
@@ -33,16 +33,16 @@ impl fmt::Display for Failure {
                 let (who, since) = (lock.who.as_deref().unwrap_or("someone"), lock.since.as_deref().unwrap_or("?"));
                 write!(
                     formatter,
-                    "{who} has been migrating since {since}: wait (--wait 600), or if that run is dead, its lease of \
-                     {} s runs out by itself",
+                    "{who} has been migrating since {since}: wait (--wait 600); if that run is dead, its lease of {} s \
+                     expires by itself",
                     lock.lease_ms / 1000
                 )
             }
             Self::Fenced => formatter.write_str(
-                "the lease ran out, or another run took the lock: nothing was sent since; `migrate status` shows where \
-                 it stands",
+                "the lease expired, or another run took the lock: no write was sent after that; `migrate status` shows \
+                 the progress",
             ),
-            Self::Stopped => formatter.write_str("stopped before the end: `migrate up` goes on there"),
+            Self::Stopped => formatter.write_str("stopped before the end: `migrate up` continues from there"),
             Self::Store(error) => {
                 formatter.write_str(&error.cause().unwrap_or_else(|| "DynamoDB refused the request".into()))
             }

@@ -1,4 +1,4 @@
-//! A migration as its file says it: which records, and what becomes of them.
+//! A migration file: the records it selects and the change it makes.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Failure,
-    expression::{Clauses, clauses, placeholders, raw},
+    expression::{Clauses, bind_placeholders, parse_clauses, placeholders},
     migrations::TRANSFORMS,
 };
 use crate::{
@@ -16,47 +16,47 @@ use crate::{
     store::{Raw, Shape},
 };
 
-/// What DynamoDB says of an expression that is not one.
+/// Prefixes of DynamoDB's messages about an expression it cannot parse.
 const UNREADABLE: [&str; 3] = ["Invalid ConditionExpression", "Invalid FilterExpression", "Invalid UpdateExpression"];
 
 /// A record as JSON: its fields, its `id`, `version`, `createdAt` and `updatedAt`.
 pub type Fields = Map<String, Value>;
 
-/// A pure function from record to record; an error is the reason why this record cannot be changed.
+/// A pure function from record to record. An error is the reason this record cannot be changed.
 ///
-/// What it makes of its own result must be that result.
+/// It must be idempotent: applied to its own result, it returns that result.
 pub type Transform = fn(Fields) -> Result<Fields, String>;
 
 /// A migration.
 #[derive(Clone)]
 pub struct Migration {
-    /// Its number, from 1.
+    /// The number, from 1.
     pub number: u32,
-    /// Its name, as in the file's: `items_default_currency`.
+    /// The name, as in the file name: `items_default_currency`.
     pub name: String,
-    /// The SHA-256 of the file.
+    /// The SHA-256 of the file's content.
     pub checksum: String,
-    /// What of the table a change must know.
+    /// The constraints of the table that a change must respect.
     pub shape: Shape,
-    /// What it is for.
+    /// The purpose.
     pub description: String,
-    /// Which records it is about.
+    /// The filter expression that selects the records.
     pub filter: Raw,
-    /// What it does to them.
+    /// The change made to each selected record.
     pub change: Change,
 }
 
-/// What becomes of a record.
+/// A change to a record.
 #[derive(Clone)]
 pub enum Change {
-    /// What an update expression says.
+    /// An update expression.
     Expression {
-        /// Its clauses.
+        /// The clauses.
         clauses: Clauses,
-        /// Its names and values.
+        /// The names and values it uses.
         used: Raw,
     },
-    /// What a function makes of it.
+    /// A Rust function.
     Transform(Transform),
 }
 
@@ -75,58 +75,62 @@ struct Document {
 }
 
 impl Migration {
-    /// Reads a file, by its name and content.
+    /// Parses a file from its name and content.
     ///
     /// # Errors
-    /// Every fault found, each with what to do.
+    /// Returns every fault found, each with its remedy.
     pub fn parse(file: &str, content: &str) -> Result<Self, Vec<String>> {
-        let (number, name) = number_and_name(file)
-            .ok_or_else(|| vec![format!("{file}: is not named as a migration: call it as 0007_what_it_does.toml")])?;
-        let named = |faults: Vec<String>| -> Vec<String> {
+        let (number, name) = parse_file_name(file).ok_or_else(|| {
+            vec![format!("{file}: is not a valid migration name: use one like 0007_what_it_does.toml")]
+        })?;
+        let with_file_name = |faults: Vec<String>| -> Vec<String> {
             faults.into_iter().map(|fault| format!("{file}: {fault}")).collect()
         };
-        let document = read(file, content).map_err(|fault| named(vec![fault]))?;
-        let shape = shape_of(&document.table).map_err(|fault| named(vec![fault]))?;
-        let (filter, change) = document.check(&shape).map_err(named)?;
+        let document = read(file, content).map_err(|fault| with_file_name(vec![fault]))?;
+        let shape = shape_of(&document.table).map_err(|fault| with_file_name(vec![fault]))?;
+        let (filter, change) = document.check(&shape).map_err(with_file_name)?;
         let checksum = checksum(content);
         Ok(Self { number, name, checksum, shape, description: document.description, filter, change })
     }
 
-    /// The file's name without its kind: `0002_items_list_shards`.
+    /// Returns the file name without its extension: `0002_items_list_shards`.
     pub fn title(&self) -> String {
         format!("{:04}_{}", self.number, self.name)
     }
 
-    /// What stops a run where DynamoDB refuses a write for what the file says, whatever the record.
+    /// Returns the failure that stops the run if DynamoDB refused a write because of the file, not the record.
     ///
-    /// The update of a transform is made from its record: there it is that record's affair.
+    /// A transform's update is built from its record, so there the refusal concerns only that record.
     pub(super) fn write_failure(&self, reason: &str) -> Option<Failure> {
         let is_expression = matches!(self.change, Change::Expression { .. });
         self.fault(reason).filter(|_| is_expression)
     }
 
-    /// What stops a run where a read failed: the filter's fault, or the failure.
+    /// Returns the failure that stops the run after a failed read: a fault of the filter, or the failure itself.
     pub(super) fn read_failure(&self, failure: Failure) -> Failure {
         let cause = if let Failure::Store(error) = &failure { error.cause() } else { None };
         cause.and_then(|cause| self.fault(&cause)).unwrap_or(failure)
     }
 
     fn fault(&self, reason: &str) -> Option<Failure> {
-        let is_unreadable = UNREADABLE.iter().any(|known| reason.contains(known));
-        is_unreadable.then(|| Failure::Refused(vec![format!("{}: DynamoDB cannot read it: {reason}", self.title())]))
+        let is_unreadable = UNREADABLE.iter().any(|prefix| reason.contains(prefix));
+        is_unreadable.then(|| Failure::Refused(vec![format!("{}: DynamoDB cannot parse it: {reason}", self.title())]))
     }
 }
 
 impl Document {
     fn check(&self, shape: &Shape) -> Result<(Raw, Change), Vec<String>> {
         let mut faults = self.check_placeholders();
-        let mut keep = |outcome: Result<_, String>, part: &str| {
+        let mut collect_fault = |outcome: Result<_, String>, part: &str| {
             outcome.map_err(|fault| faults.push(format!("`{part}` {fault}"))).ok()
         };
-        let filter = keep(raw(&self.filter, &self.names, &self.values), "filter");
-        let used = keep(raw(self.update.as_deref().unwrap_or_default(), &self.names, &self.values), "update");
+        let filter = collect_fault(bind_placeholders(&self.filter, &self.names, &self.values), "filter");
+        let used = collect_fault(
+            bind_placeholders(self.update.as_deref().unwrap_or_default(), &self.names, &self.values),
+            "update",
+        );
         let change = match (&self.update, &self.transform) {
-            (Some(update), None) => match clauses(update) {
+            (Some(update), None) => match parse_clauses(update) {
                 Ok(clauses) => {
                     let attributes = clauses.attributes(&self.names);
                     let refused = attributes.iter().filter_map(|attribute| shape.refuses(attribute));
@@ -146,7 +150,7 @@ impl Document {
                 }
             },
             _ => {
-                faults.push("needs either `update` or `transform`, and not both".into());
+                faults.push("needs either `update` or `transform`, but not both".into());
                 None
             }
         };
@@ -166,16 +170,17 @@ impl Document {
             if !placeholder.starts_with(sign) {
                 faults.push(format!("`{placeholder}` must begin with {sign}"));
             } else if placeholder[1..].starts_with("mg") {
-                faults.push(format!("`{placeholder}` begins with {sign}mg, which the engine's own do: rename it"));
+                faults
+                    .push(format!("`{placeholder}` begins with {sign}mg, which is reserved for the engine: rename it"));
             } else if !used.contains(placeholder.as_str()) {
-                faults.push(format!("`{placeholder}` is used nowhere: leave it out"));
+                faults.push(format!("`{placeholder}` is not used: remove it"));
             }
         }
         if self.filter.trim().is_empty() {
-            faults.push("`filter` is empty: say which records are meant".into());
+            faults.push("`filter` is empty: give an expression that selects the records".into());
         }
         if self.description.trim().is_empty() {
-            faults.push("`description` is empty: say what it is for".into());
+            faults.push("`description` is empty: describe the purpose".into());
         }
         faults.sort();
         faults
@@ -184,19 +189,21 @@ impl Document {
 
 fn read(file: &str, content: &str) -> Result<Document, String> {
     if file.ends_with(".json") {
-        return serde_json::from_str(content).map_err(|error| format!("cannot be read: {error}"));
+        return serde_json::from_str(content).map_err(|error| format!("cannot be parsed: {error}"));
     }
-    let fault = |error: toml::de::Error| format!("cannot be read: {}", error.message());
+    let fault = |error: toml::de::Error| format!("cannot be parsed: {}", error.message());
     let table: toml::Table = toml::from_str(content).map_err(fault)?;
     table.values().try_for_each(check_value)?;
     table.try_into().map_err(fault)
 }
 
-/// Refuses what TOML has and DynamoDB has not.
+/// Refuses values that TOML has and DynamoDB does not.
 fn check_value(value: &toml::Value) -> Result<(), String> {
     match value {
-        toml::Value::Datetime(date) => Err(format!("`{date}` is a date, which DynamoDB has not: put it in quotes")),
-        toml::Value::Float(number) if !number.is_finite() => Err(format!("`{number}` is no number DynamoDB has")),
+        toml::Value::Datetime(date) => {
+            Err(format!("`{date}` is a date, which DynamoDB does not support: put it in quotes"))
+        }
+        toml::Value::Float(number) if !number.is_finite() => Err(format!("`{number}` is not a valid DynamoDB number")),
         toml::Value::Array(values) => values.iter().try_for_each(check_value),
         toml::Value::Table(members) => members.values().try_for_each(check_value),
         _ => Ok(()),
@@ -205,13 +212,13 @@ fn check_value(value: &toml::Value) -> Result<(), String> {
 
 fn shape_of(table: &str) -> Result<Shape, String> {
     let resources = routes::resources();
-    let known = resources.iter().map(|collection| collection.name).collect::<Vec<_>>().join(" or ");
+    let tables = resources.iter().map(|collection| collection.name).collect::<Vec<_>>().join(" or ");
     let found = resources.into_iter().find(|collection| collection.name == table);
-    found.map(|collection| collection.shape).ok_or_else(|| format!("there is no table `{table}`: it is {known}"))
+    found.map(|collection| collection.shape).ok_or_else(|| format!("there is no table `{table}`: use {tables}"))
 }
 
-/// `0002_items_list_shards.toml` → 2, `items_list_shards`.
-fn number_and_name(file: &str) -> Option<(u32, String)> {
+/// Parses `0002_items_list_shards.toml` into 2 and `items_list_shards`.
+fn parse_file_name(file: &str) -> Option<(u32, String)> {
     let stem = file.strip_suffix(".toml").or_else(|| file.strip_suffix(".json"))?;
     let (number, name) = stem.split_once('_')?;
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
@@ -220,7 +227,7 @@ fn number_and_name(file: &str) -> Option<(u32, String)> {
     Some((number, name.to_owned()))
 }
 
-/// The same whatever a checkout makes of line ends.
+/// Returns a checksum that does not depend on the line endings of the checkout.
 fn checksum(content: &str) -> String {
     hex::encode(Sha256::digest(content.replace("\r\n", "\n")))
 }

@@ -1,13 +1,13 @@
-//! The migrations there are: those compiled into the program, or those of a folder.
+//! Loads migration files, either compiled into the program or from a folder.
 
 use std::{fs, path::Path};
 
 use super::{Failure, file::Migration};
 
-/// The files of `migrations/`, as the build found them.
+/// The files of `migrations/`, embedded by the build script.
 const COMPILED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
-/// The migrations of this program, which the Lambda, the command and the local server share.
+/// Returns the migrations compiled into this program. The Lambda, the command and the local server share them.
 ///
 /// # Errors
 /// [`Failure::Refused`] with every fault found.
@@ -15,7 +15,7 @@ pub fn compiled() -> Result<Vec<Migration>, Failure> {
     parse(COMPILED.iter().map(|(file, content)| ((*file).to_owned(), (*content).to_owned())).collect())
 }
 
-/// The migrations of a folder.
+/// Reads the migrations of a folder.
 ///
 /// # Errors
 /// [`Failure::Refused`] with every fault found.
@@ -44,15 +44,15 @@ fn parse(files: Vec<(String, String)>) -> Result<Vec<Migration>, Failure> {
     migrations.sort_by_key(|migration: &Migration| migration.number);
     for pair in migrations.windows(2) {
         if pair[0].number == pair[1].number {
-            let (one, other) = (pair[0].title(), pair[1].title());
-            faults.push(format!("{one} and {other} have the same number: give the later one the next that is free"));
+            let (first, second) = (pair[0].title(), pair[1].title());
+            faults.push(format!("{first} and {second} have the same number: give the later one the next free number"));
         }
     }
     let numbers = || migrations.iter().map(|migration| migration.number);
-    // A file that cannot be read leaves a gap, which is told already.
+    // An unreadable file also leaves a gap in the numbers; report only the first problem.
     let gaps = (1..=numbers().max().unwrap_or_default()).filter(|number| !numbers().any(|known| known == *number));
     if faults.is_empty() {
-        faults.extend(gaps.map(|gap| format!("there is no migration {gap:04}: numbers run on without a gap")));
+        faults.extend(gaps.map(|gap| format!("migration {gap:04} is missing: numbers must be consecutive")));
     }
     if faults.is_empty() { Ok(migrations) } else { Err(Failure::Refused(faults)) }
 }

@@ -1,4 +1,4 @@
-//! When a run stops before its end: asked to, or at a time.
+//! Stopping a run before its end, on request or at a deadline.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -7,45 +7,46 @@ use std::{
 
 use super::Failure;
 
-/// How often a wait looks whether to stop.
-const LOOK: Duration = Duration::from_millis(100);
+/// The interval at which a waiting run checks for a stop.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// When to stop before the end.
+/// A stop signal with an optional deadline.
 #[derive(Debug, Default)]
 pub struct Halt {
-    asked: AtomicBool,
+    is_stop_requested: AtomicBool,
     deadline: Option<Instant>,
 }
 
 impl Halt {
-    /// Stops at this time at the latest.
+    /// Creates a signal that stops a run at `deadline` at the latest.
     pub fn at(deadline: Instant) -> Self {
-        Self { asked: AtomicBool::new(false), deadline: Some(deadline) }
+        Self { is_stop_requested: AtomicBool::new(false), deadline: Some(deadline) }
     }
 
-    /// Stops as soon as what is under way is done.
-    pub fn ask(&self) {
-        self.asked.store(true, Ordering::Relaxed);
+    /// Requests a stop as soon as the requests in progress are done.
+    pub fn request_stop(&self) {
+        self.is_stop_requested.store(true, Ordering::Relaxed);
     }
 
-    /// Waits, unless it is time to stop before that is over.
+    /// Sleeps, unless a stop is due before that.
     ///
     /// # Errors
-    /// [`Failure::Stopped`].
+    /// [`Failure::Stopped`] if a stop is due.
     pub(super) async fn sleep(&self, time: Duration) -> Result<(), Failure> {
         let end = Instant::now() + time;
-        while !self.is_due() {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+        while !self.should_stop() {
+            let remaining = end.saturating_duration_since(Instant::now());
+            if remaining.is_zero() {
                 return Ok(());
             }
-            tokio::time::sleep(left.min(LOOK)).await;
+            tokio::time::sleep(remaining.min(POLL_INTERVAL)).await;
         }
         Err(Failure::Stopped)
     }
 
-    /// Whether to stop.
-    pub fn is_due(&self) -> bool {
-        self.asked.load(Ordering::Relaxed) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    /// Returns true if a stop was requested or the deadline has passed.
+    pub fn should_stop(&self) -> bool {
+        self.is_stop_requested.load(Ordering::Relaxed)
+            || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 }

@@ -1,4 +1,4 @@
-//! The Lambda `migrations_run`: as much as its time allows, and whether that was all.
+//! The job of the Lambda `migrations_run`: applies pending migrations within the function's remaining time.
 
 use std::{
     sync::Arc,
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use super::{Failure, Halt, Migration, Progress, RATES, SEGMENTS, Settings, compiled, up};
 use crate::{app::App, error::Error};
 
-/// What is kept of the function's time: for the writes under way, the checkpoint, and the answer.
+/// The part of the function's time reserved for writes in progress, the checkpoint and the response.
 const MARGIN: Duration = Duration::from_secs(12);
-/// How much of a short time is kept at most.
-const LARGEST_SHARE: u32 = 3;
-/// For how long a run waits for another one that lives.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The margin is at most the remaining time divided by this.
+const MARGIN_DIVISOR: u32 = 3;
+/// The maximum time to wait for another live run.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -25,7 +25,7 @@ struct Event {
     max_rcu: Option<f64>,
     max_wcu: Option<f64>,
     segments: Option<u16>,
-    /// What the state machine keeps of the last call.
+    /// The answer of the previous call, which the state machine passes along.
     #[serde(rename = "answer")]
     _answer: IgnoredAny,
 }
@@ -33,7 +33,7 @@ struct Event {
 impl Event {
     fn read(event: Value) -> Result<Self, String> {
         let event: Self =
-            serde_json::from_value(event).map_err(|error| format!("the event cannot be read: {error}"))?;
+            serde_json::from_value(event).map_err(|error| format!("the event cannot be parsed: {error}"))?;
         for (name, rate) in [("maxRcu", event.max_rcu), ("maxWcu", event.max_wcu)] {
             if rate.is_some_and(|rate| !RATES.contains(&rate)) {
                 return Err(format!("`{name}` must be from {} to {} units a second", RATES.start(), RATES.end()));
@@ -48,21 +48,21 @@ impl Event {
 
 /// Applies pending migrations for at most `remaining`.
 ///
-/// The event may name the last one, `to`, the budget, `maxRcu` and `maxWcu`, and `segments`. The answer is
-/// `{"done": true}` at the end, `{"done": false}` when it is to be called again, and has `failed` when that would not
-/// help.
+/// The event may contain `to`, the last migration to apply, the budget `maxRcu` and `maxWcu`, and `segments`. The answer
+/// is `{"done": true}` when nothing is left and `{"done": false}` when the job must be called again. It has `failed` if
+/// another call would not help.
 ///
 /// # Errors
-/// [`Error::Unavailable`] and the like, after which a repeat may help.
-pub async fn job(app: Arc<App>, event: Value, remaining: Duration) -> Result<Value, Error> {
-    job_with(compiled, app, event, remaining).await
+/// Returns a retryable error such as [`Error::Unavailable`].
+pub async fn run_job(app: Arc<App>, event: Value, remaining: Duration) -> Result<Value, Error> {
+    run_job_with(compiled, app, event, remaining).await
 }
 
-/// [`job`] with other migrations than those compiled in.
+/// Applies other migrations than the compiled ones, as [`run_job`] does.
 ///
 /// # Errors
-/// As [`job`].
-pub async fn job_with(
+/// Returns the errors of [`run_job`].
+pub async fn run_job_with(
     migrations: impl FnOnce() -> Result<Vec<Migration>, Failure>,
     app: Arc<App>,
     event: Value,
@@ -70,18 +70,18 @@ pub async fn job_with(
 ) -> Result<Value, Error> {
     let event = match Event::read(event) {
         Ok(event) => event,
-        Err(reason) => return Ok(failed(&reason)),
+        Err(reason) => return Ok(failure_answer(&reason)),
     };
-    let margin = MARGIN.min(remaining / LARGEST_SHARE);
+    let margin = MARGIN.min(remaining / MARGIN_DIVISOR);
     let halt = Halt::at(Instant::now() + remaining.saturating_sub(margin));
     let mut settings = Settings::new("the state machine");
-    settings.lock.patience = PATIENCE.min(remaining / LARGEST_SHARE);
+    settings.lock.wait_timeout = WAIT_TIMEOUT.min(remaining / MARGIN_DIVISOR);
     settings.to = event.to;
     settings.max_rcu = event.max_rcu;
     settings.max_wcu = event.max_wcu;
-    settings.width.segments = event.segments.unwrap_or(settings.width.segments);
+    settings.parallelism.segments = event.segments.unwrap_or(settings.parallelism.segments);
     let run = async { up(&app.store, migrations()?, &settings, &halt, &Progress::default()).await };
-    // Boxed: inlined, the future is more than the stack of a thread holds.
+    // Boxed: inlined, the future would overflow a thread's stack.
     match Box::pin(run).await {
         Ok(report) => {
             let mut answer = serde_json::to_value(&report).map_err(|error| Error::Internal(error.into()))?;
@@ -91,12 +91,12 @@ pub async fn job_with(
             Ok(answer)
         }
         Err(Failure::Store(error)) => Err(error),
-        Err(failure @ Failure::Refused(_)) => Ok(failed(&failure.to_string())),
-        // Another run has it, or took it over: the next call waits again.
+        Err(failure @ Failure::Refused(_)) => Ok(failure_answer(&failure.to_string())),
+        // Another run holds or took the lock: the next call waits again.
         Err(failure) => Err(Error::Unavailable(failure.to_string().into())),
     }
 }
 
-fn failed(reason: &str) -> Value {
+fn failure_answer(reason: &str) -> Value {
     json!({ "done": false, "failed": reason })
 }

@@ -1,8 +1,8 @@
-//! One run at a time: a lock with a lease, kept by signs of life, and a fencing token.
+//! A lock that allows one run at a time, with a lease, heartbeats and a fencing token.
 //!
-//! Nobody compares clocks. Who waits for the lock watches it for a whole lease by a clock of its own: a holder
-//! that gave no sign of life in that time has stopped by then, since it measures its lease from before it
-//! asked for it, and lets go of it earlier.
+//! Clocks of different machines are never compared. A waiting run measures a whole lease with its own clock. If no
+//! heartbeat arrived in that time, the holder has already stopped: it measures its lease from before it sent the last
+//! successful heartbeat, and stops writing before the lease ends.
 
 use std::{
     future,
@@ -12,46 +12,46 @@ use std::{
 
 use uuid::Uuid;
 
-use super::{Failure, Halt, patience::patiently};
+use super::{Failure, Halt, retry::with_retries};
 use crate::{
     error::Error,
     record::{format_time, now},
     store::{LockRow, Store},
 };
 
-/// How often a waiting run looks.
-const LONGEST_LOOK: Duration = Duration::from_secs(2);
-/// The longest a write that was sent may still take effect: no write is sent later than that before the end.
-const LONGEST_MARGIN: Duration = Duration::from_secs(8);
+/// The longest pause between two reads of the lock by a waiting run.
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// The longest time a sent write may take to be applied. No write is sent in this time before the lease ends.
+const MAX_WRITE_TIME: Duration = Duration::from_secs(8);
 
-/// How to hold the lock.
+/// Settings of the lock.
 #[derive(Clone, Debug)]
 pub struct LockSettings {
-    /// The holder, for people.
+    /// A readable name of the holder.
     pub who: String,
-    /// For how long a sign of life is good.
+    /// The time after which a holder without a heartbeat has lost the lock.
     pub lease: Duration,
-    /// For how long to wait for a run that is alive.
-    pub patience: Duration,
+    /// The maximum time to wait for another run that is alive.
+    pub wait_timeout: Duration,
 }
 
-/// The lock, held.
+/// A held lock.
 pub struct Lock<'a> {
     store: &'a Store,
     row: LockRow,
     lease: Duration,
-    /// When the last sign of life that was heard was sent, by two clocks: one goes on while the machine
-    /// sleeps, and nobody sets the other.
+    /// The time the last acknowledged heartbeat was sent, by two clocks: the wall clock continues while the machine
+    /// sleeps, and the monotonic clock cannot be set back.
     sent: Mutex<(Instant, SystemTime)>,
 }
 
 impl<'a> Lock<'a> {
-    /// Takes the lock, from a dead holder after its lease; waits for one that lives as long as asked.
+    /// Acquires the lock. Takes over from a dead holder after its lease; waits up to `wait_timeout` for a live one.
     ///
     /// # Errors
-    /// [`Failure::Held`] by a run that lives, [`Failure::Stopped`] when it is time to stop.
-    pub async fn take(store: &'a Store, settings: &LockSettings, halt: &Halt) -> Result<Self, Failure> {
-        let mine = LockRow {
+    /// [`Failure::Held`] if another live run holds it, [`Failure::Stopped`] if a stop was requested.
+    pub async fn acquire(store: &'a Store, settings: &LockSettings, halt: &Halt) -> Result<Self, Failure> {
+        let request = LockRow {
             fence: 0,
             beat: 0,
             holder: Some(Uuid::now_v7().to_string()),
@@ -60,77 +60,78 @@ impl<'a> Lock<'a> {
             lease_ms: u64::try_from(settings.lease.as_millis()).unwrap_or(u64::MAX),
         };
         let start = Instant::now();
-        let mut seen: Option<(LockRow, Instant)> = None;
+        let mut observed: Option<(LockRow, Instant)> = None;
         loop {
             let current =
-                patiently(halt, || true, || store.migration_lock()).await?.filter(|lock| lock.holder.is_some());
+                with_retries(halt, || true, || store.migration_lock()).await?.filter(|lock| lock.holder.is_some());
             let Some(current) = current else {
-                match Self::attempt(store, None, &mine, settings.lease, halt).await? {
+                match Self::try_acquire(store, None, &request, settings.lease, halt).await? {
                     Some(lock) => return Ok(lock),
                     None => continue,
                 }
             };
             let lease = Duration::from_millis(current.lease_ms);
-            match &seen {
+            match &observed {
                 Some((last, since)) if (last.fence, last.beat) == (current.fence, current.beat) => {
                     if since.elapsed() > lease
-                        && let Some(lock) = Self::attempt(store, Some(&current), &mine, settings.lease, halt).await?
+                        && let Some(lock) =
+                            Self::try_acquire(store, Some(&current), &request, settings.lease, halt).await?
                     {
                         return Ok(lock);
                     }
                 }
-                Some(_) if start.elapsed() >= settings.patience => return Err(Failure::Held(current)),
-                _ => seen = Some((current, Instant::now())),
+                Some(_) if start.elapsed() >= settings.wait_timeout => return Err(Failure::Held(current)),
+                _ => observed = Some((current, Instant::now())),
             }
-            halt.sleep((lease / 10).clamp(Duration::from_millis(20), LONGEST_LOOK)).await?;
+            halt.sleep((lease / 10).clamp(Duration::from_millis(20), MAX_POLL_INTERVAL)).await?;
         }
     }
 
-    async fn attempt(
+    async fn try_acquire(
         store: &'a Store,
-        seen: Option<&LockRow>,
-        mine: &LockRow,
+        observed: Option<&LockRow>,
+        request: &LockRow,
         lease: Duration,
         halt: &Halt,
     ) -> Result<Option<Self>, Failure> {
         let sent = Mutex::new((Instant::now(), SystemTime::now()));
-        let row = patiently(halt, || true, || store.take_lock(seen, mine)).await?;
+        let row = with_retries(halt, || true, || store.take_lock(observed, request)).await?;
         Ok(row.map(|row| Self { store, row, lease, sent }))
     }
 
-    /// The fencing token: higher than that of every holder before.
+    /// Returns the fencing token, which is higher than that of every earlier holder.
     pub fn fence(&self) -> u64 {
         self.row.fence
     }
 
-    /// Whether there is time to send a write which takes effect while the lock is held.
-    pub fn is_good(&self) -> bool {
+    /// Returns true if there is time to send a write that takes effect while the lock is held.
+    pub fn is_valid(&self) -> bool {
         let (instant, time) = *self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back says nothing: the other one counts then.
+        // If the wall clock was set back, its elapsed time is an error, and the monotonic clock decides.
         let elapsed = instant.elapsed().max(time.elapsed().unwrap_or_default());
-        elapsed < self.lease.saturating_sub((self.lease / 3).min(LONGEST_MARGIN))
+        elapsed < self.lease.saturating_sub((self.lease / 3).min(MAX_WRITE_TIME))
     }
 
-    /// Gives signs of life until the lock is lost, which is all it returns for.
-    pub async fn keep(&self) -> Failure {
+    /// Sends heartbeats until the lock is lost, and returns the reason.
+    pub async fn send_heartbeats(&self) -> Failure {
         for beat in 1.. {
-            let rest = self.lease / 5;
-            tokio::time::sleep(rest).await;
+            let interval = self.lease / 5;
+            tokio::time::sleep(interval).await;
             let sent = (Instant::now(), SystemTime::now());
             match self.store.renew_lock(&self.row, beat).await {
                 Ok(true) => *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = sent,
                 Ok(false) => return Failure::Fenced,
-                // The lease may have time for another attempt.
-                Err(Error::Unavailable(_)) if self.is_good() => {}
+                // The lease may leave time for another attempt.
+                Err(Error::Unavailable(_)) if self.is_valid() => {}
                 Err(error) => return Failure::Store(error),
             }
         }
         future::pending().await
     }
 
-    /// Gives the lock back.
+    /// Releases the lock.
     pub async fn release(self) {
-        // If it is lost already, it needs no giving back; if DynamoDB does not answer, the lease ends it.
+        // A lock that is lost needs no release, and the lease ends one that DynamoDB did not confirm.
         let _ = self.store.free_lock(&self.row).await;
     }
 }

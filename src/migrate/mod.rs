@@ -1,8 +1,8 @@
-//! Migrations: change the data of live tables, as the files of `migrations/` say.
+//! Data migrations on live tables, defined by the files in `migrations/`.
 //!
-//! [`compiled`] reads the files, [`standing`] holds them against the ledger, and [`up`] applies what is pending:
-//! it takes the [`Lock`], and has the engine go through the table of one migration after the other. Each
-//! write has the file's filter as its condition. docs/migrations.md says why that is enough.
+//! [`compiled`] loads the files, [`load_status`] compares them with the ledger, and [`up`] applies the pending ones: it
+//! takes the [`Lock`] and runs the backfill engine over the table of each migration in order. Each write has the
+//! migration's filter as its condition expression. docs/migrations.md explains why that is sufficient.
 
 mod budget;
 mod engine;
@@ -11,32 +11,32 @@ mod failure;
 mod file;
 mod folder;
 mod halt;
-mod history;
 mod job;
 mod lock;
 #[path = "../../migrations/mod.rs"]
 mod migrations;
-mod patience;
 mod plan;
+mod probe;
 mod progress;
-mod proof;
 mod report;
-mod row;
+mod retry;
 mod runner;
 mod settings;
-mod settle;
+mod status;
+mod update;
+mod write;
 
-pub use budget::{Budget, Reserved};
+pub use budget::{Budget, Reservation};
 pub use expression::Clauses;
 pub use failure::Failure;
 pub use file::{Change, Fields, Migration, Transform};
 pub use folder::{compiled, read};
 pub use halt::Halt;
-pub use history::{Standing, remembered, standing};
-pub use job::{job, job_with};
+pub use job::{run_job, run_job_with};
 pub use lock::{Lock, LockSettings};
-pub use plan::{Example, Looker, Plan};
+pub use plan::{Example, Plan, Planner};
 pub use progress::Progress;
-pub use report::{Ran, Report};
+pub use report::{MigrationReport, Report};
 pub use runner::up;
-pub use settings::{RATES, SEGMENTS, Settings, Width};
+pub use settings::{Parallelism, RATES, SEGMENTS, Settings};
+pub use status::{MigrationStatus, load_status, read_ledger};

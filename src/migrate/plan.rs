@@ -1,4 +1,4 @@
-//! `plan` and `verify`: read the tables, and write nothing there.
+//! `plan` and `verify`: read-only scans of the tables.
 
 use std::sync::atomic::Ordering;
 
@@ -8,38 +8,38 @@ use serde_json::{Map, Value};
 use super::{
     Budget, Failure, Halt, Progress,
     file::{Change, Fields, Migration},
-    patience::patiently,
-    row::update_of,
+    retry::with_retries,
+    update::build_update,
 };
 use crate::store::{Found, Mark, PageRequest, ScannedPage, Store, Written, metered};
 
-/// How many records are shown.
-const EXAMPLES: usize = 5;
-const PAGE: u16 = 500;
-/// The mark of what is tried: no row of the tables has it.
-const MARK: &str = "plan";
+/// The maximum number of examples and refusals shown.
+const MAX_EXAMPLES: usize = 5;
+const PAGE_SIZE: u16 = 500;
+/// The mark used for trial updates. No stored row has it.
+const TRIAL_MARK: &str = "plan";
 
-/// What a migration would do.
+/// The predicted effect of a migration.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
-    /// Its number.
+    /// The number.
     pub number: u32,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// What it is for.
+    /// The purpose.
     pub description: String,
-    /// Rows looked at.
+    /// Rows scanned.
     pub scanned: u64,
     /// Rows it would change.
     pub would_change: u64,
-    /// Rows that refuse.
+    /// Rows refused.
     pub refused: u64,
-    /// The first of those that refuse: id and reason.
+    /// The id and reason of the first refused rows.
     pub refusals: Vec<(String, String)>,
-    /// The first of those it would change.
+    /// The first changed records.
     pub examples: Vec<Example>,
-    /// Why it cannot be applied as it is.
+    /// The reason the migration cannot be applied as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
 }
@@ -47,43 +47,43 @@ pub struct Plan {
 impl Plan {
     fn refuse(&mut self, row: &Found, reason: String) {
         self.refused += 1;
-        if self.refusals.len() < EXAMPLES {
+        if self.refusals.len() < MAX_EXAMPLES {
             self.refusals.push((row.id().to_owned(), reason));
         }
     }
 }
 
-/// A record before and after.
+/// A record before and after its change.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Example {
-    /// Its id.
+    /// The record's id.
     pub id: String,
-    /// The fields that differ, as they are; null where there is none.
+    /// The fields that differ, with their current values. An absent field is null.
     pub before: Fields,
-    /// And as they would be.
+    /// The same fields with their new values.
     pub after: Fields,
 }
 
-/// Looks at tables.
-pub struct Looker<'a> {
+/// Predicts the effect of migrations on live tables.
+pub struct Planner<'a> {
     /// The tables.
     pub store: &'a Store,
-    /// A store of its own with the same tables, empty, in which examples are tried.
+    /// An empty store with the same tables, in which examples are tried.
     pub scratch: Option<&'a Store>,
-    /// The budget.
+    /// The read budget.
     pub reads: &'a Budget,
-    /// When to stop.
+    /// The stop signal.
     pub halt: &'a Halt,
-    /// What has been done.
+    /// The counters to update.
     pub progress: &'a Progress,
 }
 
-impl Looker<'_> {
-    /// What a migration would do to the table as it is: nothing of what comes before it is supposed.
+impl Planner<'_> {
+    /// Returns the effect of a migration on the table as it is, without the effects of earlier pending migrations.
     ///
     /// # Errors
-    /// [`Failure::Store`], or [`Failure::Refused`] where DynamoDB cannot read the file's expressions.
+    /// [`Failure::Store`], or [`Failure::Refused`] if DynamoDB cannot parse the file's expressions.
     pub async fn plan(&self, migration: &Migration) -> Result<Plan, Failure> {
         let mut plan = Plan {
             number: migration.number,
@@ -98,8 +98,8 @@ impl Looker<'_> {
         };
         let mut after = None;
         loop {
-            let wants_rows = matches!(migration.change, Change::Transform(_)) || plan.examples.len() < EXAMPLES;
-            let (matched, page) = match self.page(migration, after.as_deref(), wants_rows).await {
+            let wants_rows = matches!(migration.change, Change::Transform(_)) || plan.examples.len() < MAX_EXAMPLES;
+            let (matched, page) = match self.read_page(migration, after.as_deref(), wants_rows).await {
                 Err(Failure::Stopped) => break,
                 page => page?,
             };
@@ -107,7 +107,7 @@ impl Looker<'_> {
             self.progress.scanned.fetch_add(page.scanned, Ordering::Relaxed);
             plan.would_change += matched;
             for row in page.rows {
-                self.look_at(migration, &row, &mut plan).await?;
+                self.plan_row(migration, &row, &mut plan).await?;
             }
             match page.next {
                 Some(next) => after = Some(next),
@@ -117,18 +117,18 @@ impl Looker<'_> {
         Ok(plan)
     }
 
-    /// A page's rows; or, where they are not wanted, how many match.
-    async fn page(
+    /// Reads a page: its matching rows, or only their number if `wants_rows` is false.
+    async fn read_page(
         &self,
         migration: &Migration,
         after: Option<&str>,
         wants_rows: bool,
     ) -> Result<(u64, ScannedPage), Failure> {
-        let (filter, mark) = (&migration.filter, &Mark::new(MARK, 0));
-        let limit = self.reads.page(PAGE, 1);
+        let (filter, mark) = (&migration.filter, &Mark::new(TRIAL_MARK, 0));
+        let limit = self.reads.page_size(PAGE_SIZE, 1);
         let (table, segment) = (migration.shape.table, (0, 1));
         let request = PageRequest { table, segment, after, limit, filter, mark, whole: true };
-        let reserved = self.reads.wait(self.halt).await?;
+        let reservation = self.reads.reserve(self.halt).await?;
         let send = async || {
             if wants_rows {
                 Ok((0, self.store.scan_page(&request).await?))
@@ -136,14 +136,14 @@ impl Looker<'_> {
                 self.store.count_page(&request).await
             }
         };
-        let (page, units) = metered(patiently(self.halt, || true, send)).await;
-        self.reads.settle_page(&reserved, units, limit);
+        let (page, units) = metered(with_retries(self.halt, || true, send)).await;
+        self.reads.settle_page(&reservation, units, limit);
         page.map_err(|failure| migration.read_failure(failure))
     }
 
-    async fn look_at(&self, migration: &Migration, row: &Found, plan: &mut Plan) -> Result<(), Failure> {
-        let mark = Mark::new(MARK, 0);
-        let update = match update_of(migration, row, &mark) {
+    async fn plan_row(&self, migration: &Migration, row: &Found, plan: &mut Plan) -> Result<(), Failure> {
+        let mark = Mark::new(TRIAL_MARK, 0);
+        let update = match build_update(migration, row, &mark) {
             Ok(Some(update)) => update,
             Ok(None) => return Ok(()),
             Err(reason) => {
@@ -152,7 +152,7 @@ impl Looker<'_> {
             }
         };
         plan.would_change += 1;
-        let Some(scratch) = self.scratch.filter(|_| plan.examples.len() < EXAMPLES) else { return Ok(()) };
+        let Some(scratch) = self.scratch.filter(|_| plan.examples.len() < MAX_EXAMPLES) else { return Ok(()) };
         let table = migration.shape.table;
         scratch.put_copy(table, row).await?;
         if let Written::Refused(reason) = scratch.write_row(table, row.id(), &update).await? {
@@ -174,15 +174,15 @@ impl Looker<'_> {
     }
 }
 
-/// The fields that differ, but for what every write changes.
+/// Returns the fields that differ, except those that every write changes.
 fn example(id: &str, before: &Fields, after: &Fields) -> Example {
     let fields = before.keys().chain(after.keys()).filter(|field| {
         before.get(*field) != after.get(*field)
             && !["version", "updatedAt", "writeId", "writtenBy"].contains(&field.as_str())
     });
     let fields: std::collections::BTreeSet<_> = fields.collect();
-    let part = |of: &Fields| -> Map<String, Value> {
-        fields.iter().map(|field| ((*field).clone(), of.get(*field).cloned().unwrap_or_default())).collect()
+    let select = |record: &Fields| -> Map<String, Value> {
+        fields.iter().map(|field| ((*field).clone(), record.get(*field).cloned().unwrap_or_default())).collect()
     };
-    Example { id: id.to_owned(), before: part(before), after: part(after) }
+    Example { id: id.to_owned(), before: select(before), after: select(after) }
 }

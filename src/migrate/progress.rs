@@ -1,29 +1,29 @@
-//! What a run has done so far, for whoever watches it.
+//! Counters of a run in progress.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a run has done so far; others may look.
+/// Counters of a run in progress, safe to read concurrently.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// Rows looked at.
+    /// Rows scanned.
     pub scanned: AtomicU64,
     /// Rows written.
     pub written: AtomicU64,
-    /// Rows that refused.
+    /// Rows refused.
     pub refused: AtomicU64,
-    /// Read units used, in thousandths.
+    /// Read capacity units used, in thousandths.
     pub read_units: AtomicU64,
-    /// Write units used, in thousandths.
+    /// Write capacity units used, in thousandths.
     pub write_units: AtomicU64,
 }
 
 impl Progress {
-    /// Adds what a read used.
+    /// Adds the capacity units of a read.
     pub(super) fn count_read(&self, units: f64) {
         self.read_units.fetch_add(thousandths(units), Ordering::Relaxed);
     }
 
-    /// Adds what a write used.
+    /// Adds the capacity units of a write.
     pub(super) fn count_write(&self, units: f64) {
         self.write_units.fetch_add(thousandths(units), Ordering::Relaxed);
     }

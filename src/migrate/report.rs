@@ -1,64 +1,65 @@
-//! What a run came to.
+//! The result of a run.
 
 use serde::Serialize;
 
 use crate::store::{Entry, Segment, State};
 
-/// How many records are named in a line.
-const NAMED: usize = 3;
+/// The maximum number of records named in a message.
+const MAX_NAMED: usize = 3;
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Whether nothing that was asked for is left.
+    /// True if nothing that was requested is left.
     pub done: bool,
-    /// Whether it was stopped before the end; the next run goes on there.
+    /// True if the run stopped before the end. The next run continues from there.
     pub stopped: bool,
-    /// What was run, in order; the last one may not have come to its end.
-    pub migrations: Vec<Ran>,
-    /// How many are left.
+    /// The migrations that ran, in order. The last one may be unfinished.
+    pub migrations: Vec<MigrationReport>,
+    /// The number of pending migrations.
     pub pending: usize,
 }
 
 impl Report {
-    /// Says in a line how many records refused, and of the first of them which and why.
+    /// Returns a one-line message with the number of refused records and the first of them, if there are any.
     pub fn refusals(&self) -> Option<String> {
         let ran = self.migrations.last().filter(|ran| ran.state == State::Incomplete)?;
-        let named = ran.refusals.iter().take(NAMED).map(|(id, reason)| format!("{id}: {reason}").replace('\n', " "));
+        let named =
+            ran.refusals.iter().take(MAX_NAMED).map(|(id, reason)| format!("{id}: {reason}").replace('\n', " "));
         let named = named.collect::<Vec<_>>().join("; ");
-        Some(format!("{} records refused {:04}_{}: {named}", ran.refused, ran.number, ran.name))
+        Some(format!("{:04}_{} refused {} records: {named}", ran.number, ran.name, ran.refused))
     }
 }
 
-/// What became of a migration.
+/// The result of one migration.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Ran {
-    /// Its number.
+pub struct MigrationReport {
+    /// The number.
     pub number: u32,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// How far it has come.
+    /// The state in the ledger.
     pub state: State,
-    /// Rows looked at.
+    /// Rows scanned.
     pub scanned: u64,
     /// Rows written.
     pub written: u64,
-    /// Rows that needed no write when it came to it.
+    /// Rows that needed no write by the time they were processed.
     pub skipped: u64,
-    /// Rows that refused.
+    /// Rows refused.
     pub refused: u64,
-    /// For how long it ran, in milliseconds.
+    /// The duration in milliseconds.
     pub duration_ms: u64,
-    /// The first of those that refused: id and reason.
+    /// The id and reason of the first refused rows.
     pub refusals: Vec<(String, String)>,
 }
 
-impl Ran {
-    /// The sums of an entry.
+impl MigrationReport {
+    /// Sums up the segments of a ledger entry.
     pub fn of(entry: &Entry) -> Self {
-        let sum = |of: fn(&Segment) -> u64| entry.segments.iter().map(of).sum();
+        let sum = |field: fn(&Segment) -> u64| entry.segments.iter().map(field).sum();
         Self {
             number: entry.number,
             name: entry.name.clone(),

@@ -1,14 +1,14 @@
-//! `up`: applies what is pending, one migration after the other, under the lock.
+//! `up`: applies pending migrations in order, under the lock.
 
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
-    Budget, Failure, Halt, Lock, Progress, Ran, Report, Settings,
+    Budget, Failure, Halt, Lock, MigrationReport, Progress, Report, Settings,
     engine::Engine,
     file::Migration,
-    history::{Standing, edited, is_of, standing},
-    patience::patiently,
+    retry::with_retries,
+    status::{MigrationStatus, belongs_to, edited_fault, load_status},
 };
 use crate::{
     error::Error,
@@ -16,10 +16,10 @@ use crate::{
     store::{Entry, MIGRATION, Segment, State, Store},
 };
 
-/// Applies what is pending. Where nothing is, it takes no lock and writes nothing.
+/// Applies pending migrations. Takes no lock and writes nothing if none is pending.
 ///
 /// # Errors
-/// [`Failure`]; what was done before it stays done, and is not done again.
+/// Returns a [`Failure`]. Completed work is kept and is not repeated.
 pub async fn up(
     store: &Store,
     migrations: Vec<Migration>,
@@ -27,15 +27,15 @@ pub async fn up(
     halt: &Halt,
     progress: &Progress,
 ) -> Result<Report, Failure> {
-    let known = standing(store, migrations, halt).await?;
-    check_asked(&known, settings)?;
-    let pending = pending(&known);
-    if !known.iter().any(|standing| is_asked(standing, settings)) {
+    let statuses = load_status(store, migrations, halt).await?;
+    check_selection(&statuses, settings)?;
+    let pending = count_pending(&statuses);
+    if !statuses.iter().any(|status| is_selected(status, settings)) {
         return Ok(Report { done: true, pending, ..Report::default() });
     }
-    let lock = match Lock::take(store, &settings.lock, halt).await {
+    let lock = match Lock::acquire(store, &settings.lock, halt).await {
         Err(Failure::Stopped) => return Ok(Report { stopped: true, pending, ..Report::default() }),
-        taken => taken?,
+        acquired => acquired?,
     };
     let run = Run {
         store,
@@ -43,23 +43,23 @@ pub async fn up(
         settings,
         reads: Budget::new(settings.max_rcu),
         writes: Budget::new(settings.max_wcu),
-        slots: Semaphore::new(settings.width.writes.max(1).into()),
+        slots: Semaphore::new(settings.parallelism.writes.max(1).into()),
         halt,
         progress,
     };
     let outcome = tokio::select! {
-        outcome = run.all(known) => outcome,
-        failure = lock.keep() => Err(failure),
+        outcome = run.apply_all(statuses) => outcome,
+        failure = lock.send_heartbeats() => Err(failure),
     };
     lock.release().await;
     outcome
 }
 
-fn check_asked(known: &[Standing], settings: &Settings) -> Result<(), Failure> {
+fn check_selection(statuses: &[MigrationStatus], settings: &Settings) -> Result<(), Failure> {
     let refuse = |fault: String| Err(Failure::Refused(vec![fault]));
-    let find = |number: u32| known.iter().find(|standing| standing.migration.number == number);
+    let find = |number: u32| statuses.iter().find(|status| status.migration.number == number);
     if let Some(to) = settings.to.filter(|to| find(*to).is_none()) {
-        return refuse(format!("there is no migration {to:04} to go up to"));
+        return refuse(format!("there is no migration {to:04} to stop at"));
     }
     match settings.again.map(|again| (again, find(again))) {
         Some((again, None)) => refuse(format!("there is no migration {again:04} to run again")),
@@ -70,55 +70,55 @@ fn check_asked(known: &[Standing], settings: &Settings) -> Result<(), Failure> {
     }
 }
 
-fn is_asked(standing: &Standing, settings: &Settings) -> bool {
-    let number = standing.migration.number;
+fn is_selected(status: &MigrationStatus, settings: &Settings) -> bool {
+    let number = status.migration.number;
     match settings.again {
         Some(again) => again == number,
-        None => !standing.is_applied() && settings.to.is_none_or(|to| number <= to),
+        None => !status.is_applied() && settings.to.is_none_or(|to| number <= to),
     }
 }
 
-fn pending(known: &[Standing]) -> usize {
-    known.iter().filter(|standing| !standing.is_applied()).count()
+fn count_pending(statuses: &[MigrationStatus]) -> usize {
+    statuses.iter().filter(|status| !status.is_applied()).count()
 }
 
-/// A run that holds the lock: what all its migrations share.
+/// A run that holds the lock. Its migrations share this state.
 pub struct Run<'a> {
     pub(super) store: &'a Store,
     pub(super) lock: &'a Lock<'a>,
     pub(super) settings: &'a Settings,
     pub(super) reads: Budget,
     pub(super) writes: Budget,
-    /// The writes that may be under way at once.
+    /// Limits the number of concurrent writes.
     pub(super) slots: Semaphore,
     pub(super) halt: &'a Halt,
     pub(super) progress: &'a Progress,
 }
 
 impl Run<'_> {
-    async fn all(&self, known: Vec<Standing>) -> Result<Report, Failure> {
-        let mut report = Report { pending: pending(&known), ..Report::default() };
-        match self.each(known, &mut report).await {
+    async fn apply_all(&self, statuses: Vec<MigrationStatus>) -> Result<Report, Failure> {
+        let mut report = Report { pending: count_pending(&statuses), ..Report::default() };
+        match self.apply_selected(statuses, &mut report).await {
             Err(Failure::Stopped) => report.stopped = true,
             outcome => outcome?,
         }
         Ok(report)
     }
 
-    async fn each(&self, known: Vec<Standing>, report: &mut Report) -> Result<(), Failure> {
-        // Another run may have done some of it while this one waited for the lock.
-        let migrations = known.into_iter().map(|standing| standing.migration).collect();
-        let known = standing(self.store, migrations, self.halt).await?;
-        report.pending = pending(&known);
-        for standing in known.iter().filter(|standing| is_asked(standing, self.settings)) {
-            if self.halt.is_due() {
+    async fn apply_selected(&self, statuses: Vec<MigrationStatus>, report: &mut Report) -> Result<(), Failure> {
+        // Another run may have applied some of them while this one waited for the lock.
+        let migrations = statuses.into_iter().map(|status| status.migration).collect();
+        let statuses = load_status(self.store, migrations, self.halt).await?;
+        report.pending = count_pending(&statuses);
+        for status in statuses.iter().filter(|status| is_selected(status, self.settings)) {
+            if self.halt.should_stop() {
                 return Err(Failure::Stopped);
             }
-            let entry = self.one(standing).await?;
+            let entry = self.apply_migration(status).await?;
             let is_applied = entry.state == State::Applied;
             report.stopped = entry.state == State::Running;
-            report.pending -= usize::from(is_applied && !standing.is_applied());
-            report.migrations.push(Ran::of(&entry));
+            report.pending -= usize::from(is_applied && !status.is_applied());
+            report.migrations.push(MigrationReport::of(&entry));
             if !is_applied {
                 return Ok(());
             }
@@ -127,52 +127,57 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn one(&self, standing: &Standing) -> Result<Entry, Failure> {
-        let entry = self.begin(standing).await?;
+    async fn apply_migration(&self, status: &MigrationStatus) -> Result<Entry, Failure> {
+        let entry = self.start_entry(status).await?;
         if entry.state == State::Applied {
             return Ok(entry);
         }
-        let engine = Engine::new(self, &standing.migration, entry);
-        // Boxed: one in the other, the futures of a run are more than the stack of a thread holds.
-        let outcome = Box::pin(engine.go()).await;
+        let engine = Engine::new(self, &status.migration, entry);
+        // Boxed: nested futures of a run would overflow a thread's stack.
+        let outcome = Box::pin(engine.run()).await;
         let mut entry = engine.into_entry();
         if let Ok(true) = outcome {
-            let is_whole = entry.segments.iter().all(|segment| segment.refused == 0);
-            entry.state = if is_whole { State::Applied } else { State::Incomplete };
+            let is_complete = entry.segments.iter().all(|segment| segment.refused == 0);
+            entry.state = if is_complete { State::Applied } else { State::Incomplete };
             entry.finished_at = Some(format_time(&now()));
         }
-        let noted = self.patiently(|| self.store.ledger_state(&entry)).await;
+        let saved = self.with_retries(|| self.store.ledger_state(&entry)).await;
         outcome?;
-        if noted? { Ok(entry) } else { Err(Failure::Fenced) }
+        if saved? { Ok(entry) } else { Err(Failure::Fenced) }
     }
 
-    /// Sends a request, and only while the lock is held.
-    pub(super) async fn patiently<T, F>(&self, send: impl Fn() -> F) -> Result<T, Failure>
+    /// Sends a request with retries, only while the lock is held.
+    pub(super) async fn with_retries<T, F>(&self, send: impl Fn() -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Error>>,
     {
-        patiently(self.halt, || self.lock.is_good(), send).await
+        with_retries(self.halt, || self.lock.is_valid(), send).await
     }
 
-    /// The entry to go on from: a new one, one that stopped on the way, or one to go through once more.
-    async fn begin(&self, Standing { migration, entry, replaces }: &Standing) -> Result<Entry, Failure> {
+    /// Returns the entry to continue from: a new one, an interrupted one, or one for another pass.
+    async fn start_entry(
+        &self,
+        MigrationStatus { migration, entry, replaces }: &MigrationStatus,
+    ) -> Result<Entry, Failure> {
         let mut was_applied = false;
         if entry.is_some() || *replaces {
             let (fence, who) = (self.lock.fence(), &self.settings.lock.who);
-            let taken = self.patiently(|| self.store.ledger_take(migration.number, fence, who)).await?;
-            let taken = taken.ok_or(Failure::Fenced)?;
-            match taken.state {
-                _ if !is_of(&taken, migration) && taken.is_blank() => {}
-                _ if !is_of(&taken, migration) => return Err(Failure::Refused(vec![edited(&taken, migration)])),
-                // Another pass, with the same mark: what the ones before wrote is not written again.
-                State::Incomplete => return self.set(taken.once_more()).await,
+            let latest = self.with_retries(|| self.store.ledger_take(migration.number, fence, who)).await?;
+            let latest = latest.ok_or(Failure::Fenced)?;
+            match latest.state {
+                _ if !belongs_to(&latest, migration) && latest.is_blank() => {}
+                _ if !belongs_to(&latest, migration) => {
+                    return Err(Failure::Refused(vec![edited_fault(&latest, migration)]));
+                }
+                // Another pass with the same mark: records written by earlier passes are not written again.
+                State::Incomplete => return self.save_entry(latest.once_more()).await,
                 State::Applied if self.settings.again.is_some() => was_applied = true,
-                // Applied by now: the last word of an earlier holder came after the look at the ledger.
-                State::Running | State::Applied => return Ok(taken),
+                // Applied in the meantime: an earlier holder's last write arrived after this run read the ledger.
+                State::Running | State::Applied => return Ok(latest),
             }
         }
-        let segments = usize::from(self.settings.width.segments.max(1));
-        self.set(Entry {
+        let segments = usize::from(self.settings.parallelism.segments.max(1));
+        self.save_entry(Entry {
             number: migration.number,
             name: migration.name.clone(),
             checksum: migration.checksum.clone(),
@@ -192,7 +197,7 @@ impl Run<'_> {
         .await
     }
 
-    async fn set(&self, entry: Entry) -> Result<Entry, Failure> {
-        if self.patiently(|| self.store.ledger_begin(&entry)).await? { Ok(entry) } else { Err(Failure::Fenced) }
+    async fn save_entry(&self, entry: Entry) -> Result<Entry, Failure> {
+        if self.with_retries(|| self.store.ledger_begin(&entry)).await? { Ok(entry) } else { Err(Failure::Fenced) }
     }
 }

@@ -1,48 +1,48 @@
-//! How a run goes about it.
+//! The settings of a run.
 
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::LockSettings;
 
-/// The units a second a budget may have.
+/// The valid rates of a budget, in units per second.
 pub const RATES: RangeInclusive<f64> = 0.1..=1e6;
-/// Into how many segments a table may be cut.
+/// The valid numbers of parallel segments of a table.
 pub const SEGMENTS: RangeInclusive<u16> = 1..=256;
 
-/// How much is done at once.
+/// The degree of parallelism of a run.
 #[derive(Clone, Debug)]
-pub struct Width {
-    /// Into how many segments a table is cut.
+pub struct Parallelism {
+    /// The number of parallel segments a table is scanned in.
     pub segments: u16,
-    /// How many writes are under way at once, in all segments together.
+    /// The maximum number of concurrent writes, over all segments.
     pub writes: u16,
-    /// How many rows a page looks at.
-    pub page: u16,
+    /// The maximum number of rows a page scans.
+    pub page_size: u16,
 }
 
-/// How a run goes about it.
+/// The settings of a run.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The lock.
+    /// The lock settings.
     pub lock: LockSettings,
-    /// How much at once.
-    pub width: Width,
-    /// At most so many read units a second.
+    /// The degree of parallelism.
+    pub parallelism: Parallelism,
+    /// The maximum read capacity units per second.
     pub max_rcu: Option<f64>,
-    /// At most so many write units a second.
+    /// The maximum write capacity units per second.
     pub max_wcu: Option<f64>,
     /// The last migration to apply.
     pub to: Option<u32>,
-    /// One that is applied, to be run again: for records written in the old shape since.
+    /// An applied migration to run again, for records written in the old shape since.
     pub again: Option<u32>,
 }
 
 impl Settings {
-    /// Settings that suit a table of any size.
+    /// Returns settings that suit a table of any size.
     pub fn new(who: impl Into<String>) -> Self {
         Self {
-            lock: LockSettings { who: who.into(), lease: Duration::from_secs(30), patience: Duration::ZERO },
-            width: Width { segments: 4, writes: 32, page: 500 },
+            lock: LockSettings { who: who.into(), lease: Duration::from_secs(30), wait_timeout: Duration::ZERO },
+            parallelism: Parallelism { segments: 4, writes: 32, page_size: 500 },
             max_rcu: None,
             max_wcu: None,
             to: None,

@@ -149,7 +149,7 @@ async fn a_migration_whose_result_still_matches_is_stopped_at_the_first_record()
     crate::raw::write(folder.path(), "0001_items_endless.toml", endless);
     for _ in 0..2 {
         let mut settings = settings();
-        settings.width.segments = 1;
+        settings.parallelism.segments = 1;
         let failure = run(url, migrate::read(folder.path()).unwrap(), &settings).await.unwrap_err().to_string();
         assert!(failure.contains("still matches the filter after its update"), "{failure}");
         // Not even a second run writes the one record again.

@@ -24,7 +24,7 @@ fn a_good_file_is_taken_in_toml_and_json() {
 #[test]
 fn a_file_with_a_fault_is_refused_and_says_which() {
     let tables = routes::resources().iter().map(|collection| collection.name).collect::<Vec<_>>().join(" or ");
-    let no_table = format!("there is no table `nothing`: it is {tables}");
+    let no_table = format!("there is no table `nothing`: use {tables}");
     for (old, new, said) in [
         ("\"items\"", "\"nothing\"", no_table.as_str()),
         ("SET note", "SET version", "writes `version`, which every write sets by itself"),
@@ -33,25 +33,25 @@ fn a_file_with_a_fault_is_refused_and_says_which() {
         ("SET note", "SET ownerId", "writes `ownerId`, which is unique or refers to a record"),
         ("SET note", "SET listShard", "writes `listShard`, which is computed from the record"),
         ("SET note = :note", "SET note = :note REMOVE statusKey", "writes `statusKey`, which is computed"),
-        ("SET note", "SET #status", "uses #status, which neither `names` nor `values` has"),
+        ("SET note", "SET #status", "uses #status, which is not in `names` or `values`"),
         ("SET note = :note", "SET note = :note SET a = :note", "has SET twice"),
         ("SET note = :note", "note = :note", "must begin with SET, REMOVE, ADD or DELETE"),
-        ("SET note = :note", "SET ", "says nothing after SET"),
+        ("SET note = :note", "SET ", "has nothing after SET"),
         (
             "update = \"SET note = :note\"",
             "transform = \"nothing\"",
             "the transform `nothing` is not in migrations/mod.rs",
         ),
         ("description = \"d\"", "description = \"d\"\ntransform = \"rekey\"", "needs either `update` or `transform`"),
-        ("\":note\" = \"n\"", "\":note\" = \"n\"\n\":other\" = 1", "`:other` is used nowhere"),
+        ("\":note\" = \"n\"", "\":note\" = \"n\"\n\":other\" = 1", "`:other` is not used"),
         ("filter = \"attribute_not_exists(note)\"", "filter = \" \"", "`filter` is empty"),
         ("description", "descriptoin", "unknown field `descriptoin`"),
         (
             "\":note\" = \"n\"",
             "\":note\" = [2024-01-01]",
-            "`2024-01-01` is a date, which DynamoDB has not: put it in quotes",
+            "`2024-01-01` is a date, which DynamoDB does not support: put it in quotes",
         ),
-        ("\":note\" = \"n\"", "\":note\" = { of = nan }", "`NaN` is no number DynamoDB has"),
+        ("\":note\" = \"n\"", "\":note\" = { of = nan }", "`NaN` is not a valid DynamoDB number"),
     ] {
         let content = GOOD.replace(old, new);
         assert!(faults(&content).contains(said), "{content}\n{}", faults(&content));
@@ -73,7 +73,7 @@ fn a_gap_and_a_number_used_twice_are_refused() {
     write(folder.path(), "0001_items_a.toml", GOOD);
     write(folder.path(), "0003_items_c.toml", GOOD);
     let read = || migrate::read(folder.path()).err().map(|failure| failure.to_string()).unwrap_or_default();
-    assert_eq!(read(), "there is no migration 0002: numbers run on without a gap");
+    assert_eq!(read(), "migration 0002 is missing: numbers must be consecutive");
     write(folder.path(), "0002_items_b.toml", GOOD);
     assert_eq!(read(), "");
     write(folder.path(), "0002_items_d.toml", GOOD);
@@ -93,12 +93,12 @@ async fn a_file_that_was_applied_may_not_change_nor_go() {
     write(folder.path(), "0001_items_a.toml", &GOOD.replace("\"n\"", "\"m\""));
     let failure = up_folder().await.unwrap_err().to_string();
     assert!(
-        failure.contains("0001_items_a was edited after it had begun here") && failure.contains("put the file back")
+        failure.contains("0001_items_a was edited after it had begun here") && failure.contains("restore the file")
     );
 
     std::fs::remove_file(folder.path().join("0001_items_a.toml")).unwrap();
     let failure = up_folder().await.unwrap_err().to_string();
-    assert!(failure.contains("0001_items_a was applied here, but its file is gone"), "{failure}");
+    assert!(failure.contains("0001_items_a was applied here, but its file is missing"), "{failure}");
     assert_eq!(rows(url).await, before);
 
     // Line ends alone make no other file.

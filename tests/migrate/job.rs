@@ -25,7 +25,7 @@ fn app(url: &str) -> Arc<App> {
 
 /// The job, with the migrations under test.
 async fn job(app: &Arc<App>, event: Value, remaining: Duration) -> Value {
-    migrate::job_with(|| Ok(migrations()), Arc::clone(app), event, remaining).await.unwrap()
+    migrate::run_job_with(|| Ok(migrations()), Arc::clone(app), event, remaining).await.unwrap()
 }
 
 /// An item that refuses the third migration.
@@ -64,7 +64,7 @@ async fn an_event_that_is_not_meant_as_it_is_written_is_refused_before_the_lock_
     let url = &server.dynamodb_url;
     let before = (rows(url).await, bookkeeping(url, "migration-lock").await);
     for (event, said) in [
-        (json!({ "to": "x" }), "cannot be read"),
+        (json!({ "to": "x" }), "cannot be parsed"),
         (json!({ "max_wcu": 5 }), "unknown field `max_wcu`"),
         (json!({ "maxWCU": 5 }), "unknown field `maxWCU`"),
         (json!({ "again": 1 }), "unknown field `again`"),
@@ -87,7 +87,7 @@ async fn the_answer_names_the_first_records_that_refuse_and_why() {
     put(url, &(1..6).map(poison).collect::<Vec<_>>()).await;
     let answer = job(&app(url), json!({}), Duration::from_secs(60)).await;
     let failed = answer["failed"].as_str().unwrap();
-    assert!(failed.starts_with("5 records refused 0003_items_split_tags: "), "{failed}");
+    assert!(failed.starts_with("0003_items_split_tags refused 5 records: "), "{failed}");
     assert_eq!(failed.matches(": a tag is longer than 40 characters").count(), 3);
 }
 
@@ -112,7 +112,7 @@ async fn a_server_whose_migrations_fail_names_the_records_in_one_line_and_starts
     (options.endpoint_url, options.migrations) = (Some(server.dynamodb_url.clone()), Some(fixtures()));
     let error = serverless_crud::local::start(options).await.err().unwrap().to_string();
     let expected = format!(
-        "cannot apply the migrations: 1 records refused 0003_items_split_tags: {}: a tag is longer than 40 characters; \
+        "cannot apply the migrations: 0003_items_split_tags refused 1 records: {}: a tag is longer than 40 characters; \
          --no-migrations starts without them",
         id(1)
     );

@@ -24,7 +24,7 @@ async fn a_short_run_keeps_the_read_budget_too() {
     });
     put(url, &items.collect::<Vec<_>>()).await;
     let mut settings = settings();
-    (settings.max_rcu, settings.width.page, settings.to) = (Some(30.0), 500, Some(1));
+    (settings.max_rcu, settings.parallelism.page_size, settings.to) = (Some(30.0), 500, Some(1));
     let (progress, start) = (Progress::default(), Instant::now());
     assert!(migrate::up(&store(url), migrations(), &settings, &Halt::default(), &progress).await.unwrap().done);
     let units = std::sync::atomic::AtomicU64::into_inner(progress.read_units) as f64 / 1e3;
@@ -51,11 +51,11 @@ async fn resumed_with_fewer_segments_a_run_sends_no_more_writes_at_once() {
     let server = server_with(240).await;
     let proxy = Proxy::start(&server.dynamodb_url).await;
     let mut settings = settings();
-    (settings.width.segments, settings.width.writes, settings.max_wcu) = (8, 3, Some(60.0));
+    (settings.parallelism.segments, settings.parallelism.writes, settings.max_wcu) = (8, 3, Some(60.0));
     let halt = Halt::at(Instant::now() + Duration::from_millis(1200));
     let report = migrate::up(&store(&proxy.url), migrations(), &settings, &halt, &Progress::default()).await.unwrap();
     assert!(report.stopped);
-    (settings.width.segments, settings.max_wcu) = (1, None);
+    (settings.parallelism.segments, settings.max_wcu) = (1, None);
     assert!(run(&proxy.url, migrations(), &settings).await.unwrap().done);
     assert!(proxy.most_updates.load(std::sync::atomic::Ordering::SeqCst) <= 3);
 }
@@ -71,7 +71,7 @@ async fn a_run_whose_time_is_over_waits_for_no_budget_no_throttle_and_no_lock() 
     .await;
     let stopped = async |url: &str, max_rcu: Option<f64>| {
         let mut settings = settings();
-        (settings.max_rcu, settings.lock.patience) = (max_rcu, Duration::from_secs(60));
+        (settings.max_rcu, settings.lock.wait_timeout) = (max_rcu, Duration::from_secs(60));
         let start = Instant::now();
         let halt = Halt::at(start + Duration::from_millis(700));
         let report = migrate::up(&store(url), migrations(), &settings, &halt, &Progress::default()).await.unwrap();
@@ -82,11 +82,12 @@ async fn a_run_whose_time_is_over_waits_for_no_budget_no_throttle_and_no_lock() 
     stopped(&throttled.url, None).await;
     // It gave the lock back each time.
     assert!(bookkeeping(&url, "migration-lock").await.get("holder").is_none());
-    let other = migrate::LockSettings { who: "other".into(), lease: Duration::from_secs(60), patience: Duration::ZERO };
+    let other =
+        migrate::LockSettings { who: "other".into(), lease: Duration::from_secs(60), wait_timeout: Duration::ZERO };
     let (other_store, never) = (store(&url), Halt::default());
-    let lock = migrate::Lock::take(&other_store, &other, &never).await.unwrap();
+    let lock = migrate::Lock::acquire(&other_store, &other, &never).await.unwrap();
     tokio::select! {
-        failure = lock.keep() => panic!("{failure}"),
+        failure = lock.send_heartbeats() => panic!("{failure}"),
         () = stopped(&url, None) => {}
     }
 }

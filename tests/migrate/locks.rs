@@ -16,8 +16,8 @@ use crate::{
     support::proxy::{Call, Fault, Proxy},
 };
 
-fn lock_settings(who: &str, lease: Duration, patience: Duration) -> LockSettings {
-    LockSettings { who: who.into(), lease, patience }
+fn lock_settings(who: &str, lease: Duration, wait_timeout: Duration) -> LockSettings {
+    LockSettings { who: who.into(), lease, wait_timeout }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,7 +25,7 @@ async fn of_two_runs_at_once_one_waits_and_each_record_is_written_once() {
     let server = server_with(150).await;
     let url = server.dynamodb_url.clone();
     let mut patient = settings();
-    patient.lock.patience = Duration::from_secs(120);
+    patient.lock.wait_timeout = Duration::from_secs(120);
     let (halt, progress) = (Halt::default(), Progress::default());
     let (one, other) = (store(&url), store(&url));
     let (first, second) = tokio::join!(
@@ -44,11 +44,11 @@ async fn a_run_without_patience_stops_and_says_who_holds_the_lock() {
     let server = server_with(3).await;
     let store = store(&server.dynamodb_url);
     let ada = lock_settings("ada@laptop", Duration::from_secs(30), Duration::ZERO);
-    let lock = Lock::take(&store, &ada, &Halt::default()).await.unwrap();
+    let lock = Lock::acquire(&store, &ada, &Halt::default()).await.unwrap();
     let beside = async {
         // As long as the holder gives signs of life, it is not taken for dead.
         let failure =
-            Lock::take(&store, &lock_settings("bob", Duration::from_secs(1), Duration::ZERO), &Halt::default())
+            Lock::acquire(&store, &lock_settings("bob", Duration::from_secs(1), Duration::ZERO), &Halt::default())
                 .await
                 .err();
         match failure {
@@ -57,7 +57,7 @@ async fn a_run_without_patience_stops_and_says_who_holds_the_lock() {
         }
     };
     tokio::select! {
-        failure = lock.keep() => panic!("{failure}"),
+        failure = lock.send_heartbeats() => panic!("{failure}"),
         () = beside => {}
     }
     lock.release().await;
@@ -69,13 +69,15 @@ async fn the_lock_of_a_dead_run_is_taken_over_after_its_lease_and_not_before() {
     let server = server_with(3).await;
     let store = store(&server.dynamodb_url);
     let lease = Duration::from_secs(1);
-    let dead = Lock::take(&store, &lock_settings("the dead", lease, Duration::ZERO), &Halt::default()).await.unwrap();
-    assert!(dead.is_good());
+    let dead =
+        Lock::acquire(&store, &lock_settings("the dead", lease, Duration::ZERO), &Halt::default()).await.unwrap();
+    assert!(dead.is_valid());
     let start = Instant::now();
-    let next = Lock::take(&store, &lock_settings("the next", lease, Duration::ZERO), &Halt::default()).await.unwrap();
+    let next =
+        Lock::acquire(&store, &lock_settings("the next", lease, Duration::ZERO), &Halt::default()).await.unwrap();
     assert!(start.elapsed() >= lease && next.fence() > dead.fence());
     // By then the dead one would send nothing more, and could not give the lock back.
-    assert!(!dead.is_good());
+    assert!(!dead.is_valid());
     dead.release().await;
     assert_eq!(store.migration_lock().await.unwrap().unwrap().who.as_deref(), Some("the next"));
 }
@@ -87,10 +89,10 @@ async fn a_holder_that_was_overtaken_can_neither_renew_nor_set_a_checkpoint() {
     up(url).await;
     let store = store(url);
     let lease = Duration::from_millis(500);
-    let stale = Lock::take(&store, &lock_settings("stale", lease, Duration::ZERO), &Halt::default()).await.unwrap();
+    let stale = Lock::acquire(&store, &lock_settings("stale", lease, Duration::ZERO), &Halt::default()).await.unwrap();
     let mut entry = store.ledger_take(1, stale.fence(), "stale").await.unwrap().unwrap();
     assert!(store.ledger_checkpoint(&entry, 0).await.unwrap());
-    let next = Lock::take(&store, &lock_settings("next", lease, Duration::ZERO), &Halt::default()).await.unwrap();
+    let next = Lock::acquire(&store, &lock_settings("next", lease, Duration::ZERO), &Halt::default()).await.unwrap();
     store.ledger_take(1, next.fence(), "next").await.unwrap().unwrap();
     let before = bookkeeping(url, "migration#0001").await;
     entry.segments[0] = Segment { scanned: 999, ..Segment::default() };
@@ -99,7 +101,7 @@ async fn a_holder_that_was_overtaken_can_neither_renew_nor_set_a_checkpoint() {
     assert!(!store.ledger_begin(&entry).await.unwrap());
     assert!(store.ledger_take(1, stale.fence(), "stale").await.unwrap().is_none());
     assert_eq!(bookkeeping(url, "migration#0001").await, before);
-    assert!(matches!(stale.keep().await, Failure::Fenced));
+    assert!(matches!(stale.send_heartbeats().await, Failure::Fenced));
 }
 
 #[tokio::test]
@@ -159,7 +161,7 @@ async fn repair_says_whose_the_lock_is_and_releases_it() {
     assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("nothing to release"));
     let store = store(&url);
     let lock =
-        Lock::take(&store, &lock_settings("ada@laptop", Duration::from_secs(600), Duration::ZERO), &Halt::default())
+        Lock::acquire(&store, &lock_settings("ada@laptop", Duration::from_secs(600), Duration::ZERO), &Halt::default())
             .await
             .unwrap();
     let output = finished(&url, &["status"]).await;

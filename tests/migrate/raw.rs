@@ -122,8 +122,8 @@ pub fn store(url: &str) -> Store {
 /// Settings for small tables.
 pub fn settings() -> Settings {
     let mut settings = Settings::new("a test");
-    settings.width.segments = 3;
-    settings.width.page = 20;
+    settings.parallelism.segments = 3;
+    settings.parallelism.page_size = 20;
     settings
 }
 

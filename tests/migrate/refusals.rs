@@ -18,7 +18,7 @@ async fn apply(url: &str, segments: u16, file: &str) -> Result<Report, Failure> 
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "0001_items_a.toml", file);
     let mut settings = settings();
-    settings.width.segments = segments;
+    settings.parallelism.segments = segments;
     run(url, migrate::read(folder.path()).unwrap(), &settings).await
 }
 
@@ -104,7 +104,7 @@ async fn an_expression_that_cannot_be_read_stops_the_run_and_can_be_mended() {
     let failure = apply(url, 2, &file("SET note == :note")).await.unwrap_err();
     assert!(matches!(failure, Failure::Refused(_)), "{failure}");
     let said = failure.to_string();
-    assert!(said.starts_with("0001_items_a: DynamoDB cannot read it") && said.contains("token: \"=\""), "{said}");
+    assert!(said.starts_with("0001_items_a: DynamoDB cannot parse it") && said.contains("token: \"=\""), "{said}");
     let report = apply(url, 2, &file("SET note = :note")).await.unwrap();
     assert_eq!((report.done, report.migrations[0].written), (true, 20));
 }
@@ -118,7 +118,7 @@ async fn a_filter_that_cannot_be_read_stops_the_run_and_can_be_mended() {
     };
     let failure = apply(url, 2, &file("attribute_exists(tags) OR OR attribute_exists(tags)")).await.unwrap_err();
     assert!(matches!(failure, Failure::Refused(_)), "{failure}");
-    assert!(failure.to_string().starts_with("0001_items_a: DynamoDB cannot read it"), "{failure}");
+    assert!(failure.to_string().starts_with("0001_items_a: DynamoDB cannot parse it"), "{failure}");
     assert!(apply(url, 2, &file("attribute_exists(tags)")).await.unwrap().done);
 }
 

@@ -1,4 +1,4 @@
-//! Reads an item from DynamoDB, with everything as it comes.
+//! Reads an item from DynamoDB, with the default features and settings of every crate.
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use lambda_http::{Body, Error, Request, RequestExt, Response, run, service_fn, tracing};

@@ -1,4 +1,4 @@
-//! A Lambda by hand: an event from the Runtime API, an answer back, over one connection and nothing else.
+//! A minimal Lambda runtime: one connection to the Runtime API and nothing else.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -9,16 +9,16 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// Whatever goes wrong ends the function.
+/// The result of any step. Every error ends the function.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// A connection that carries requests.
+/// An HTTP connection that carries requests.
 pub type Connection = SendRequest<Full<Bytes>>;
 
-/// Speaks HTTP over a stream.
+/// Opens an HTTP connection over a stream.
 ///
 /// # Errors
-/// When the other end does not.
+/// Returns an error if the handshake fails.
 pub async fn connect<S>(stream: S) -> Result<Connection>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -28,10 +28,10 @@ where
     Ok(sender)
 }
 
-/// Sends a request and reads the whole answer; within, its `lambda-runtime-aws-request-id`.
+/// Sends a request. Returns the `lambda-runtime-aws-request-id` and body of the response.
 ///
 /// # Errors
-/// When the connection ends.
+/// Returns an error if the connection ends.
 pub async fn send(connection: &mut Connection, request: Request<Full<Bytes>>) -> Result<(String, Bytes)> {
     connection.ready().await?;
     let response = connection.send_request(request).await?;
@@ -40,10 +40,10 @@ pub async fn send(connection: &mut Connection, request: Request<Full<Bytes>>) ->
     Ok((id, response.into_body().collect().await?.to_bytes()))
 }
 
-/// Answers events for ever.
+/// Handles events in a loop.
 ///
 /// # Errors
-/// When the Runtime API is gone, or the handler fails.
+/// Returns an error if the Runtime API is gone or the handler fails.
 pub async fn serve(mut handler: impl AsyncFnMut(Bytes) -> Result<Vec<u8>>) -> Result<()> {
     let api = std::env::var("AWS_LAMBDA_RUNTIME_API")?;
     let stream = tokio::net::TcpStream::connect(&api).await?;
@@ -53,8 +53,8 @@ pub async fn serve(mut handler: impl AsyncFnMut(Bytes) -> Result<Vec<u8>>) -> Re
     loop {
         let next = Request::get(format!("{base}/next")).header("host", &api).body(Full::default())?;
         let (id, event) = send(&mut connection, next).await?;
-        let answer = handler(event).await?;
+        let response = handler(event).await?;
         let path = format!("{base}/{id}/response");
-        send(&mut connection, Request::post(path).header("host", &api).body(Full::from(answer))?).await?;
+        send(&mut connection, Request::post(path).header("host", &api).body(Full::from(response))?).await?;
     }
 }

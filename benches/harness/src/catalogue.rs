@@ -1,17 +1,17 @@
-//! The programs that are measured.
+//! The programs to measure.
 
 use std::path::PathBuf;
 
 use crate::{Result, options::Options};
 
-/// What a function is linked against, or runs in.
+/// The runtime and trust store of a function.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
-    /// One of this project.
+    /// A function of this project.
     Ours,
-    /// Trusts the certificates in `AWS_CA_BUNDLE`, as ours.
+    /// Trusts the certificates in `AWS_CA_BUNDLE`, as this project's functions do.
     SmallStore,
-    /// Trusts those of the system.
+    /// Trusts the system's certificates.
     SystemStore,
     /// Runs in Node.
     Node,
@@ -22,25 +22,25 @@ pub enum Kind {
 /// A function to measure.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// Its name in the tables.
+    /// The name in the tables.
     pub name: String,
-    /// The function whose events it gets.
+    /// The function whose sample events it receives.
     pub function: String,
-    /// What it is.
+    /// The kind of program.
     pub kind: Kind,
-    /// The program and its arguments.
+    /// The executable and its arguments.
     pub command: Vec<PathBuf>,
-    /// What is deployed.
+    /// The deployed file.
     pub artifact: PathBuf,
-    /// The levers it does without.
+    /// The levers that are switched off, separated by commas.
     pub without: String,
 }
 
-/// The levers, in the order of the table.
+/// The levers, in table order.
 pub const LEVERS: [&str; 7] =
     ["priming", "ring", "small-trust-store", "current-thread", "queued-wakes", "kept-key", "env-credentials"];
 
-/// The functions of this project and what they are compared with.
+/// Returns the functions of this project and the programs they are compared with.
 pub fn functions(options: &Options) -> Result<Vec<Program>> {
     let root = options.root.canonicalize()?;
     let release = root.join("target/release");
@@ -61,10 +61,10 @@ pub fn functions(options: &Options) -> Result<Vec<Program>> {
     for entry in std::fs::read_dir(root.join("target/lambda"))? {
         let entry = entry?;
         let name = entry.file_name().into_string().map_err(|_| "a function's name is UTF-8")?;
-        let is_asked = options.functions.is_empty() || options.functions.contains(&name);
+        let is_selected = options.functions.is_empty() || options.functions.contains(&name);
         let has_event = root.join(format!("events/{name}.json")).exists();
         let path = entry.path().join("bootstrap");
-        if is_asked && has_event && path.exists() {
+        if is_selected && has_event && path.exists() {
             let ours = program(&name, Kind::Ours, vec![path.clone()], path);
             programs.push(Program { function: name, ..ours });
         }
@@ -73,16 +73,16 @@ pub fn functions(options: &Options) -> Result<Vec<Program>> {
     Ok(programs)
 }
 
-/// `items_get` with every lever, and without each of them.
+/// Returns `items_get` with every lever, and with each of them switched off.
 pub fn levers(options: &Options) -> Vec<Program> {
     let path = options.root.join("target/release/levers");
-    let asked = |lever: &&str| options.without.is_empty() || options.without.iter().any(|name| name == lever);
+    let is_selected = |lever: &&str| options.without.is_empty() || options.without.iter().any(|name| name == lever);
     let all = LEVERS.join(",");
-    let variants = [""].into_iter().chain(LEVERS.into_iter().filter(asked)).chain([all.as_str()]);
+    let variants = [""].into_iter().chain(LEVERS.into_iter().filter(is_selected)).chain([all.as_str()]);
     let named = |without: &str| match without {
         "" => "every lever".to_owned(),
         every if every.contains(',') => "none of them".to_owned(),
-        one => format!("without {one}"),
+        lever => format!("without {lever}"),
     };
     variants
         .map(|without| {

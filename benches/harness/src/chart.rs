@@ -1,4 +1,4 @@
-//! The picture: what a start and a warm event take, on a scale where each line is ten times the last.
+//! The chart of startup and warm event times, on a logarithmic scale.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ const LABELS: f64 = 130.0;
 const WIDTH: f64 = 420.0;
 const ROW: f64 = 22.0;
 
-/// A bar chart, in SVG.
+/// Draws a bar chart as SVG.
 pub fn draw(figures: &[Figures]) -> Result<String> {
     type Field = fn(&Figures) -> f64;
     let panels: [(&str, Field, f64, i32); 2] = [

@@ -1,4 +1,4 @@
-//! The embedded DynamoDB behind TLS, with the records that events are about.
+//! The embedded DynamoDB behind TLS, with the records used by the events.
 
 use std::{
     fs,
@@ -19,11 +19,11 @@ use crate::{
 
 /// A running database.
 pub struct Database {
-    /// Where functions find it.
+    /// The TLS endpoint that functions connect to.
     pub tls: Tls,
-    /// Where functions find the secret that signs cursors.
+    /// The endpoint of the secret that signs cursors.
     pub secrets_url: String,
-    /// The API over it, which makes the tables and the records.
+    /// The API server that creates the tables and records.
     server: Server,
     database: JoinHandle<()>,
     client: reqwest::Client,
@@ -33,13 +33,13 @@ pub struct Database {
 }
 
 impl Database {
-    /// Starts one, with thirty records in each table.
+    /// Starts a database with thirty records in each table.
     pub async fn start(options: &Options) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let memory = dynoxide::Database::memory()?;
         let database = tokio::spawn(async move {
-            // It ends with the run.
+            // The server stops when the task is aborted.
             let _ = dynoxide::server::serve_with_shutdown(listener, memory, pending()).await;
         });
         let server = Server::start(options, &["--endpoint-url", &format!("http://{address}")]).await?;
@@ -49,21 +49,21 @@ impl Database {
         let (item, user, serial) = (String::new(), String::new(), AtomicUsize::new(0));
         let mut database = Self { tls, secrets_url, server, database, client, item, user, serial };
         for _ in 0..30 {
-            database.item = database.create(options, "items").await?;
-            database.user = database.create(options, "users").await?;
+            database.item = database.create_record(options, "items").await?;
+            database.user = database.create_record(options, "users").await?;
         }
         Ok(database)
     }
 
-    /// The event for a function, about a record of its own where it deletes it.
-    pub async fn event(&self, options: &Options, function: &str) -> Result<String> {
-        let mut event = sample(options, function)?;
+    /// Returns an event for a function. A delete gets a new record of its own.
+    pub async fn build_event(&self, options: &Options, function: &str) -> Result<String> {
+        let mut event = sample_event(options, function)?;
         let (collection, verb) = function.split_once('_').ok_or("a function's name is collection_verb")?;
         if event["body"].is_string() {
-            event["body"] = self.body(options, collection)?.to_string().into();
+            event["body"] = self.new_body(options, collection)?.to_string().into();
         }
         let id = match (verb, collection) {
-            ("delete", _) => self.create(options, collection).await?,
+            ("delete", _) => self.create_record(options, collection).await?,
             (_, "items") => self.item.clone(),
             _ => self.user.clone(),
         };
@@ -79,16 +79,16 @@ impl Database {
         Ok(event.to_string())
     }
 
-    async fn create(&self, options: &Options, collection: &str) -> Result<String> {
+    async fn create_record(&self, options: &Options, collection: &str) -> Result<String> {
         let request = self.client.post(format!("{}/v1/{collection}", self.server.url));
-        let request = request.header("x-api-key", KEY).json(&self.body(options, collection)?);
+        let request = request.header("x-api-key", KEY).json(&self.new_body(options, collection)?);
         let record: Value = request.send().await?.error_for_status()?.json().await?;
         Ok(record["id"].as_str().ok_or("a record has an id")?.to_owned())
     }
 
-    /// A valid body, with an e-mail that no other has.
-    fn body(&self, options: &Options, collection: &str) -> Result<Value> {
-        let sample = sample(options, &format!("{collection}_create"))?;
+    /// Returns a valid body with a unique e-mail address.
+    fn new_body(&self, options: &Options, collection: &str) -> Result<Value> {
+        let sample = sample_event(options, &format!("{collection}_create"))?;
         let mut body: Value = serde_json::from_str(sample["body"].as_str().ok_or("a create has a body")?)?;
         if let Some(email) = body.get_mut("email") {
             *email = json!(format!("bench{}@example.com", self.serial.fetch_add(1, Ordering::Relaxed)));
@@ -97,7 +97,7 @@ impl Database {
     }
 }
 
-fn sample(options: &Options, function: &str) -> Result<Value> {
+fn sample_event(options: &Options, function: &str) -> Result<Value> {
     Ok(serde_json::from_slice(&fs::read(options.root.join(format!("events/{function}.json")))?)?)
 }
 

@@ -1,24 +1,24 @@
-//! The goals: ratios within one run.
+//! The performance goals, most of them ratios within one run.
 
 use crate::stats::{Figures, median};
 
-/// A goal and what came of it.
+/// A goal and its measured value.
 pub struct Goal {
-    /// What is compared.
+    /// The measured figure.
     pub figure: &'static str,
-    /// The most it may be.
-    pub most: f64,
-    /// What it is.
+    /// The maximum value.
+    pub limit: f64,
+    /// The measured value.
     pub measured: f64,
 }
 
-/// The goals of `items_get`, in the order of their importance.
+/// Returns the goals, in order of importance.
 pub fn goals(figures: &[Figures]) -> Option<Vec<Goal>> {
-    let of = |name: &str| figures.iter().find(|figures| figures.name == name);
-    let (ours, hello, floor) = (of("items_get")?, of("hyper hello")?, of("DB floor")?);
-    let (default, node) = (of("default Rust")?, of("Node 20")?);
+    let find = |name: &str| figures.iter().find(|figures| figures.name == name);
+    let (ours, hello, floor) = (find("items_get")?, find("hyper hello")?, find("DB floor")?);
+    let (default, node) = (find("default Rust")?, find("Node 20")?);
     let ratio = |field: fn(&Figures) -> &[f64], other: &Figures| median(field(ours)) / median(field(other));
-    let goal = |figure, most, measured| Goal { figure, most, measured };
+    let goal = |figure, limit, measured| Goal { figure, limit, measured };
     let greatest = figures.iter().filter(|figures| figures.name.contains('_'));
     let greatest = |field: fn(&Figures) -> f64| greatest.clone().map(field).fold(0.0, f64::max);
     Some(vec![

@@ -1,4 +1,4 @@
-//! The local server under load, and its lists while the table grows.
+//! The local server under load, and list latency as the table grows.
 
 use std::{
     fs,
@@ -18,62 +18,62 @@ use crate::{
     stats::percentile,
 };
 
-/// How many connections send at once.
+/// The numbers of concurrent connections.
 const CONNECTIONS: [u32; 3] = [1, 16, 64];
 const SIZES: [usize; 3] = [1_000, 100_000, 1_000_000];
 const LIST_REQUESTS: usize = 500;
 
-/// What a server did under one load.
+/// The result of one load on a server.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Load {
-    /// The server.
+    /// The server's name.
     pub server: String,
-    /// What was asked.
+    /// The kind of request.
     pub what: String,
-    /// How many connections asked.
+    /// The number of concurrent connections.
     pub connections: u32,
-    /// Answers a second.
+    /// Successful responses per second.
     pub rate: f64,
-    /// Milliseconds: half of the answers came sooner, and so on.
+    /// Latency percentiles in milliseconds.
     pub p50: f64,
     pub p99: f64,
-    /// Answers that were no success.
+    /// The number of failed responses.
     pub failed: u64,
 }
 
-/// How long a page takes.
+/// The latency of a page at one table size.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Page {
-    /// Records in the table.
+    /// The number of records in the table.
     pub records: usize,
-    /// Milliseconds, as in [`Load`].
+    /// Latency percentiles in milliseconds.
     pub p50: f64,
     pub p99: f64,
-    /// Seconds it took to create those that were added.
+    /// The seconds it took to create the added records.
     pub filled: f64,
 }
 
-/// A server under load, with a thousand records.
+/// A server to put under load, with a thousand records.
 pub struct Target {
-    /// Its name in the table.
+    /// The name in the table.
     pub name: &'static str,
     /// As in `http://127.0.0.1:3000`.
     pub url: String,
-    /// A header each request has, as in `x-api-key=…`.
+    /// A header sent with each request, as in `x-api-key=…`.
     pub header: String,
-    /// The path of the collection, to list and create.
+    /// The path of the collection, for lists and creates.
     pub collection: String,
-    /// The query of a page of twenty, the newest first.
+    /// The query of a page of twenty records, newest first.
     pub page: &'static str,
     /// The id of a record.
     pub id: String,
 }
 
-/// Get, list and create under each number of connections, on each server.
-pub async fn load(options: &Options) -> Result<Vec<Load>> {
+/// Measures get, list and create on each server with each number of connections.
+pub async fn measure_load(options: &Options) -> Result<Vec<Load>> {
     let mut loads = Vec::new();
-    let folder = options.folder().join("local");
-    // One that is not there yet need not be removed.
+    let folder = options.output_folder().join("local");
+    // The folder may not exist yet.
     let _ = fs::remove_dir_all(&folder);
     let server = Server::start(options, &["--dynamodb-port", "0", "--data", &folder.display().to_string()]).await?;
     fill(&server, 1_000).await?;
@@ -81,15 +81,16 @@ pub async fn load(options: &Options) -> Result<Vec<Load>> {
     let id = page["data"][0]["id"].as_str().ok_or("there is a record")?.to_owned();
     let header = format!("x-api-key={}", KEY);
     let (url, collection) = (server.url.clone(), "/v1/items".to_owned());
-    run(options, &Target { name: "this", url, header, collection, page: "limit=20", id }, &mut loads).await?;
+    measure_target(options, &Target { name: "this", url, header, collection, page: "limit=20", id }, &mut loads)
+        .await?;
     drop(server);
 
     let pocketbase = PocketBase::start(options, body()).await?;
-    run(options, &pocketbase.target, &mut loads).await?;
+    measure_target(options, &pocketbase.target, &mut loads).await?;
     Ok(loads)
 }
 
-async fn run(options: &Options, target: &Target, loads: &mut Vec<Load>) -> Result<()> {
+async fn measure_target(options: &Options, target: &Target, loads: &mut Vec<Load>) -> Result<()> {
     let Target { collection, page, id, .. } = target;
     for (what, method, path) in [
         ("get", "GET", format!("{collection}/{id}")),
@@ -132,9 +133,9 @@ async fn autocannon(
     })
 }
 
-/// The time of a page of twenty at each size.
-pub async fn lists(options: &Options) -> Result<Vec<Page>> {
-    // Without the consumers, which would still be following what was filled in.
+/// Measures the latency of a page of twenty records at each table size.
+pub async fn measure_lists(options: &Options) -> Result<Vec<Page>> {
+    // Without consumers, which would still be processing the new records.
     let server = Server::start(options, &["--dynamodb-port", "0", "--memory", "--no-consumers"]).await?;
     let (mut pages, mut present) = (Vec::new(), 0);
     for size in SIZES.into_iter().filter(|size| *size <= options.records) {

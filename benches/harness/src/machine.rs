@@ -1,4 +1,4 @@
-//! The machine: which core a thread runs on, and what it is.
+//! The machine's description and CPU affinity.
 
 use std::{fs, process::Command, thread};
 
@@ -9,21 +9,21 @@ use nix::{
 
 use crate::Result;
 
-/// How many cores there are.
+/// Returns the number of cores.
 pub fn cores() -> usize {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let counted = text.lines().filter(|line| line.starts_with("processor")).count();
     counted.max(1).max(thread::available_parallelism().map_or(1, Into::into))
 }
 
-/// Keeps this thread, and those it starts, on one core.
+/// Pins this thread, and those it starts, to one core.
 pub fn pin(core: usize) -> Result<()> {
     let mut set = CpuSet::new();
     set.set(core)?;
     Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
 }
 
-/// Lets this thread run anywhere.
+/// Allows this thread to run on any core.
 pub fn unpin() -> Result<()> {
     let mut set = CpuSet::new();
     for core in 0..cores() {
@@ -32,7 +32,7 @@ pub fn unpin() -> Result<()> {
     Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
 }
 
-/// What it is, in a line.
+/// Returns a one-line description of the machine.
 pub fn description() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));

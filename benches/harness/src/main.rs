@@ -1,4 +1,4 @@
-//! Measures the functions, in rounds that take turns, against a Runtime API and a DynamoDB of its own.
+//! Measures the functions in interleaved rounds, against a Runtime API and a DynamoDB of its own.
 
 mod catalogue;
 mod chart;
@@ -26,39 +26,39 @@ use database::Database;
 use options::{Options, Part};
 use stats::Figures;
 
-/// Whatever goes wrong ends the run.
+/// The result of any step. Every error ends the run.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    fs::create_dir_all(options.folder())?;
-    if options.does(Part::Functions) {
+    fs::create_dir_all(options.output_folder())?;
+    if options.includes(Part::Functions) {
         let programs = catalogue::functions(&options)?;
-        save(&options, "functions", &pinned(&options, &programs)?)?;
+        save(&options, "functions", &measure_pinned(&options, &programs)?)?;
     }
-    if options.does(Part::Levers) {
+    if options.includes(Part::Levers) {
         let programs = catalogue::levers(&options);
-        save(&options, "levers", &pinned(&options, &programs)?)?;
+        save(&options, "levers", &measure_pinned(&options, &programs)?)?;
     }
-    if options.does(Part::Load) || options.does(Part::Lists) {
+    if options.includes(Part::Load) || options.includes(Part::Lists) {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        if options.does(Part::Load) {
-            save(&options, "load", &runtime.block_on(load::load(&options))?)?;
+        if options.includes(Part::Load) {
+            save(&options, "load", &runtime.block_on(load::measure_load(&options))?)?;
         }
-        if options.does(Part::Lists) {
-            save(&options, "lists", &runtime.block_on(load::lists(&options))?)?;
+        if options.includes(Part::Lists) {
+            save(&options, "lists", &runtime.block_on(load::measure_lists(&options))?)?;
         }
     }
     report::write(&options)
 }
 
-/// Keeps what was measured for the report, also that of a later run that measures something else.
+/// Saves a measurement for the report. Reports of later runs include it too.
 fn save(options: &Options, name: &str, measured: &impl Serialize) -> Result<()> {
-    Ok(fs::write(options.folder().join(format!("{name}.json")), serde_json::to_vec_pretty(measured)?)?)
+    Ok(fs::write(options.output_folder().join(format!("{name}.json")), serde_json::to_vec_pretty(measured)?)?)
 }
 
 /// Measures programs on the last core, with the harness and the database on the first.
-fn pinned(options: &Options, programs: &[Program]) -> Result<Vec<Figures>> {
+fn measure_pinned(options: &Options, programs: &[Program]) -> Result<Vec<Figures>> {
     machine::pin(0)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let figures = runtime.block_on(async {
@@ -66,11 +66,11 @@ fn pinned(options: &Options, programs: &[Program]) -> Result<Vec<Figures>> {
         let mut figures: Vec<Figures> = programs.iter().map(Figures::new).collect::<Result<_>>()?;
         for round in 1..=options.rounds {
             eprintln!("round {round} of {}", options.rounds);
-            // Each round begins with another program: none has always the same one before it.
+            // Each round begins with another program, so that a program does not always run after the same one.
             for turn in 0..programs.len() {
-                let place = (turn + round) % programs.len();
-                let sample = round::measure(options, &database, &programs[place]).await;
-                figures[place].add(sample.map_err(|error| format!("{}: {error}", programs[place].name))?);
+                let index = (turn + round) % programs.len();
+                let sample = round::measure(options, &database, &programs[index]).await;
+                figures[index].add(sample.map_err(|error| format!("{}: {error}", programs[index].name))?);
             }
         }
         Ok(figures)

@@ -1,4 +1,4 @@
-//! What is measured, and how often.
+//! The command-line options.
 
 use std::path::PathBuf;
 
@@ -7,31 +7,31 @@ use clap::{Parser, ValueEnum};
 /// Measures the functions and the local server, and writes `benches/RESULTS.md`.
 #[derive(Clone, Debug, Parser)]
 pub struct Options {
-    /// What to measure; default: all of it.
+    /// The parts to measure. Default: all.
     #[arg(long, value_delimiter = ',')]
     pub parts: Vec<Part>,
-    /// The functions to measure, by name; default: all.
+    /// The names of the functions to measure. Default: all.
     #[arg(long, value_delimiter = ',')]
     pub functions: Vec<String>,
-    /// Levers to switch off, each by itself; default: each.
+    /// The levers to switch off, one at a time. Default: all.
     #[arg(long, value_delimiter = ',')]
     pub without: Vec<String>,
-    /// How often each program is started.
+    /// The number of times each program is started.
     #[arg(long, default_value_t = 15)]
     pub rounds: usize,
-    /// How many warm events it answers after the first.
+    /// The number of warm events after the first.
     #[arg(long, default_value_t = 300)]
     pub warm: usize,
-    /// The largest list.
+    /// The largest table to list.
     #[arg(long, default_value_t = 1_000_000)]
     pub records: usize,
-    /// How long each load lasts, in seconds.
+    /// The duration of each load in seconds.
     #[arg(long, default_value_t = 5)]
     pub seconds: u32,
-    /// The local server's program.
+    /// The executable of the local server.
     #[arg(long, default_value = "target/release/local")]
     pub server: PathBuf,
-    /// The project.
+    /// The root folder of the project.
     #[arg(long, default_value = ".")]
     pub root: PathBuf,
 }
@@ -39,24 +39,24 @@ pub struct Options {
 /// A part of the measurement.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub enum Part {
-    /// The functions beside others.
+    /// The functions compared with other programs.
     Functions,
-    /// The function `items_get` with one lever less.
+    /// The function `items_get` with each lever switched off.
     Levers,
     /// The local server under load.
     Load,
-    /// Lists of growing tables.
+    /// Lists while the table grows.
     Lists,
 }
 
 impl Options {
-    /// Whether a part is asked for.
-    pub fn does(&self, part: Part) -> bool {
+    /// Returns true if a part is selected.
+    pub fn includes(&self, part: Part) -> bool {
         self.parts.is_empty() || self.parts.contains(&part)
     }
 
-    /// Where measurements are kept between runs.
-    pub fn folder(&self) -> PathBuf {
+    /// Returns the folder in which measurements are kept between runs.
+    pub fn output_folder(&self) -> PathBuf {
         self.root.join("target/bench")
     }
 }

@@ -1,4 +1,4 @@
-//! PocketBase, from its package in PyPI, with a collection like ours.
+//! PocketBase, from its PyPI package, with an equivalent collection.
 
 use std::{fs, process::Stdio, time::Duration};
 
@@ -17,16 +17,16 @@ const RECORDS: &str = "/api/collections/items/records";
 
 /// A running PocketBase.
 pub struct PocketBase {
-    /// Where it is.
+    /// The server and its collection.
     pub target: Target,
     _process: Child,
 }
 
 impl PocketBase {
-    /// Starts one with a thousand records, each with this body.
+    /// Starts a server with a thousand records that have this body.
     pub async fn start(options: &Options, body: Value) -> Result<Self> {
-        let folder = options.folder().join("pocketbase");
-        // One that is not there yet need not be removed.
+        let folder = options.output_folder().join("pocketbase");
+        // The folder may not exist yet.
         let _ = fs::remove_dir_all(&folder);
         let program = options.root.canonicalize()?.join("benches/peers/.venv/bin/pocketbase");
         let folder = format!("--dir={}", folder.display());
@@ -47,7 +47,7 @@ impl PocketBase {
     }
 }
 
-/// Creates the collection and its records, which anyone may read and write: the id of one of them.
+/// Creates a public collection and its records. Returns the id of one record.
 async fn prepare(url: &str, body: Value) -> Result<String> {
     let client = Client::new();
     for _ in 0..100 {

@@ -1,4 +1,4 @@
-//! What was measured, in Markdown, from the files the parts have left.
+//! The Markdown report of the saved measurements.
 
 use std::{fmt::Write, fs};
 
@@ -13,33 +13,33 @@ use crate::{
     stats::{Figures, median, spread},
 };
 
-/// Writes `benches/RESULTS.md` and its picture.
+/// Writes `benches/RESULTS.md` and its chart.
 pub fn write(options: &Options) -> Result<()> {
     let mut text = String::from(
-        "# Results\n\nWritten by `make bench`; what is measured and how: [docs/speed.md](../docs/speed.md).\n",
+        "# Results\n\nWritten by `make bench`. [docs/speed.md](../docs/speed.md) describes the measurements.\n",
     );
     writeln!(text, "\nMachine: {}.", machine::description())?;
     if let Some(figures) = read::<Figures>(options, "functions") {
         text.push_str("\n## Goals\n\n");
         text.push_str(&goals_table(&figures)?);
-        text.push_str("\n## Functions\n\n![the functions beside others](results.svg)\n\n");
+        text.push_str("\n## Functions\n\n![startup and warm event times of each program](results.svg)\n\n");
         let rounds = figures.first().map_or(0, |figures| figures.init.len());
         writeln!(
             text,
-            "Median of {rounds} rounds (least–greatest), the programs taking turns. Times of a start in ms, of warm events in µs, sizes in MB.\n"
+            "Median of {rounds} rounds (minimum–maximum), with the programs interleaved. Startup times in ms, warm events in µs, sizes in MB.\n"
         )?;
         text.push_str(&functions_table(&figures)?);
         fs::write(options.root.join("benches/results.svg"), chart::draw(&figures)?)?;
     }
     if let Some(figures) = read::<Figures>(options, "levers") {
-        text.push_str("\n## Levers\n\n`items_get` with each lever switched off by itself (`make bench ARGS=\"--parts levers\"`).\n\n");
+        text.push_str("\n## Levers\n\n`items_get` with each lever switched off separately (`make bench ARGS=\"--parts levers\"`).\n\n");
         text.push_str(&functions_table(&figures)?);
     }
     if let Some(loads) = read::<Load>(options, "load") {
         text.push_str(
-            "\n## The local server under load\n\nautocannon on the same machine takes its share of the cores.\n\n",
+            "\n## The local server under load\n\nautocannon runs on the same machine and shares its cores.\n\n",
         );
-        text.push_str("| server | request | connections | answers/s | p50 ms | p99 ms | failed |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |\n");
+        text.push_str("| server | request | connections | responses/s | p50 ms | p99 ms | failed |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |\n");
         for Load { server, what, connections, rate, p50, p99, failed } in loads {
             writeln!(text, "| {server} | {what} | {connections} | {rate:.0} | {p50:.0} | {p99:.0} | {failed} |")?;
         }
@@ -57,14 +57,14 @@ pub fn write(options: &Options) -> Result<()> {
 }
 
 fn read<T: DeserializeOwned>(options: &Options, name: &str) -> Option<Vec<T>> {
-    serde_json::from_slice(&fs::read(options.folder().join(format!("{name}.json"))).ok()?).ok()
+    serde_json::from_slice(&fs::read(options.output_folder().join(format!("{name}.json"))).ok()?).ok()
 }
 
 fn goals_table(figures: &[Figures]) -> Result<String> {
     let mut text = String::from("| figure | goal, at most | measured | |\n| --- | ---: | ---: | --- |\n");
     for goal in goals(figures).unwrap_or_default() {
-        let verdict = if goal.measured <= goal.most { "met" } else { "**missed**" };
-        writeln!(text, "| {} | {:.3} | {:.3} | {verdict} |", goal.figure, goal.most, goal.measured)?;
+        let verdict = if goal.measured <= goal.limit { "met" } else { "**missed**" };
+        writeln!(text, "| {} | {:.3} | {:.3} | {verdict} |", goal.figure, goal.limit, goal.measured)?;
     }
     Ok(text)
 }

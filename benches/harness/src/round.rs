@@ -1,4 +1,4 @@
-//! One start of a program: its init, its first event, its warm ones.
+//! The measurement of one start of a program: init, first event, warm events.
 
 use std::{
     fs::{self, File},
@@ -18,29 +18,29 @@ use crate::{
     stats,
 };
 
-/// What one start shows.
+/// The measurements of one start.
 #[derive(Debug)]
 pub struct Sample {
-    /// From the start to the first question for an event.
+    /// The time from the start to the first request for an event.
     pub init: Duration,
-    /// The first event.
+    /// The duration of the first event.
     pub first: Duration,
-    /// Warm events: half of them are faster, and so on.
+    /// Percentiles of warm events.
     pub p50: Duration,
     pub p90: Duration,
     pub p99: Duration,
-    /// CPU a warm event.
+    /// CPU time per warm event.
     pub cpu: Duration,
-    /// Peak memory, in bytes.
+    /// Peak memory in bytes.
     pub memory: u64,
 }
 
-/// A process that ends with the measurement.
-struct Running(Child);
+/// A process that is killed on drop.
+struct ChildGuard(Child);
 
-impl Drop for Running {
+impl Drop for ChildGuard {
     fn drop(&mut self) {
-        // One that has ended already is no fault here.
+        // The process may have exited already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -50,12 +50,12 @@ impl Drop for Running {
 pub async fn measure(options: &Options, database: &Database, program: &Program) -> Result<Sample> {
     let mut events = Vec::new();
     for _ in 0..=options.warm {
-        events.push(database.event(options, &program.function).await?);
+        events.push(database.build_event(options, &program.function).await?);
     }
     let mut api = RuntimeApi::start().await?;
     let command = command(options, database, program, &api)?;
     let (start, running) = tokio::task::spawn_blocking(|| spawn_pinned(command)).await??;
-    let init = api.polled().await? - start;
+    let init = api.wait_for_poll().await? - start;
     let process = running.0.id();
 
     let mut events = events.into_iter();
@@ -72,17 +72,17 @@ pub async fn measure(options: &Options, database: &Database, program: &Program) 
 }
 
 async fn invoke(api: &mut RuntimeApi, event: Option<String>) -> Result<Duration> {
-    let (duration, answer) = api.invoke(event.ok_or("there is an event")?).await?;
-    let answer: Value = serde_json::from_slice(&answer)?;
-    let is_success = answer["statusCode"].as_u64().is_some_and(|status| (200..300).contains(&status));
-    if is_success { Ok(duration) } else { Err(format!("the answer is {answer}").into()) }
+    let (duration, response) = api.invoke(event.ok_or("there is an event")?).await?;
+    let response: Value = serde_json::from_slice(&response)?;
+    let is_success = response["statusCode"].as_u64().is_some_and(|status| (200..300).contains(&status));
+    if is_success { Ok(duration) } else { Err(format!("the response is {response}").into()) }
 }
 
 fn command(options: &Options, database: &Database, program: &Program, api: &RuntimeApi) -> Result<Command> {
     let tls = &database.tls;
     let trusted = if program.kind == Kind::Python { &tls.system_bundle } else { &tls.small_bundle };
-    // Lambda's standard output is read by its own process: here it is a file.
-    let log = File::create(options.folder().join("function.log"))?;
+    // Lambda reads a function's standard output with a separate process; here it goes to a file.
+    let log = File::create(options.output_folder().join("function.log"))?;
     let mut command = Command::new(&program.command[0]);
     command
         .args(&program.command[1..])
@@ -100,7 +100,7 @@ fn command(options: &Options, database: &Database, program: &Program, api: &Runt
         .env("TABLE_PREFIX", "local-")
         .env("AWS_ENDPOINT_URL_SECRETS_MANAGER", &database.secrets_url)
         .env("BENCH_WITHOUT", &program.without)
-        // A Lambda sees two cores, however small its share of them is: so do the functions here, on one.
+        // A Lambda always sees at least two cores, whatever its share of them.
         .env("TOKIO_WORKER_THREADS", "2")
         .env("AWS_CA_BUNDLE", trusted)
         .env("SSL_CERT_FILE", &tls.system_bundle)
@@ -115,16 +115,16 @@ fn command(options: &Options, database: &Database, program: &Program, api: &Runt
     Ok(command)
 }
 
-/// Starts a process on the last core, from a thread that is there already.
-fn spawn_pinned(mut command: Command) -> Result<(Instant, Running)> {
+/// Starts a process on the last core, from the current thread.
+fn spawn_pinned(mut command: Command) -> Result<(Instant, ChildGuard)> {
     machine::pin(machine::cores() - 1)?;
     let start = Instant::now();
     let child = command.spawn();
     machine::pin(0)?;
-    Ok((start, Running(child?)))
+    Ok((start, ChildGuard(child?)))
 }
 
-/// What all threads of a process have used of a core.
+/// Returns the CPU time used by all threads of a process.
 fn cpu_time(process: u32) -> Result<Duration> {
     let mut nanoseconds = 0;
     for thread in fs::read_dir(format!("/proc/{process}/task"))? {

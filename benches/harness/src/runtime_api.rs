@@ -25,58 +25,58 @@ use tokio::{
 use crate::Result;
 
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The API, seen from Lambda's side.
+/// The server side of the Runtime API.
 pub struct RuntimeApi {
-    /// Where the function finds it.
+    /// The address that the function connects to.
     pub address: String,
     polls: mpsc::UnboundedReceiver<Instant>,
     events: mpsc::UnboundedSender<String>,
-    answers: mpsc::UnboundedReceiver<(Instant, Bytes)>,
+    responses: mpsc::UnboundedReceiver<(Instant, Bytes)>,
     server: JoinHandle<()>,
 }
 
 struct Shared {
     polls: mpsc::UnboundedSender<Instant>,
     events: Mutex<mpsc::UnboundedReceiver<String>>,
-    answers: mpsc::UnboundedSender<(Instant, Bytes)>,
+    responses: mpsc::UnboundedSender<(Instant, Bytes)>,
 }
 
 impl RuntimeApi {
-    /// Starts one.
+    /// Starts a server on a free port.
     pub async fn start() -> Result<Self> {
         let (poll, polls) = mpsc::unbounded_channel();
         let (events, event) = mpsc::unbounded_channel();
-        let (answer, answers) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared { polls: poll, events: Mutex::new(event), answers: answer });
+        let (response, responses) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared { polls: poll, events: Mutex::new(event), responses: response });
         let base = "/2018-06-01/runtime/invocation";
         let router = Router::new()
             .route(&format!("{base}/next"), get(next))
-            .route(&format!("{base}/{{id}}/{{kind}}"), post(answered))
-            .route("/2018-06-01/runtime/init/error", post(answered))
+            .route(&format!("{base}/{{id}}/{{kind}}"), post(receive_response))
+            .route("/2018-06-01/runtime/init/error", post(receive_response))
             .with_state(shared);
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
         let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
-        Ok(Self { address, polls, events, answers, server })
+        Ok(Self { address, polls, events, responses, server })
     }
 
-    /// When the function asks for its next event.
-    pub async fn polled(&mut self) -> Result<Instant> {
-        let poll = tokio::time::timeout(PATIENCE, self.polls.recv()).await;
+    /// Returns the time the function asks for its next event.
+    pub async fn wait_for_poll(&mut self) -> Result<Instant> {
+        let poll = tokio::time::timeout(TIMEOUT, self.polls.recv()).await;
         poll.ok().flatten().ok_or_else(|| "the function does not ask for an event".into())
     }
 
-    /// Sends an event, and waits for the answer and for the function to ask again: how long the answer took.
+    /// Sends an event, and waits for the response and the next poll. Returns the response time and body.
     pub async fn invoke(&mut self, event: String) -> Result<(Duration, Bytes)> {
         let sent = Instant::now();
         self.events.send(event)?;
-        let answer = tokio::time::timeout(PATIENCE, self.answers.recv()).await;
-        let (answered, body) = answer.ok().flatten().ok_or("the function does not answer")?;
-        self.polled().await?;
-        Ok((answered - sent, body))
+        let response = tokio::time::timeout(TIMEOUT, self.responses.recv()).await;
+        let (received, body) = response.ok().flatten().ok_or("the function does not respond")?;
+        self.wait_for_poll().await?;
+        Ok((received - sent, body))
     }
 }
 
@@ -87,7 +87,7 @@ impl Drop for RuntimeApi {
 }
 
 async fn next(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    // Nobody listens any more where the measurement has ended.
+    // The receiver is gone once the measurement has ended.
     let _ = shared.polls.send(Instant::now());
     let event = shared.events.lock().await.recv().await.unwrap_or_default();
     let deadline = SystemTime::now() + FUNCTION_TIMEOUT;
@@ -102,7 +102,7 @@ async fn next(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     (headers, event)
 }
 
-async fn answered(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
-    let _ = shared.answers.send((Instant::now(), body));
+async fn receive_response(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
+    let _ = shared.responses.send((Instant::now(), body));
     StatusCode::ACCEPTED
 }

@@ -1,4 +1,4 @@
-//! The local server, as a process of its own.
+//! The local server as a child process.
 
 use std::process::Stdio;
 
@@ -9,7 +9,7 @@ use tokio::{
 
 use crate::{Result, options::Options};
 
-/// The API key of its basic plan.
+/// The API key of the basic plan.
 pub const KEY: &str = "local-basic-key-0123456789";
 
 /// A running local server.
@@ -20,11 +20,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one on a free port, without log and limits.
+    /// Starts a server on a free port, without logs and rate limits.
     pub async fn start(options: &Options, arguments: &[&str]) -> Result<Self> {
         let mut command = Command::new(options.root.join(&options.server));
         command.args(["--port", "0", "--quiet", "--rate", "1000000", "--burst", "1000000"]).args(arguments);
-        // Without credentials of its own it takes the endpoint for an emulator.
+        // Without AWS credentials the server treats the endpoint as an emulator.
         command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_PROFILE").kill_on_drop(true);
         let mut process = command.stdout(Stdio::piped()).spawn()?;
         let output = process.stdout.take().ok_or("the output is piped")?;
@@ -32,7 +32,7 @@ impl Server {
         while let Some(line) = lines.next_line().await? {
             if let Some(url) = line.strip_prefix("The API listens on ") {
                 let url = url.to_owned();
-                // What nobody reads would fill the pipe, and the server would wait.
+                // An unread pipe would fill up and block the server.
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
                 return Ok(Self { url, _process: process });
             }

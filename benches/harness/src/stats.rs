@@ -1,4 +1,4 @@
-//! Many rounds as one figure, and how far they lie apart.
+//! Statistics over rounds.
 
 use std::{
     fs,
@@ -16,38 +16,38 @@ use crate::{
     round::Sample,
 };
 
-/// The figures of a program: of each, one a round.
+/// The figures of a program, with one value per round.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub struct Figures {
-    /// The program.
+    /// The program's name.
     pub name: String,
-    /// Milliseconds until the first question for an event.
+    /// Milliseconds until the first request for an event.
     pub init: Vec<f64>,
     /// Milliseconds of the first event.
     pub first: Vec<f64>,
-    /// Milliseconds of both.
+    /// Milliseconds of init and first event together.
     pub sum: Vec<f64>,
-    /// Microseconds of warm events.
+    /// Microseconds of warm events, by percentile.
     pub p50: Vec<f64>,
     pub p90: Vec<f64>,
     pub p99: Vec<f64>,
-    /// Microseconds of CPU a warm event.
+    /// Microseconds of CPU time per warm event.
     pub cpu: Vec<f64>,
     /// Peak memory in MB.
     pub memory: Vec<f64>,
-    /// What is deployed, in MB, where it is all the function needs.
+    /// The size of the deployed file in MB, if that is all the function needs.
     pub size: Option<f64>,
-    /// The same, zipped.
+    /// The size of the zipped file in MB.
     pub zip: Option<f64>,
 }
 
 impl Figures {
-    /// Those of a program that has not run yet.
+    /// Creates the figures of a program that has not run yet.
     pub fn new(program: &Program) -> Result<Self> {
-        // What runs in Node and Python needs more than this file.
-        let is_all = !matches!(program.kind, Kind::Node | Kind::Python);
-        let size = if is_all { Some(fs::metadata(&program.artifact)?.len()) } else { None };
-        let zip = is_all.then(|| zipped(&program.artifact)).transpose()?;
+        // Node and Python functions need a runtime besides this file.
+        let is_self_contained = !matches!(program.kind, Kind::Node | Kind::Python);
+        let size = if is_self_contained { Some(fs::metadata(&program.artifact)?.len()) } else { None };
+        let zip = is_self_contained.then(|| zipped(&program.artifact)).transpose()?;
         let megabytes = |bytes: u64| bytes as f64 / 1e6;
         let (size, zip) = (size.map(megabytes), zip.map(megabytes));
         Ok(Self { name: program.name.clone(), size, zip, ..Self::default() })
@@ -67,29 +67,29 @@ impl Figures {
     }
 }
 
-/// The value in the middle.
+/// Returns the median.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The median with the least and the greatest, as in `1.25 (1.10–1.60)`.
+/// Formats the median with the minimum and maximum, as in `1.25 (1.10–1.60)`.
 pub fn spread(values: &[f64], digits: usize) -> String {
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let greatest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    format!("{:.digits$} ({least:.digits$}–{greatest:.digits$})", median(values))
+    let min = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let max = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    format!("{:.digits$} ({min:.digits$}–{max:.digits$})", median(values))
 }
 
-/// The value below which so many percent of the sorted ones lie.
+/// Returns a percentile of sorted durations.
 pub fn percentile(sorted: &[Duration], percent: usize) -> Duration {
-    let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
-    sorted.get(place).copied().unwrap_or_default()
+    let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+    sorted.get(index).copied().unwrap_or_default()
 }
 
 fn zipped(path: &Path) -> Result<u64> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    // Within a hundredth of the zip the CDK makes, by another library.
+    // Within 1 % of the zip that the CDK builds with another library.
     let deflated = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
     let deflated = deflated.compression_level(Some(9));
     zip.start_file("bootstrap", deflated)?;

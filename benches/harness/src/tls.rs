@@ -1,4 +1,4 @@
-//! TLS in front of a port, with a certificate made for the run.
+//! A TLS proxy in front of a port, with a certificate created for the run.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -14,22 +14,22 @@ use tokio_rustls::{
 
 use crate::{Result, options::Options};
 
-/// A port that speaks TLS, and the files of certificates that trust it.
+/// A TLS endpoint and the certificate bundles that trust it.
 pub struct Tls {
     /// As in `https://localhost:1234`.
     pub url: String,
-    /// Amazon's roots, and the run's own.
+    /// The path of a bundle with Amazon's roots and the run's root.
     pub small_bundle: String,
-    /// The system's roots, and the run's own.
+    /// The path of a bundle with the system's roots and the run's root.
     pub system_bundle: String,
-    /// The run's own root.
+    /// The path of the run's root certificate.
     pub own_root: String,
 }
 
-/// Speaks TLS for what listens at `target`.
+/// Starts a TLS proxy for `target`.
 pub async fn start(options: &Options, target: String) -> Result<Tls> {
     let mut authority = CertificateParams::new(vec!["bench".into()])?;
-    // Of another name than the certificate it signs, which would pass for its own issuer otherwise.
+    // The name must differ from the certificate it signs, which would otherwise count as self-signed.
     authority.distinguished_name.push(DnType::CommonName, "bench root");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
@@ -50,14 +50,14 @@ pub async fn start(options: &Options, target: String) -> Result<Tls> {
         system.iter().find_map(|path| fs::read_to_string(path).ok()).ok_or("the system has no certificates")?;
     Ok(Tls {
         url,
-        own_root: file(options, "own.pem", &root)?,
-        small_bundle: file(options, "small.pem", &format!("{amazon}{root}"))?,
-        system_bundle: file(options, "system.pem", &format!("{system}{root}"))?,
+        own_root: write_file(options, "own.pem", &root)?,
+        small_bundle: write_file(options, "small.pem", &format!("{amazon}{root}"))?,
+        system_bundle: write_file(options, "system.pem", &format!("{system}{root}"))?,
     })
 }
 
-fn file(options: &Options, name: &str, content: &str) -> Result<String> {
-    let path = options.folder().join(name);
+fn write_file(options: &Options, name: &str, content: &str) -> Result<String> {
+    let path = options.output_folder().join(name);
     fs::write(&path, content)?;
     Ok(Path::canonicalize(&path)?.to_str().ok_or("the project's path is not UTF-8")?.to_owned())
 }
@@ -65,7 +65,7 @@ fn file(options: &Options, name: &str, content: &str) -> Result<String> {
 async fn accept(listener: TcpListener, acceptor: TlsAcceptor, target: String) {
     while let Ok((stream, _)) = listener.accept().await {
         let (acceptor, target) = (acceptor.clone(), target.clone());
-        // A connection that breaks is seen by its function.
+        // The function reports a broken connection.
         tokio::spawn(async move {
             stream.set_nodelay(true).ok()?;
             let mut outside = acceptor.accept(stream).await.ok()?;

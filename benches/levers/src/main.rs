@@ -1,4 +1,4 @@
-//! `items_get`, with the levers named in `BENCH_WITHOUT` switched off.
+//! Serves `items_get` with the optimizations in `BENCH_WITHOUT` switched off.
 
 use std::{env, error::Error, sync::Arc};
 
@@ -57,9 +57,9 @@ async fn app(config: Config, has: impl Fn(&str) -> bool) -> Arc<App> {
 fn http_client(config: &Config, is_ring: bool, is_small: bool) -> SharedHttpClient {
     let crypto = if is_ring { CryptoMode::Ring } else { CryptoMode::AwsLc };
     let bundle = config.ca_bundle.clone().filter(|_| is_small);
-    // The system's store, which the harness names in SSL_CERT_FILE, has the certificate of its endpoint too.
+    // The system store, which the harness sets through SSL_CERT_FILE, also contains the certificate of its endpoint.
     let roots = bundle.map_or_else(TrustStore::default, |pem| TrustStore::empty().with_pem_certificate(pem));
-    let context = TlsContext::builder().with_trust_store(roots).build().expect("it has nothing that can be wrong");
+    let context = TlsContext::builder().with_trust_store(roots).build().expect("the trust store is valid");
     let builder = aws_smithy_http_client::Builder::new();
     builder.tls_provider(Provider::Rustls(crypto)).tls_context(context).build_https()
 }

@@ -1,4 +1,4 @@
-//! The commands.
+//! The subcommands.
 
 use std::{
     env, fs,
@@ -11,122 +11,132 @@ use std::{
 use serde_json::{Value, json};
 use serverless_crud::{
     local::Scratch,
-    migrate::{self, Budget, Failure, Halt, Looker, Migration, Plan, Progress, Settings, Standing, Width},
+    migrate::{
+        self, Budget, Failure, Halt, Migration, MigrationStatus, Parallelism, Plan, Planner, Progress, Settings,
+    },
     store::Store,
 };
 
 use crate::{
-    Ending, Trouble,
+    CommandError, ExitStatus,
     connect::connect,
-    options::{Command, Options, Up},
+    options::{Command, Options, UpOptions},
     output,
-    watch::watched,
+    progress_bar::with_progress_bar,
 };
 
-/// Carries out what the options ask for.
-pub async fn run(options: &Options) -> Result<Ending, Trouble> {
+/// Runs the selected subcommand.
+pub async fn run(options: &Options) -> Result<ExitStatus, CommandError> {
     if let Command::New { name } = &options.command {
-        return new(options, name);
+        return create_file(options, name);
     }
     let store = connect(options).await?;
     match &options.command {
-        Command::Status => status(options, &store).await,
-        Command::Plan(reading) => look(options, &store, reading.max_rcu, false).await,
-        Command::Verify(reading) => look(options, &store, reading.max_rcu, true).await,
+        Command::Status => show_status(options, &store).await,
+        Command::Plan(reading) => plan_or_verify(options, &store, reading.max_rcu, false).await,
+        Command::Verify(reading) => plan_or_verify(options, &store, reading.max_rcu, true).await,
         Command::Up(up) => apply(options, &store, up).await,
         Command::Repair { yes } => repair(options, &store, *yes).await,
-        Command::New { .. } => unreachable!("it is done above"),
+        Command::New { .. } => unreachable!("handled above"),
     }
 }
 
-fn files(options: &Options) -> Result<Vec<Migration>, Trouble> {
+fn load_files(options: &Options) -> Result<Vec<Migration>, CommandError> {
     Ok(match &options.folder {
         Some(folder) => migrate::read(folder)?,
         None => migrate::compiled()?,
     })
 }
 
-async fn standing(options: &Options, store: &Store) -> Result<Vec<Standing>, Trouble> {
-    Ok(migrate::standing(store, files(options)?, &Halt::default()).await?)
+async fn load_status(options: &Options, store: &Store) -> Result<Vec<MigrationStatus>, CommandError> {
+    Ok(migrate::load_status(store, load_files(options)?, &Halt::default()).await?)
 }
 
-async fn status(options: &Options, store: &Store) -> Result<Ending, Trouble> {
+async fn show_status(options: &Options, store: &Store) -> Result<ExitStatus, CommandError> {
     let lock = store.migration_lock().await.map_err(Failure::Store)?.filter(|lock| lock.holder.is_some());
-    match standing(options, store).await {
-        Ok(known) => {
-            output::status(options, &known, lock.as_ref());
-            Ok(Ending::Well)
+    match load_status(options, store).await {
+        Ok(statuses) => {
+            output::statuses(options, &statuses, lock.as_ref());
+            Ok(ExitStatus::Success)
         }
-        Err(Trouble::Failure(failure @ Failure::Refused(_))) => {
-            let known = migrate::remembered(store).await?;
-            output::remembered(options, &known, lock.as_ref(), &failure.to_string());
-            Ok(Ending::Refused)
+        Err(CommandError::Failure(failure @ Failure::Refused(_))) => {
+            let entries = migrate::read_ledger(store).await?;
+            output::ledger(options, &entries, lock.as_ref(), &failure.to_string());
+            Ok(ExitStatus::InvalidFiles)
         }
-        Err(trouble) => Err(trouble),
+        Err(error) => Err(error),
     }
 }
 
-/// Looks at what is pending, or at what is applied, in the tables as they are.
-async fn look(options: &Options, store: &Store, max_rcu: Option<f64>, applied: bool) -> Result<Ending, Trouble> {
-    let known = standing(options, store).await?;
+/// Runs `plan` on pending migrations or `verify` on applied ones.
+async fn plan_or_verify(
+    options: &Options,
+    store: &Store,
+    max_rcu: Option<f64>,
+    is_verify: bool,
+) -> Result<ExitStatus, CommandError> {
+    let statuses = load_status(options, store).await?;
     let (halt, progress, reads) = (Arc::new(Halt::default()), Progress::default(), Budget::new(max_rcu));
-    let scratch = Scratch::start().await.map_err(|error| Trouble::Usage(error.to_string()))?;
-    let scratch_store = (!applied).then(|| scratch.store());
-    let looker = Looker { store, scratch: scratch_store, reads: &reads, halt: &halt, progress: &progress };
+    let scratch = Scratch::start().await.map_err(|error| CommandError::Usage(error.to_string()))?;
+    let scratch_store = (!is_verify).then(|| scratch.store());
+    let planner = Planner { store, scratch: scratch_store, reads: &reads, halt: &halt, progress: &progress };
     let mut plans: Vec<Plan> = Vec::new();
-    for Standing { migration, .. } in known.iter().filter(|standing| standing.is_applied() == applied) {
-        let about = store.about_how_many(migration.shape.table).await;
-        let plan = watched(looker.plan(migration), &halt, &progress, about, !options.json).await?;
+    for MigrationStatus { migration, .. } in statuses.iter().filter(|status| status.is_applied() == is_verify) {
+        let estimate = store.about_how_many(migration.shape.table).await;
+        let plan = with_progress_bar(planner.plan(migration), &halt, &progress, estimate, !options.json).await?;
         plans.push(plan);
         progress.scanned.store(0, Ordering::Relaxed);
-        if halt.is_due() {
-            output::plans(options, &plans, applied);
-            return Ok(Ending::Stopped);
+        if halt.should_stop() {
+            output::plans(options, &plans, is_verify);
+            return Ok(ExitStatus::Stopped);
         }
     }
-    output::plans(options, &plans, applied);
-    let is_bad = |plan: &Plan| plan.refused > 0 || applied && plan.would_change > 0;
+    output::plans(options, &plans, is_verify);
+    let has_records = |plan: &Plan| plan.refused > 0 || is_verify && plan.would_change > 0;
     Ok(if plans.iter().any(|plan| plan.fault.is_some()) {
-        Ending::Refused
-    } else if plans.iter().any(is_bad) {
-        Ending::Records
+        ExitStatus::InvalidFiles
+    } else if plans.iter().any(has_records) {
+        ExitStatus::RecordsRefused
     } else {
-        Ending::Well
+        ExitStatus::Success
     })
 }
 
-async fn apply(options: &Options, store: &Store, up: &Up) -> Result<Ending, Trouble> {
-    let migrations = files(options)?;
-    let settings = settings(options, up);
+async fn apply(options: &Options, store: &Store, up: &UpOptions) -> Result<ExitStatus, CommandError> {
+    let migrations = load_files(options)?;
+    let settings = build_settings(options, up);
     let (halt, progress) = (Arc::new(Halt::default()), Progress::default());
-    let mut about = None;
-    for Standing { migration, .. } in standing(options, store).await?.iter().filter(|known| is_asked(known, up)) {
-        about = store.about_how_many(migration.shape.table).await.map(|more| about.unwrap_or_default() + more);
+    let mut estimate = None;
+    for MigrationStatus { migration, .. } in
+        load_status(options, store).await?.iter().filter(|status| is_selected(status, up))
+    {
+        let count = store.about_how_many(migration.shape.table).await;
+        estimate = count.map(|count| estimate.unwrap_or_default() + count);
     }
     let start = Instant::now();
     let work = migrate::up(store, migrations, &settings, &halt, &progress);
-    let report = watched(work, &halt, &progress, about, !options.json).await?;
+    let report = with_progress_bar(work, &halt, &progress, estimate, !options.json).await?;
     output::report(options, &report, &progress, start.elapsed());
     Ok(match (report.done, report.stopped) {
-        (true, _) => Ending::Well,
-        (false, true) => Ending::Stopped,
-        (false, false) => Ending::Records,
+        (true, _) => ExitStatus::Success,
+        (false, true) => ExitStatus::Stopped,
+        (false, false) => ExitStatus::RecordsRefused,
     })
 }
 
-/// Whether the options ask for a migration.
-fn is_asked(standing: &Standing, up: &Up) -> bool {
-    let number = standing.migration.number;
-    let is_pending = !standing.is_applied() && up.to.is_none_or(|to| number <= to);
+/// Returns true if the options select a migration.
+fn is_selected(status: &MigrationStatus, up: &UpOptions) -> bool {
+    let number = status.migration.number;
+    let is_pending = !status.is_applied() && up.to.is_none_or(|to| number <= to);
     up.again.map_or(is_pending, |again| again == number)
 }
 
-fn settings(options: &Options, up: &Up) -> Settings {
-    let mut settings = Settings::new(up.who.clone().unwrap_or_else(who));
+fn build_settings(options: &Options, up: &UpOptions) -> Settings {
+    let mut settings = Settings::new(up.who.clone().unwrap_or_else(default_operator));
     settings.lock.lease = Duration::from_secs_f64(up.short_lease.unwrap_or(up.lease));
-    settings.lock.patience = Duration::from_secs_f64(up.wait);
+    settings.lock.wait_timeout = Duration::from_secs_f64(up.wait);
     let segments = up.segments.unwrap_or(if options.stage.is_some() && options.endpoint_url.is_none() { 4 } else { 1 });
-    settings.width = Width { segments, writes: up.concurrency, page: up.page };
+    settings.parallelism = Parallelism { segments, writes: up.concurrency, page_size: up.page };
     settings.max_rcu = up.max_rcu;
     settings.max_wcu = up.max_wcu;
     settings.to = up.to;
@@ -134,16 +144,16 @@ fn settings(options: &Options, up: &Up) -> Settings {
     settings
 }
 
-/// `ada@laptop`.
-fn who() -> String {
+/// Returns the default operator name, such as `ada@laptop`.
+fn default_operator() -> String {
     let variable = |names: &[&str]| names.iter().find_map(|name| env::var(name).ok()).filter(|text| !text.is_empty());
-    let host = || fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|text| text.trim().to_owned());
+    let kernel_name = || fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|text| text.trim().to_owned());
     let user = variable(&["GITHUB_ACTOR", "USER", "USERNAME"]).unwrap_or_else(|| "someone".into());
-    let machine = variable(&["HOSTNAME", "COMPUTERNAME"]).or_else(host).unwrap_or_else(|| "somewhere".into());
-    format!("{user}@{machine}")
+    let host = variable(&["HOSTNAME", "COMPUTERNAME"]).or_else(kernel_name).unwrap_or_else(|| "somewhere".into());
+    format!("{user}@{host}")
 }
 
-fn new(options: &Options, name: &str) -> Result<Ending, Trouble> {
+fn create_file(options: &Options, name: &str) -> Result<ExitStatus, CommandError> {
     let folder = options.folder.clone().unwrap_or_else(|| PathBuf::from("migrations"));
     let known = migrate::read(&folder)?;
     let next = known.last().map_or(1, |migration| migration.number + 1);
@@ -151,17 +161,17 @@ fn new(options: &Options, name: &str) -> Result<Ending, Trouble> {
     let file = folder.join(format!("{title}.toml"));
     let table = name.split(['_', '-', ' ']).next().unwrap_or_default();
     let content = TEMPLATE.replace("TABLE", table);
-    Migration::parse(&format!("{title}.toml"), &content).map_err(|faults| Trouble::Usage(faults.join("\n")))?;
+    Migration::parse(&format!("{title}.toml"), &content).map_err(|faults| CommandError::Usage(faults.join("\n")))?;
     let written = fs::File::create_new(&file).and_then(|mut file| file.write_all(content.as_bytes()));
-    written.map_err(|error| Trouble::Usage(format!("{} cannot be written: {error}", file.display())))?;
-    output::value(options, &json!({ "file": file }), &format!("{}: say in it what it does", file.display()));
-    Ok(Ending::Well)
+    written.map_err(|error| CommandError::Usage(format!("{} cannot be written: {error}", file.display())))?;
+    output::value(options, &json!({ "file": file }), &format!("{}: edit it to describe the change", file.display()));
+    Ok(ExitStatus::Success)
 }
 
 const TEMPLATE: &str = r##"table = "TABLE"
-description = "Say what this is for"
-# Which records, in DynamoDB's expression language. It is the condition of each write, too: what the update
-# makes must no longer match.
+description = "Describe the purpose"
+# A DynamoDB filter expression that selects the records. It is also the condition of each write: an updated
+# record must no longer match.
 filter = "attribute_not_exists(#field)"
 update = "SET #field = :value"
 
@@ -172,28 +182,28 @@ update = "SET #field = :value"
 ":value" = "value"
 "##;
 
-async fn repair(options: &Options, store: &Store, yes: bool) -> Result<Ending, Trouble> {
+async fn repair(options: &Options, store: &Store, yes: bool) -> Result<ExitStatus, CommandError> {
     let lock = store.migration_lock().await.map_err(Failure::Store)?;
     let Some(lock) = lock.filter(|lock| lock.holder.is_some()) else {
         output::value(options, &json!({ "released": Value::Null }), "The lock is free: there is nothing to release.");
-        return Ok(Ending::Well);
+        return Ok(ExitStatus::Success);
     };
     if options.json && !yes {
         output::value(options, &json!({ "lock": lock, "released": Value::Null }), "");
-        return Ok(Ending::Held);
+        return Ok(ExitStatus::LockHeld);
     }
     output::lock(options, &lock);
-    if !yes && !(confirmed().map_err(|error| Trouble::Usage(error.to_string()))?) {
-        return Ok(Ending::Held);
+    if !yes && !(confirm().map_err(|error| CommandError::Usage(error.to_string()))?) {
+        return Ok(ExitStatus::LockHeld);
     }
     let is_freed = store.free_lock(&lock).await.map_err(Failure::Store)?;
-    let said = if is_freed { "Released." } else { "It changed hands meanwhile: look again." };
-    output::value(options, &json!({ "released": is_freed.then_some(&lock) }), said);
-    Ok(if is_freed { Ending::Well } else { Ending::Held })
+    let message = if is_freed { "Released." } else { "The holder has changed: check again." };
+    output::value(options, &json!({ "released": is_freed.then_some(&lock) }), message);
+    Ok(if is_freed { ExitStatus::Success } else { ExitStatus::LockHeld })
 }
 
-fn confirmed() -> io::Result<bool> {
-    eprint!("Release it? A run that is alive stops at its next sign of life. [y/N] ");
+fn confirm() -> io::Result<bool> {
+    eprint!("Release it? A live run stops at its next heartbeat. [y/N] ");
     io::stderr().flush()?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;

@@ -1,4 +1,4 @@
-//! The tables the command is about: a stage's, with the credentials any AWS tool would use, or the local server's.
+//! The connection to the tables of a stage, with the default AWS credential chain, or of the local server.
 
 use std::env;
 
@@ -6,30 +6,30 @@ use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::{Client, config::Builder};
 use serverless_crud::{app, cursors::CursorKeys, local::embedded_client, store::Store};
 
-use crate::{Trouble, options::Options};
+use crate::{CommandError, options::Options};
 
-/// What the stack puts before the names of a stage's tables.
+/// The prefix of the names of all stages.
 const PROJECT: &str = "serverless-crud";
-const LOCAL: &str = "http://127.0.0.1:8000";
+const LOCAL_URL: &str = "http://127.0.0.1:8000";
 
-/// Connects.
+/// Connects to the tables that the options select.
 ///
 /// # Errors
-/// When there is no region or no server to ask.
-pub async fn connect(options: &Options) -> Result<Store, Trouble> {
+/// Returns an error if no region is configured.
+pub async fn connect(options: &Options) -> Result<Store, CommandError> {
     let prefix = match &options.stage {
         Some(stage) => format!("{PROJECT}-{stage}-"),
         None => options.table_prefix.clone(),
     };
     let url = match (&options.endpoint_url, &options.stage) {
-        (None, None) if options.profile.is_none() && options.region.is_none() => Some(LOCAL.to_owned()),
+        (None, None) if options.profile.is_none() && options.region.is_none() => Some(LOCAL_URL.to_owned()),
         (url, _) => url.clone(),
     };
     let client = match &url {
         Some(url) if has_no_credentials(options) && is_local(url) => embedded_client(url),
-        _ => by_chain(options, url.as_deref()).await?,
+        _ => connect_with_credential_chain(options, url.as_deref()).await?,
     };
-    // No cursor is made here.
+    // This command creates no list cursors.
     Ok(Store::new(client, &prefix, CursorKeys::none()))
 }
 
@@ -43,7 +43,7 @@ fn has_no_credentials(options: &Options) -> bool {
     options.profile.is_none() && ["AWS_ACCESS_KEY_ID", "AWS_PROFILE"].iter().all(is_unset)
 }
 
-async fn by_chain(options: &Options, url: Option<&str>) -> Result<Client, Trouble> {
+async fn connect_with_credential_chain(options: &Options, url: Option<&str>) -> Result<Client, CommandError> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(app::http_client());
     if let Some(profile) = &options.profile {
         loader = loader.profile_name(profile);
@@ -53,7 +53,7 @@ async fn by_chain(options: &Options, url: Option<&str>) -> Result<Client, Troubl
     }
     let shared = loader.load().await;
     if shared.region().is_none() {
-        return Err(Trouble::Usage("no AWS region: give --region, or set AWS_REGION".into()));
+        return Err(CommandError::Usage("no AWS region: give --region, or set AWS_REGION".into()));
     }
     let sdk = Builder::from(&shared);
     Ok(app::client(match url {

@@ -1,10 +1,10 @@
-//! Changes the data of live tables, as the files of `migrations/` say: `make migrations`.
+//! The `migrate` command, which changes the data of live tables as the files in `migrations/` define: `make migrations`.
 
 mod commands;
 mod connect;
 mod options;
 mod output;
-mod watch;
+mod progress_bar;
 
 use std::process::ExitCode;
 
@@ -13,61 +13,61 @@ use serverless_crud::migrate::Failure;
 
 use options::Options;
 
-/// What is wrong when it did not go well.
-pub enum Trouble {
-    /// An option, or the machine.
+/// An error that ends the command.
+pub enum CommandError {
+    /// An invalid option or an error of this machine.
     Usage(String),
-    /// The migrations.
+    /// A failure of the migration engine.
     Failure(Failure),
 }
 
-impl From<Failure> for Trouble {
+impl From<Failure> for CommandError {
     fn from(failure: Failure) -> Self {
         Self::Failure(failure)
     }
 }
 
-/// How it ended, as the exit code says it: docs/migrations.md has the list.
+/// The exit code of the command. docs/migrations.md lists the codes.
 #[derive(Clone, Copy)]
-pub enum Ending {
-    /// All is well.
-    Well = 0,
-    /// DynamoDB refused, or did not answer.
+pub enum ExitStatus {
+    /// The command succeeded.
+    Success = 0,
+    /// DynamoDB refused a request or did not answer.
     Failed = 1,
-    /// An option is wrong: clap's own code.
+    /// An option is invalid. The code is the one clap uses.
     Usage = 2,
-    /// Some records refused, or match a filter that none should.
-    Records = 3,
+    /// Some records were refused, or match a filter that no record should match.
+    RecordsRefused = 3,
     /// Another run holds the lock, or took it.
-    Held = 4,
-    /// It was stopped before the end.
+    LockHeld = 4,
+    /// The run stopped before the end.
     Stopped = 5,
-    /// The files are not in order, or not what was applied.
-    Refused = 6,
+    /// The files are invalid or differ from those that were applied.
+    InvalidFiles = 6,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let ending = match commands::run(&options).await {
-        Ok(ending) => ending,
-        Err(trouble) => {
-            let (ending, reason) = match trouble {
-                Trouble::Usage(reason) => (Ending::Usage, reason),
-                Trouble::Failure(failure) => (ending_of(&failure), failure.to_string()),
+    let status = match commands::run(&options).await {
+        Ok(status) => status,
+        Err(error) => {
+            let (status, reason) = match error {
+                CommandError::Usage(reason) => (ExitStatus::Usage, reason),
+                CommandError::Failure(failure) => (status_of(&failure), failure.to_string()),
             };
-            output::failed(&options, &reason);
-            ending
+            output::error(&options, &reason);
+            status
         }
     };
-    ExitCode::from(ending as u8)
+    ExitCode::from(status as u8)
 }
 
-fn ending_of(failure: &Failure) -> Ending {
+fn status_of(failure: &Failure) -> ExitStatus {
     match failure {
-        Failure::Refused(_) => Ending::Refused,
-        Failure::Held(_) | Failure::Fenced => Ending::Held,
-        Failure::Stopped => Ending::Stopped,
-        Failure::Store(_) => Ending::Failed,
+        Failure::Refused(_) => ExitStatus::InvalidFiles,
+        Failure::Held(_) | Failure::Fenced => ExitStatus::LockHeld,
+        Failure::Stopped => ExitStatus::Stopped,
+        Failure::Store(_) => ExitStatus::Failed,
     }
 }

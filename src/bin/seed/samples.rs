@@ -1,4 +1,4 @@
-//! Believable users and items, each made from its number alone.
+//! Generators of realistic users and items.
 
 use fastrand::Rng;
 use iso_currency::Currency;
@@ -49,7 +49,7 @@ const LAST_NAMES: &[&str] = &[
     "Nakamura", "Novak", "Okafor", "Patel", "Perlman", "Ritchie", "Rossi", "Sato", "Silva", "Tanaka", "Turing",
     "Vaughan", "Weber", "Yilmaz", "Zhang",
 ];
-const LOOKS: &[&str] = &[
+const ADJECTIVES: &[&str] = &[
     "Blue",
     "Brushed",
     "Classic",
@@ -93,8 +93,8 @@ const MATERIALS: &[&str] = &[
     "walnut",
     "wool",
 ];
-/// A thing, where it belongs, and what it costs about, in cents.
-const THINGS: &[(&str, &str, i64)] = &[
+/// Products with their category and approximate price in cents.
+const PRODUCTS: &[(&str, &str, i64)] = &[
     ("backpack", "travel", 8900),
     ("blanket", "home", 6900),
     ("bookshelf", "furniture", 24900),
@@ -116,44 +116,46 @@ const THINGS: &[(&str, &str, i64)] = &[
     ("teapot", "kitchen", 4200),
     ("vase", "home", 3600),
 ];
-const LABELS: &[&str] = &["bestseller", "fragile", "gift", "last pieces", "local", "new", "repairable", "second hand"];
+const TAGS: &[&str] = &["bestseller", "fragile", "gift", "last pieces", "local", "new", "repairable", "second hand"];
 
-/// User number `index`.
-pub fn user(seed: u64, index: u64) -> User {
-    let mut rng = rng(seed, "user", index);
+/// Generates user number `index`.
+pub fn generate_user(seed: u64, index: u64) -> User {
+    let mut rng = new_rng(seed, "user", index);
     let (first, last) = (pick(&mut rng, FIRST_NAMES), pick(&mut rng, LAST_NAMES));
-    // The number keeps addresses apart, and the seed the users of different seeds.
+    // The index makes addresses unique within a seed, and the seed makes them unique across seeds.
     let email = format!("{}.{}.{seed}-{index}@example.com", first.to_lowercase(), last.to_lowercase());
     User {
         name: format!("{first} {last}"),
         email,
         role: if rng.u8(..) < 13 { UserRole::Admin } else { UserRole::Member },
-        // 555-01xx is kept free for fiction.
+        // 555-01xx is reserved for fiction.
         phone: rng.bool().then(|| format!("+1{}55501{:02}", rng.u16(201..=989), rng.u8(..100))),
     }
 }
 
-/// Item number `index`, which belongs to one of the owners.
-pub fn item(seed: u64, index: u64, owners: &[Uuid]) -> Item {
-    let mut rng = rng(seed, "item", index);
-    let (look, material) = (pick(&mut rng, LOOKS), pick(&mut rng, MATERIALS));
-    let (thing, place, price) = THINGS[rng.usize(..THINGS.len())];
+/// Generates item number `index`, owned by one of the owners.
+pub fn generate_item(seed: u64, index: u64, owners: &[Uuid]) -> Item {
+    let mut rng = new_rng(seed, "item", index);
+    let (adjective, material) = (pick(&mut rng, ADJECTIVES), pick(&mut rng, MATERIALS));
+    let (product, category, price) = PRODUCTS[rng.usize(..PRODUCTS.len())];
     let owner = owners[rng.usize(..owners.len())];
     Item {
-        name: format!("{look} {material} {thing}"),
-        description: rng.bool().then(|| format!("A {} {thing} of {material}, for {place}.", look.to_lowercase())),
+        name: format!("{adjective} {material} {product}"),
+        description: rng
+            .bool()
+            .then(|| format!("A {} {product} of {material}, for {category}.", adjective.to_lowercase())),
         price_cents: price / 2 + rng.i64(0..price) / 10 * 10,
         currency: *pick(&mut rng, &[Currency::EUR, Currency::EUR, Currency::USD, Currency::GBP]),
         status: *pick(&mut rng, &[ItemStatus::Active, ItemStatus::Active, ItemStatus::Draft, ItemStatus::Archived]),
-        tags: std::iter::once(place).chain(rng.bool().then(|| *pick(&mut rng, LABELS))).map(str::to_owned).collect(),
+        tags: std::iter::once(category).chain(rng.bool().then(|| *pick(&mut rng, TAGS))).map(str::to_owned).collect(),
         owner_id: Some(owner),
     }
 }
 
-fn rng(seed: u64, kind: &str, index: u64) -> Rng {
+fn new_rng(seed: u64, kind: &str, index: u64) -> Rng {
     let kind = u64::from(kind.as_bytes()[0]) << 56;
     let mut rng = Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ kind ^ index);
-    // The first numbers of neighbouring seeds are alike.
+    // The first values of adjacent seeds are correlated.
     for _ in 0..4 {
         rng.u64(..);
     }

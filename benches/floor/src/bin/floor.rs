@@ -1,4 +1,4 @@
-//! The floor: reads an item from DynamoDB, with TLS and a signature, and with nothing else around it.
+//! The floor: reads an item from DynamoDB with TLS and a signature, and without an SDK.
 
 use std::{collections::BTreeMap, env, fs, sync::Arc};
 
@@ -22,7 +22,7 @@ const TARGET: &str = "DynamoDB_20120810.GetItem";
 fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut database = Database::from_env()?;
-    runtime.block_on(serve(async |event| database.answer(&event).await))
+    runtime.block_on(serve(async |event| database.handle(&event).await))
 }
 
 #[derive(Deserialize)]
@@ -31,7 +31,7 @@ struct Event {
     path_parameters: BTreeMap<String, String>,
 }
 
-/// DynamoDB, connected at the first request.
+/// A DynamoDB client that connects at the first request.
 struct Database {
     tls: TlsConnector,
     connection: Option<Connection>,
@@ -61,12 +61,12 @@ impl Database {
         })
     }
 
-    async fn answer(&mut self, event: &[u8]) -> Result<Vec<u8>> {
+    async fn handle(&mut self, event: &[u8]) -> Result<Vec<u8>> {
         let event: Event = serde_json::from_slice(event)?;
         let body = json!({
             "TableName": self.table, "Key": { "id": { "S": event.path_parameters["id"] } }, "ConsistentRead": true,
         });
-        let request = self.signed(body.to_string())?;
+        let request = self.sign(body.to_string())?;
         if self.connection.is_none() {
             let stream = TcpStream::connect(&self.host).await?;
             stream.set_nodelay(true)?;
@@ -75,17 +75,17 @@ impl Database {
             self.connection = Some(connect(stream).await?);
         }
         let connection = self.connection.as_mut().ok_or("there is a connection")?;
-        let (_, answer) = send(connection, request).await?;
-        let mut answer: Value = serde_json::from_slice(&answer)?;
-        let item = answer["Item"].as_object_mut().ok_or("there is no such item")?;
-        let item: BTreeMap<_, _> = item.iter_mut().map(|(name, value)| (name, plain(value.take()))).collect();
+        let (_, response) = send(connection, request).await?;
+        let mut response: Value = serde_json::from_slice(&response)?;
+        let item = response["Item"].as_object_mut().ok_or("there is no such item")?;
+        let item: BTreeMap<_, _> = item.iter_mut().map(|(name, value)| (name, to_json(value.take()))).collect();
         let body = serde_json::to_string(&item)?;
         let headers = json!({ "content-type": "application/json" });
         Ok(serde_json::to_vec(&json!({ "statusCode": 200, "headers": headers, "body": body }))?)
     }
 
-    /// A request with Signature Version 4.
-    fn signed(&self, body: String) -> Result<Request<Full<Bytes>>> {
+    /// Builds a request with Signature Version 4.
+    fn sign(&self, body: String) -> Result<Request<Full<Bytes>>> {
         let time = chrono::Utc::now().format("%Y%m%dT%H%M%SZ").to_string();
         let (date, host, region) = (&time[..8], &self.host, &self.region);
         let canonical = format!(
@@ -120,12 +120,12 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A typed attribute as plain JSON.
-fn plain(value: Value) -> Value {
+/// Converts a typed attribute to plain JSON.
+fn to_json(value: Value) -> Value {
     let Value::Object(typed) = value else { return value };
     match typed.into_iter().next() {
         Some((kind, Value::String(text))) if kind == "N" => text.parse::<i64>().map_or(text.into(), Into::into),
-        Some((kind, Value::Array(list))) if kind == "L" => list.into_iter().map(plain).collect(),
+        Some((kind, Value::Array(list))) if kind == "L" => list.into_iter().map(to_json).collect(),
         Some((_, value)) => value,
         None => Value::Null,
     }

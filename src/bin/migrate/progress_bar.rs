@@ -1,4 +1,4 @@
-//! What is seen of a run while it goes on: a bar with rate and time left. Ctrl-C asks it to stop.
+//! The progress bar of a run, with its rate and time left. Ctrl-C requests a stop.
 
 use std::{
     io::IsTerminal,
@@ -16,24 +16,27 @@ use crate::output;
 
 const REFRESH: Duration = Duration::from_millis(200);
 
-/// Runs `work` behind a bar; the first Ctrl-C asks it to stop, the second ends the program.
-pub async fn watched<T>(
+/// Runs `work` with a progress bar. The first Ctrl-C requests a stop, the second ends the program.
+pub async fn with_progress_bar<T>(
     work: impl Future<Output = T>,
     halt: &Arc<Halt>,
     progress: &Progress,
-    about: Option<u64>,
+    estimate: Option<u64>,
     is_shown: bool,
 ) -> T {
-    let bar = bar(about, is_shown);
+    let bar = new_bar(estimate, is_shown);
     let halt = halt.clone();
     let stopper = tokio::spawn(async move {
         stop_signal().await;
-        halt.ask();
-        output::notice("Stopping after what is under way: `migrate up` goes on there. Ctrl-C again ends at once.");
+        halt.request_stop();
+        output::notice(
+            "Stopping after the requests in progress: `migrate up` continues from there. Press Ctrl-C again to end at \
+             once.",
+        );
         stop_signal().await;
         std::process::exit(130);
     });
-    let ticks = async {
+    let refresh = async {
         loop {
             tokio::time::sleep(REFRESH).await;
             bar.set_position(progress.scanned.load(Ordering::Relaxed));
@@ -49,25 +52,25 @@ pub async fn watched<T>(
     };
     let outcome = tokio::select! {
         outcome = work => outcome,
-        () = ticks => unreachable!("it ticks for ever"),
+        () = refresh => unreachable!("the refresh loop never ends"),
     };
     stopper.abort();
     bar.finish_and_clear();
     outcome
 }
 
-fn bar(about: Option<u64>, is_shown: bool) -> ProgressBar {
+fn new_bar(estimate: Option<u64>, is_shown: bool) -> ProgressBar {
     if !is_shown || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    match about.filter(|about| *about > 0) {
-        Some(about) => {
+    match estimate.filter(|estimate| *estimate > 0) {
+        Some(estimate) => {
             let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {per_sec}, {eta} left, {msg}");
-            ProgressBar::new(about).with_style(style.expect("it is a template"))
+            ProgressBar::new(estimate).with_style(style.expect("the template is valid"))
         }
         None => {
             let style = ProgressStyle::with_template("{spinner} {pos} read, {per_sec}, {msg}");
-            ProgressBar::new_spinner().with_style(style.expect("it is a template"))
+            ProgressBar::new_spinner().with_style(style.expect("the template is valid"))
         }
     }
 }

@@ -1,0 +1,91 @@
+//! Writes one row: builds its update, sends it, and rebuilds it after a conflicting write.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::{Failure, engine::Engine, file::Change, runner::Run, update::build_update};
+use crate::store::{Found, Mark, RowUpdate, Written, metered};
+
+/// The maximum number of attempts after conflicting writes to the same record.
+const MAX_CONFLICTS: usize = 50;
+
+/// The outcome for a matching row.
+pub enum RowOutcome {
+    /// It was written.
+    Written,
+    /// An earlier pass wrote and counted it.
+    WrittenEarlier,
+    /// It needed no write by the time it was processed.
+    Skipped,
+    /// The change was refused, with id and reason.
+    Refused(String, String),
+    /// It was not processed, because the run is stopping.
+    NotProcessed,
+}
+
+impl Engine<'_> {
+    /// Updates one row.
+    pub(super) async fn write_row(&self, mut row: Found, mark: &Mark) -> Result<RowOutcome, Failure> {
+        if row.has_mark(mark) {
+            return Ok(RowOutcome::Written);
+        }
+        if row.is_of_run(mark) {
+            return Ok(RowOutcome::WrittenEarlier);
+        }
+        let id = row.id().to_owned();
+        let is_expression = matches!(self.migration.change, Change::Expression { .. });
+        let refused = |reason: String| {
+            self.run.progress.refused.fetch_add(1, Ordering::Relaxed);
+            Ok(RowOutcome::Refused(id.clone(), reason))
+        };
+        for _ in 0..MAX_CONFLICTS {
+            let update = match build_update(self.migration, &row, mark) {
+                Ok(Some(update)) => update,
+                Ok(None) => return Ok(RowOutcome::Skipped),
+                Err(reason) => return refused(reason),
+            };
+            match self.write(&id, &update).await {
+                Ok(Written::Done) => {
+                    self.run.progress.written.fetch_add(1, Ordering::Relaxed);
+                    return Ok(RowOutcome::Written);
+                }
+                Ok(Written::Refused(reason)) => {
+                    return self.migration.write_failure(&reason).map_or_else(|| refused(reason), Err);
+                }
+                // An expression's only condition is that the row matches, and it does not.
+                Ok(Written::Moved(_)) if is_expression => return Ok(RowOutcome::Skipped),
+                Ok(Written::Moved(None)) => return Ok(RowOutcome::Skipped),
+                // The version is unchanged, so the filter must have failed.
+                Ok(Written::Moved(Some(current))) if current.version() == row.version() => {
+                    return Ok(RowOutcome::Skipped);
+                }
+                Ok(Written::Moved(Some(current))) => row = current,
+                // Writes that run concurrently are left to finish.
+                Err(Failure::Stopped) => return Ok(RowOutcome::NotProcessed),
+                Err(failure) => return Err(failure),
+            }
+        }
+        refused("other writes to the record kept conflicting".into())
+    }
+
+    /// Sends one write, unless a stop was requested.
+    pub(super) async fn send(&self, id: &str, update: &RowUpdate) -> Result<Written, Failure> {
+        let Run { store, slots, writes, halt, progress, .. } = self.run;
+        let _slot = slots.acquire().await.expect("it is never closed");
+        let reservation = writes.reserve(halt).await?;
+        let table = self.migration.shape.table;
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let attempts = AtomicU32::new(0);
+        let send = || {
+            attempts.fetch_add(1, Ordering::Relaxed);
+            store.write_row(table, id, update)
+        };
+        let (written, units) = metered(self.run.with_retries(send)).await;
+        // An earlier attempt may have been applied without an answer, so only a single refused attempt is uncounted.
+        if attempts.into_inner() == 1 && matches!(written, Ok(Written::Moved(_) | Written::Refused(_))) {
+            self.sent.fetch_sub(1, Ordering::Relaxed);
+        }
+        writes.settle(&reservation, units);
+        progress.count_write(units);
+        written
+    }
+}

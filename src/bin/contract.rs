@@ -9,7 +9,7 @@ use std::{
 use clap::Parser;
 use serverless_crud::openapi;
 
-/// Writes openapi.json and every other file that is generated from the routes and types.
+/// Writes openapi.json and every other file that is generated from the operations and types.
 #[derive(Parser)]
 struct Arguments {
     /// Write nothing; fail when a file differs.

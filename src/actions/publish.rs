@@ -10,6 +10,8 @@ use crate::{
     resources::{Item, ItemStatus::*},
 };
 
+const DESCRIPTION: &str = "Puts a draft on offer: its status becomes `active`. An item that is active already is \
+    answered as it is, so that a repeat does no harm; an archived one is refused.";
 const ARCHIVED: Error = Error::WrongState("An archived item cannot be published.");
 
 /// Puts a draft on offer: 200 with the record. An active item stays as it is; an archived one is refused.
@@ -25,18 +27,10 @@ async fn publish(app: Arc<App>, request: Request) -> Result<Answer, Error> {
 
 /// Describes it.
 pub fn operation() -> Operation {
-    let contract = || Contract {
+    Operation::new("POST", "/v1/items/{id}/publish", "items_publish", publish, || Contract {
         parameters: vec![parameters::id(), parameters::if_match()],
         responses: vec![Response::record(200, &Collection::of::<Item>())],
         grants: vec![Grant::on("items", &["GetItem", "UpdateItem"])],
-        ..Contract::new(
-            "items",
-            "Publish item",
-            "Puts a draft on offer: its status becomes `active`. An item that is \
-            active already is answered as it is, so that a repeat does no harm; an archived one is refused.",
-        )
-        .problems(&[404, 412])
-        .problem(409, ARCHIVED)
-    };
-    Operation::new("POST", "/v1/items/{id}/publish", "items_publish", publish, contract)
+        ..Contract::new("items", "Publish item", DESCRIPTION).problems(&[404, 412]).problem(409, ARCHIVED)
+    })
 }

@@ -41,7 +41,7 @@ async fn make(
     wanted: &[&IndexDefinition],
 ) -> Result<(), Error> {
     let shape = shapes().into_iter().find(|(name, _)| *name == table.name);
-    let rows = match resource {
+    let rows = match shape {
         Some((_, shape)) => store.key_rows(&shape).await?,
         None => 0,
     };

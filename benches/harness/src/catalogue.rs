@@ -58,15 +58,18 @@ pub fn functions(options: &Options) -> Result<Vec<Program>> {
     programs.push(program("Node 20", Kind::Node, vec!["node".into(), bundle.clone()], bundle));
     let source = peers.join("function.py");
     programs.push(program("Python", Kind::Python, vec![peers.join(".venv/bin/python"), source.clone()], source));
-    for entry in std::fs::read_dir(root.join("target/lambda"))? {
-        let entry = entry?;
-        let name = entry.file_name().into_string().map_err(|_| "a function's name is UTF-8")?;
-        let is_asked = options.functions.is_empty() || options.functions.contains(&name);
-        let has_event = root.join(format!("events/{name}.json")).exists();
-        let path = entry.path().join("bootstrap");
-        if is_asked && has_event && path.exists() {
-            let ours = program(&name, Kind::Ours, vec![path.clone()], path);
-            programs.push(Program { function: name, ..ours });
+    // One executable has them all; each operation has an event.
+    let executable = root.join("target/lambda/functions/bootstrap");
+    let events = if executable.exists() { Some(std::fs::read_dir(root.join("events"))?) } else { None };
+    for entry in events.into_iter().flatten() {
+        let file = entry?.file_name().into_string().map_err(|_| "an event's name is UTF-8")?;
+        let name = file.trim_end_matches(".json");
+        // A patch is carried out by the function of replacements.
+        let is_function = !name.ends_with("_patch");
+        let is_asked = options.functions.is_empty() || options.functions.iter().any(|asked| asked == name);
+        if is_function && is_asked {
+            let ours = program(name, Kind::Ours, vec![executable.clone()], executable.clone());
+            programs.push(Program { function: name.to_owned(), ..ours });
         }
     }
     programs[5..].sort_by(|a, b| a.name.cmp(&b.name));

@@ -1,13 +1,11 @@
 //! Publishing an item: the operation beyond CRUD.
 
-use std::sync::atomic::Ordering;
-
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    faults::{Fault, Proxy},
-    support::TestServer,
+    faults::behind_proxy,
+    support::{TestServer, proxy::Fault},
 };
 
 const UNKNOWN: &str = "019a7d3e-0c00-7000-8000-00000000ffff";
@@ -87,22 +85,23 @@ async fn of_concurrent_publications_one_writes_and_all_succeed() {
 
 #[tokio::test]
 async fn it_is_one_request_to_dynamodb_whatever_the_outcome() {
-    let (proxy, _behind, server) = Proxy::start().await;
+    let (proxy, server, _behind) = behind_proxy().await;
     let ids = [create(&server, "draft").await, create(&server, "active").await, create(&server, "archived").await];
     for id in ids.iter().map(String::as_str).chain([UNKNOWN]) {
-        let before = proxy.requests.load(Ordering::SeqCst);
+        proxy.take();
         publish(&server, id, None).await;
-        assert_eq!(proxy.requests.load(Ordering::SeqCst) - before, 1, "{id}");
+        let operations: Vec<_> = proxy.take().into_iter().map(|exchange| exchange.operation).collect();
+        assert_eq!(operations, ["UpdateItem"], "{id}");
     }
 }
 
 #[tokio::test]
 async fn a_publication_whose_answer_was_lost_is_made_once_and_succeeds() {
-    let (proxy, _behind, server) = Proxy::start().await;
+    let (proxy, server, _behind) = behind_proxy().await;
     for if_match in [None, Some("\"1\"")] {
         let id = create(&server, "draft").await;
         proxy.fault("UpdateItem", &[Fault::LoseAnswer]);
         let (status, item) = publish(&server, &id, if_match).await;
         assert_eq!((status, &item["status"], &item["version"]), (200, &json!("active"), &json!(2)));
-    }
+    }    assert_eq!(proxy.denied(), []);
 }

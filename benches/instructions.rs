@@ -28,7 +28,7 @@ use aws_smithy_runtime_api::{
 use serde_json::{Value, json};
 use serverless_crud::{
     app::{App, Config, CursorSecret, KeptKey, LogLevel, client_over},
-    routes::{Handler, routes},
+    operations::{Handler, operations},
     runtime,
 };
 
@@ -53,8 +53,8 @@ fn main() -> ExitCode {
 /// Sends events to one operation.
 fn run(operation: &str, events: u32) {
     let event = fs::read_to_string(project().join(format!("events/{operation}.json"))).unwrap();
-    let route = routes().into_iter().find(|route| route.operation == operation).unwrap();
-    let handler: Handler = route.handler;
+    let found = operations().into_iter().find(|known| known.name == operation).unwrap();
+    let handler: Handler = found.handler;
     let config = Config {
         table_prefix: "bench-".into(),
         cursor_secret: CursorSecret::Value("0".repeat(32)),

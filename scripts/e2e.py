@@ -24,7 +24,8 @@ from emulator import Emulator, Failure
 ROOT = Path(__file__).resolve().parent.parent
 CDK = ROOT / "cdk"
 WORK = ROOT / "target" / "e2e-run"
-FUNCTIONS = WORK / "functions"
+FUNCTIONS = WORK / "lambda"
+BOOTSTRAP = FUNCTIONS / "functions" / "bootstrap"
 ASSEMBLY = WORK / "assembly"
 STACK = "serverless-crud-dev"
 ACCOUNT, REGION = "000000000000", "us-east-1"
@@ -40,37 +41,30 @@ def main() -> None:
     # A termination, too, passes through the code that stops the emulator.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("e2e: stopped"))
     WORK.mkdir(parents=True, exist_ok=True)
-    functions = build(options.no_build)
+    build(options.no_build)
     with Emulator.running_at(options.endpoint) if options.endpoint else Emulator.started(WORK) as emulator:
-        Run(emulator, functions).all()
+        Run(emulator).all()
 
 
-def build(reuse: bool) -> list[str]:
-    """Builds the functions for this machine and puts them where the stack looks."""
-    contract = json.loads((ROOT / "openapi.json").read_text())
-    operations = [operation for path in contract["paths"].values() for operation in path.values()]
-    functions = [operation["x-function"] for operation in operations] + contract["x-consumers"] + contract["x-jobs"]
-    names = sorted({function["name"] for function in functions})
+def build(reuse: bool) -> None:
+    """Builds the functions' executable for this machine and puts it where the stack looks."""
     if not reuse:
-        features = ["--no-default-features", "--features", "lambda"]
-        binaries = [argument for name in names for argument in ("--bin", name)]
+        build = ["cargo", "build", "--profile", "e2e", "--no-default-features", "--features", "lambda"]
         with step("build the functions"):
-            run("build", ["cargo", "build", "--profile", "e2e", *features, *binaries], ROOT, dict(os.environ))
-    for name in names:
-        binary = ROOT / "target" / "e2e" / name
-        if not binary.exists():
-            raise Failure(f"{binary.relative_to(ROOT)} is missing: run without --no-build")
-        (FUNCTIONS / name).mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(binary, FUNCTIONS / name / "bootstrap")
-        (FUNCTIONS / name / "bootstrap").chmod(0o755)
-    return names
+            run("build", [*build, "--bin", "functions"], ROOT, dict(os.environ))
+    binary = ROOT / "target" / "e2e" / "functions"
+    if not binary.exists():
+        raise Failure(f"{binary.relative_to(ROOT)} is missing: run without --no-build")
+    BOOTSTRAP.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(binary, BOOTSTRAP)
+    BOOTSTRAP.chmod(0o755)
 
 
 class Run:
     """The steps, in order."""
 
-    def __init__(self, emulator: Emulator, functions: list[str]) -> None:
-        self.emulator, self.functions = emulator, functions
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
         # Nothing of the caller's AWS settings is taken over: this must never reach a real account.
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
         self.environment |= {
@@ -252,7 +246,7 @@ class Run:
         """Bytes after the end of a binary make it another one, which does the same."""
         name = "items_get"
         before = self.live_version(name)
-        with (FUNCTIONS / name / "bootstrap").open("ab") as file:
+        with BOOTSTRAP.open("ab") as file:
             file.write(b"\0")
         self.deploy()
         if self.live_version(name) == before:

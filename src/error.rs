@@ -15,6 +15,8 @@ pub enum Error {
     NotFound,
     /// Another record is in the way, or missing: the fields concerned (409).
     Conflict(Vec<Violation>),
+    /// The record is in a state that rules the operation out (409): which, in a sentence.
+    WrongState(&'static str),
     /// The record has moved on since the caller read it (412).
     StaleVersion,
     /// The body, or the record it would make, is too large (413).

@@ -14,8 +14,10 @@
 //! | [`config`] | the settings, from the environment |
 //! | `deadline` | the time limit of the work in progress |
 //! | [`app`] | what a cold start builds |
-//! | [`routes`] | the list of operations |
-//! | [`openapi`] | the contract, derived from the list |
+//! | [`actions`] | the operations beyond CRUD |
+//! | [`operations`] | the list of operations, each with its contract |
+//! | [`openapi`] | the contract as documents, derived from the list |
+//! | [`functions`] | the functions of the one executable, by name |
 //! | [`migrate`] | changes the data of live tables, as `migrations/` says |
 //! | [`runtime`] | events in, answers out |
 //! | [`streams`] | changes out of the tables' streams, and what is done with them |
@@ -23,8 +25,8 @@
 //!
 //! # The walk of a request
 //!
-//! API Gateway sends `PATCH /v1/items/{id}` as an event to the function `items_update`. [`runtime`] reads
-//! it into a request and calls [`handlers::update`], which asks [`http`] for the id, the precondition and
+//! API Gateway sends `PATCH /v1/items/{id}` as an event to the function `items_update`, which [`functions`]
+//! found under the name in Lambda's handler setting. [`runtime`] reads it into a request and calls [`handlers::update`], which asks [`http`] for the id, the precondition and
 //! the edit, and hands them to [`store::Table::update`]: one conditional write. The record comes back
 //! through [`http`] as the answer; an [`error::Error`] comes back through [`runtime`] as a problem.
 //!
@@ -37,11 +39,13 @@
 //! the change on the bus, from which every further consumer has it through a queue: [`streams::respond_to_messages`].
 #![forbid(unsafe_code)]
 
+pub mod actions;
 pub mod app;
 pub mod config;
 pub mod cursors;
 mod deadline;
 pub mod error;
+pub mod functions;
 pub mod handlers;
 pub mod http;
 #[cfg(feature = "local")]
@@ -49,9 +53,9 @@ pub mod local;
 pub mod migrate;
 #[cfg(feature = "local")]
 pub mod openapi;
+pub mod operations;
 pub mod record;
 pub mod resources;
-pub mod routes;
 pub mod runtime;
 pub mod store;
 pub mod streams;

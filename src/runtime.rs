@@ -242,7 +242,8 @@ pub fn report_panics() {
     }));
 }
 
-fn stop(reason: &str) -> ExitCode {
+/// Logs why the function cannot run at all, which ends its process.
+pub fn stop(reason: &str) -> ExitCode {
     write_line(json!({ "level": "FATAL", "cause": reason }));
     ExitCode::FAILURE
 }

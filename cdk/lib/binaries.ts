@@ -1,4 +1,4 @@
-// What `make build` left: a binary for each function, checked before it is deployed.
+// What `make build` left: one executable for all functions, checked before it is deployed.
 
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
@@ -9,15 +9,19 @@ const MACHINES = new Map([
   [0xb7, Architecture.ARM_64.name],
 ]);
 
-/** Where the binaries are, and what for. */
+/** The name of the executable, and of its folder. */
+export const EXECUTABLE = 'functions';
+
+/** The folder that has the executable's folder, and the architecture it is built for. */
 export interface Binaries {
   readonly directory: string;
   readonly architecture: Architecture;
 }
 
-/** The folder of a function's binary, once it is sure that Lambda can run it. */
-export function folderOf(name: string, { directory, architecture }: Binaries): string {
-  const file = `${directory}/${name}/bootstrap`;
+/** The folder of the executable, once it is sure that Lambda can run it. */
+export function executableFolder({ directory, architecture }: Binaries): string {
+  const folder = `${directory}/${EXECUTABLE}`;
+  const file = `${folder}/bootstrap`;
   if (!existsSync(file)) {
     throw new Error(`${file} is missing: run \`make build\``);
   }
@@ -28,7 +32,7 @@ export function folderOf(name: string, { directory, architecture }: Binaries): s
         'build it anew, or deploy with `-c architecture=…`',
     );
   }
-  return `${directory}/${name}`;
+  return folder;
 }
 
 /** The architecture of that name, as the context gives it. */

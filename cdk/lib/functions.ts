@@ -7,7 +7,7 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { type CfnSecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
-import { type Binaries, folderOf } from './binaries.ts';
+import { type Binaries, executableFolder } from './binaries.ts';
 import type { Contract, FunctionDefinition, Grant, SecretName } from './contract.ts';
 import type { StageOptions } from './stages.ts';
 import { removalPolicy, type Tables } from './tables.ts';
@@ -42,6 +42,8 @@ export interface Differences {
 export class Functions extends Construct {
   private readonly created = new Map<string, Live>();
   private readonly environment: Readonly<Record<string, string>>;
+  /** The one executable, which holds every function. */
+  private readonly code: Code;
   /** Each secret, and the variable that names it in the functions that read it. */
   private readonly secrets: Readonly<Record<SecretName, { secret: Secret; variable: string }>>;
 
@@ -51,6 +53,7 @@ export class Functions extends Construct {
     private readonly props: FunctionsProps,
   ) {
     super(scope, id);
+    this.code = Code.fromAsset(executableFolder(props.binaries));
     this.secrets = { cursor: { secret: cursorSecret(this, props.tables), variable: 'CURSOR_SECRET_ARN' } };
     this.environment = {
       TABLE_PREFIX: props.prefix,
@@ -86,8 +89,9 @@ export class Functions extends Construct {
     const arns = Object.fromEntries(secrets.map(({ secret, variable }) => [variable, arnOf(secret)]));
     const lambda = new LambdaFunction(scope, 'Function', {
       functionName,
-      code: Code.fromAsset(folderOf(definition.name, binaries)),
-      handler: 'bootstrap',
+      code: this.code,
+      // The executable finds the function by this name.
+      handler: definition.name,
       runtime: Runtime.PROVIDED_AL2023,
       architecture: binaries.architecture,
       role: this.role(scope, definition, logs),

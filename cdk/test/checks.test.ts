@@ -5,37 +5,36 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { Annotations, Template } from 'aws-cdk-lib/assertions';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
-import { folderOf } from '../lib/binaries.ts';
-import { readContract } from '../lib/contract.ts';
+import { EXECUTABLE, executableFolder } from '../lib/binaries.ts';
+import { byPath, readContract } from '../lib/contract.ts';
 import { STAGES, type StageName } from '../lib/stages.ts';
 import { withResource } from './added.ts';
-import { appOf, EVERYTHING, placeholders, templateOf } from './synthesized.ts';
+import { appOf, EVERYTHING, placeholder, templateOf } from './synthesized.ts';
 import { ofType } from './template.ts';
 
 const contract = readContract();
 
-describe('binaries', () => {
-  const directory = placeholders(contract);
-  const name = contract.functions[0]?.name ?? '';
+describe('the executable', () => {
+  const directory = placeholder();
   const arm = { directory, architecture: Architecture.ARM_64 };
 
-  test('a binary for the function’s architecture is taken', () => {
-    assert.equal(folderOf(name, arm), `${directory}/${name}`);
+  test('one for the functions’ architecture is taken', () => {
+    assert.equal(executableFolder(arm), `${directory}/${EXECUTABLE}`);
   });
 
-  test('a binary for another is refused, by name', () => {
+  test('one for another architecture is refused', () => {
     const other = { directory, architecture: Architecture.X86_64 };
-    assert.throws(() => folderOf(name, other), /bootstrap is for arm64, not x86_64: build it anew/);
+    assert.throws(() => executableFolder(other), /bootstrap is for arm64, not x86_64: build it anew/);
   });
 
   test('a file that is no binary is refused', () => {
-    writeFileSync(`${directory}/${name}/bootstrap`, '#!/bin/sh\n');
-    assert.throws(() => folderOf(name, arm), /is for no machine Lambda has, not arm64/);
+    writeFileSync(`${directory}/${EXECUTABLE}/bootstrap`, '#!/bin/sh\n');
+    assert.throws(() => executableFolder(arm), /is for no machine Lambda has, not arm64/);
   });
 
   test('a missing one names the command that makes it', () => {
-    rmSync(`${directory}/${name}`, { recursive: true });
-    assert.throws(() => folderOf(name, arm), /bootstrap is missing: run `make build`/);
+    rmSync(`${directory}/${EXECUTABLE}`, { recursive: true });
+    assert.throws(() => executableFolder(arm), /bootstrap is missing: run `make build`/);
   });
 });
 
@@ -59,9 +58,11 @@ test('a new resource in the contract has its functions, table, methods and model
   const extended = withResource(contract, 'specimens');
   const template = templateOf({ contract: extended });
   const added = (type: string) => ofType(template, type).length - ofType(templateOf(), type).length;
-  assert.equal(added('AWS::Lambda::Function'), 6);
+  const copied = extended.operations.filter(({ name }) => name.startsWith('specimens_'));
+  assert.equal(added('AWS::Lambda::Function'), new Set(copied.map((operation) => operation.function)).size);
   assert.equal(added('AWS::DynamoDB::GlobalTable'), 1);
-  assert.equal(added('AWS::ApiGateway::Method'), 6 + 4 + 3);
+  // Beside its operations, each path answers preflights, and any method it does not have.
+  assert.equal(added('AWS::ApiGateway::Method'), copied.length + 2 * byPath(copied).size);
   assert.equal(added('AWS::ApiGateway::Model'), 3);
   Annotations.fromStack(appOf({ contract: extended }).service).hasNoError('*', '.*');
   assert.ok(Template.fromStack(appOf({ contract: extended }).service));

@@ -1,4 +1,4 @@
-// Templates for the tests, made without a build: each function's binary is an ELF header.
+// Templates for the tests, made without a build: the executable is an ELF header.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { addService } from '../lib/app.ts';
+import { EXECUTABLE } from '../lib/binaries.ts';
 import { type Contract, readContract } from '../lib/contract.ts';
 import { optionsOf } from '../lib/settings.ts';
 import type { Service } from '../lib/stack.ts';
@@ -52,7 +53,7 @@ export function appOf({
   readonly service: Service;
 } {
   const app = new App({ outdir: outdir ?? temporary('templates-'), builtinCloudFormationValidation: false });
-  const binaries = { directory: placeholders(contract), architecture: Architecture.ARM_64 };
+  const binaries = { directory: placeholder(), architecture: Architecture.ARM_64 };
   return {
     app,
     service: addService(app, { env: ENVIRONMENT, stage, options, contract, binaries, hasAccountStack }),
@@ -69,16 +70,14 @@ export function templateOf(options: Options = {}): Template {
   return template;
 }
 
-/** A folder with a binary for each function, of a header alone. */
-export function placeholders({ functions, consumers, jobs }: Contract, machine = 0xb7): string {
+/** A folder with an executable of a header alone. */
+export function placeholder(machine = 0xb7): string {
   const folder = temporary('functions-');
   const header = Buffer.alloc(20);
   header.write('\x7fELF', 'latin1');
   header.writeUInt16LE(machine, 18);
-  for (const { name } of [...functions, ...consumers, ...jobs]) {
-    mkdirSync(join(folder, name));
-    writeFileSync(join(folder, name, 'bootstrap'), header, { mode: 0o755 });
-  }
+  mkdirSync(join(folder, EXECUTABLE));
+  writeFileSync(join(folder, EXECUTABLE, 'bootstrap'), header, { mode: 0o755 });
   return folder;
 }
 

@@ -9,7 +9,7 @@ use std::{
 use clap::Parser;
 use serverless_crud::openapi;
 
-/// Writes openapi.json and every other file that is generated from the routes and types.
+/// Writes openapi.json and every other file that is generated from the operations and types.
 #[derive(Parser)]
 struct Arguments {
     /// Write nothing, and fail if a file differs.
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// What no stage that runs the last release could be updated to.
+/// Returns the changes that a stage running the last release could not be updated to.
 fn refusals(root: &Path) -> io::Result<Vec<String>> {
     let released = match fs::read_to_string(root.join(openapi::RELEASED)) {
         Ok(text) => serde_json::from_str(&text)?,

@@ -74,6 +74,7 @@ fn describe(error: &Error) -> (StatusCode, String) {
         Error::Invalid(_) => (StatusCode::BAD_REQUEST, "The request is not valid: see errors."),
         Error::NotFound => (StatusCode::NOT_FOUND, "There is no record with this id."),
         Error::Conflict(_) => (StatusCode::CONFLICT, "The request conflicts with other records: see errors."),
+        Error::WrongState(detail) => (StatusCode::CONFLICT, *detail),
         Error::StaleVersion => (
             StatusCode::PRECONDITION_FAILED,
             "The record has changed since the version in If-Match: read it again and repeat the change.",

@@ -11,12 +11,12 @@ use percent_encoding::percent_decode;
 use serde_json::{Map, Value, json};
 
 use super::router::PathParameters;
-use crate::routes::Route;
+use crate::operations::Operation;
 
 /// A request API Gateway has let through to a function.
 pub struct ProxyRequest<'a> {
-    /// The route it takes.
-    pub route: &'a Route,
+    /// The operation it asks for.
+    pub operation: &'a Operation,
     /// The path as sent.
     pub path: &'a str,
     /// The parts of the path that stand for the template's parameters.
@@ -47,9 +47,9 @@ pub fn proxy_event(request: &ProxyRequest) -> Value {
     let is_base64_encoded = body.is_err();
     let body = body.map_or_else(|_| STANDARD.encode(request.body), str::to_owned);
     json!({
-        "resource": request.route.path,
+        "resource": request.operation.path,
         "path": request.path,
-        "httpMethod": request.route.method,
+        "httpMethod": request.operation.method,
         "headers": last_of_each(&headers),
         "multiValueHeaders": headers,
         "queryStringParameters": last_of_each(&query),
@@ -67,13 +67,13 @@ fn context(request: &ProxyRequest) -> Value {
     json!({
         "accountId": "000000000000",
         "apiId": "local",
-        "resourceId": request.route.operation,
-        "resourcePath": request.route.path,
+        "resourceId": request.operation.name,
+        "resourcePath": request.operation.path,
         "stage": "local",
         "domainName": request.host,
         "requestId": request.id,
         "extendedRequestId": STANDARD.encode(&request.id.as_bytes()[..request.id.len().min(11)]),
-        "httpMethod": request.route.method,
+        "httpMethod": request.operation.method,
         // API Gateway names the path the client sees, with the stage where the URL has one: here it has none.
         "path": request.path,
         "protocol": "HTTP/1.1",

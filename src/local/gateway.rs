@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use axum::{
     body::Body,
     extract::{ConnectInfo, State},
@@ -35,7 +36,7 @@ use crate::{
     app::App,
     error::Error,
     http::{self, Answer, Problem, cors},
-    routes::Route,
+    operations::{Access, Operation},
     runtime,
 };
 
@@ -52,6 +53,8 @@ pub struct Gateway {
     router: Router,
     plan: Plan,
     models: Models,
+    /// The statuses each operation declares, by its name.
+    statuses: HashMap<String, Vec<u16>>,
     docs: Docs,
     host: String,
     function_timeout: Duration,
@@ -61,20 +64,23 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway that listens as `host`.
+    /// A gateway to these operations that listens as `host`.
     pub fn new(
         app: Arc<App>,
         functions: HashMap<String, Arc<App>>,
+        operations: Vec<Operation>,
         options: &Options,
         host: String,
         running: mpsc::Sender<()>,
     ) -> Self {
+        let statuses = |operation: &Operation| (operation.name.clone(), operation.contract().statuses());
         Self {
             app,
             functions,
-            router: Router::new(),
             plan: Plan::new(options),
-            models: if options.no_validation { Models::none() } else { Models::new() },
+            models: if options.no_validation { Models::none() } else { Models::new(&operations) },
+            statuses: operations.iter().map(statuses).collect(),
+            router: Router::new(operations),
             docs: Docs::new(options),
             host,
             function_timeout: Duration::from_secs_f64(options.timeout),
@@ -122,17 +128,20 @@ impl Call<'_> {
         if self.head.uri.path() == "/health" && self.head.method == Method::GET {
             return Err(health(&self.gateway.app, &self.id).await.into());
         }
-        let (route, parameters) = self.route()?;
-        let key = self.gateway.plan.admit(self.header("x-api-key")).map_err(|refusal| self.refuse(&refusal))?;
+        let (operation, parameters) = self.operation()?;
+        let key = match operation.access {
+            Access::ApiKey => self.gateway.plan.admit(self.header("x-api-key")),
+        };
+        let key = key.map_err(|refusal| self.refuse(&refusal))?;
         let body = body.map_err(|(status, detail)| self.problem(status, detail))?;
-        let violations = self.gateway.models.check(route, self.header("content-type"), &body);
+        let violations = self.gateway.models.check(operation, self.header("content-type"), &body);
         if !violations.is_empty() {
             return Err(http::problem(&Error::Invalid(violations), &self.id).into());
         }
-        self.invoke(route, self.event(route, &parameters, key, &body)).await
+        self.invoke(operation, self.event(operation, &parameters, key, &body)).await
     }
 
-    fn route(&self) -> Result<(&Route, PathParameters), Box<Answer>> {
+    fn operation(&self) -> Result<(&Operation, PathParameters), Box<Answer>> {
         let path = self.head.uri.path();
         if path == "/health" {
             return Err(self.not_allowed("GET"));
@@ -147,13 +156,13 @@ impl Call<'_> {
         if self.head.method == Method::OPTIONS {
             return Err(preflight(resource).into());
         }
-        let route = resource.route(self.head.method.as_str());
-        Ok((route.ok_or_else(|| self.not_allowed(&resource.methods()))?, parameters))
+        let operation = resource.operation(self.head.method.as_str());
+        Ok((operation.ok_or_else(|| self.not_allowed(&resource.methods()))?, parameters))
     }
 
-    fn event(&self, route: &Route, path_parameters: &PathParameters, key: &Key, body: &[u8]) -> String {
+    fn event(&self, operation: &Operation, path_parameters: &PathParameters, key: &Key, body: &[u8]) -> String {
         let event = proxy_event(&ProxyRequest {
-            route,
+            operation,
             path: self.head.uri.path(),
             path_parameters,
             query: self.head.uri.query(),
@@ -169,9 +178,9 @@ impl Call<'_> {
     }
 
     /// Runs the function, which goes on to its end even when its answer comes too late or nobody waits for it.
-    async fn invoke(&self, route: &Route, event: String) -> Result<Response<Body>, Box<Answer>> {
-        let app = self.gateway.functions[&route.function].clone();
-        let (handler, running) = (route.handler.clone(), self.gateway.running.clone());
+    async fn invoke(&self, operation: &Operation, event: String) -> Result<Response<Body>, Box<Answer>> {
+        let app = self.gateway.functions[&operation.function].clone();
+        let (handler, running) = (operation.handler.clone(), self.gateway.running.clone());
         let limit = self.gateway.function_timeout.saturating_sub(runtime::ANSWER_MARGIN);
         let function = tokio::spawn(async move {
             let answer = runtime::respond(&app, &|app, request| handler(app, request), &event, limit).await;
@@ -179,9 +188,21 @@ impl Call<'_> {
             answer
         });
         match time::timeout(self.gateway.integration_timeout, function).await {
-            Ok(Ok(answer)) => Ok(payload::into_response(answer)),
+            Ok(Ok(answer)) => self.declared(operation, answer),
             Ok(Err(_)) => Err(self.problem(StatusCode::BAD_GATEWAY, "The function did not answer.")),
             Err(_) => Err(self.problem(StatusCode::GATEWAY_TIMEOUT, "The function did not answer in time.")),
+        }
+    }
+
+    /// The function's answer, if the operation's contract has its status: clients are told of no other.
+    fn declared(&self, operation: &Operation, answer: ApiGatewayProxyResponse) -> Result<Response<Body>, Box<Answer>> {
+        let status = answer.status_code;
+        let is_declared = self.gateway.statuses[&operation.name].iter().any(|known| i64::from(*known) == status);
+        let detail = || format!("{} answered {status}, which its contract does not declare.", operation.name);
+        if is_declared {
+            Ok(payload::into_response(answer))
+        } else {
+            Err(self.problem(StatusCode::INTERNAL_SERVER_ERROR, &detail()))
         }
     }
 

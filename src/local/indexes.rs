@@ -6,7 +6,7 @@ use super::StartError;
 use crate::{
     app::LogLevel,
     error::Error,
-    routes::resources,
+    operations::shapes,
     runtime,
     store::{IndexDefinition, Store, TableDefinition, TableKeys, add_index, remove_index, table_keys},
 };
@@ -40,9 +40,9 @@ async fn make(
     found: &TableKeys,
     wanted: &[&IndexDefinition],
 ) -> Result<(), Error> {
-    let resource = resources().into_iter().find(|collection| collection.name == table.name);
-    let rows = match resource {
-        Some(collection) => store.key_rows(&collection.shape).await?,
+    let shape = shapes().into_iter().find(|(name, _)| *name == table.name);
+    let rows = match shape {
+        Some((_, shape)) => store.key_rows(&shape).await?,
         None => 0,
     };
     for index in wanted {

@@ -14,7 +14,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     app::App,
-    routes::{Source, consumers},
+    functions::{Source, consumers},
     streams,
 };
 

@@ -19,7 +19,7 @@ use tokio::{sync::watch, task::JoinHandle, time};
 use super::failed;
 use crate::{
     app::App,
-    routes::{Source, Start, consumers},
+    functions::{Source, Start, consumers},
     store::{BOOKKEEPING, BOOKKEEPING_KEY},
     streams::{self, Consumer},
 };

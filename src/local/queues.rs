@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    routes::{Source, consumers},
+    functions::{Source, consumers},
     streams::{EventConsumer, LATER},
 };
 

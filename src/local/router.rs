@@ -1,19 +1,19 @@
-//! Finds the routes of a path, as API Gateway's resources do.
+//! Finds the operations of a path, as API Gateway's resources do.
 
 use std::collections::BTreeMap;
 
-use crate::routes::{Route, routes};
+use crate::operations::Operation;
 
 /// The API's resources: path templates, each with its methods.
 pub struct Router {
     resources: Vec<RestResource>,
 }
 
-/// A path template with the routes on it.
+/// A path template with the operations on it.
 pub struct RestResource {
     segments: Vec<Segment>,
-    /// One route a method.
-    pub routes: Vec<Route>,
+    /// One operation for each method.
+    pub operations: Vec<Operation>,
 }
 
 enum Segment {
@@ -25,13 +25,13 @@ enum Segment {
 pub type PathParameters = BTreeMap<String, String>;
 
 impl Router {
-    /// The resources of [`routes`].
-    pub fn new() -> Self {
-        let mut by_path: BTreeMap<String, Vec<Route>> = BTreeMap::new();
-        for route in routes() {
-            by_path.entry(route.path.clone()).or_default().push(route);
+    /// The resources that these operations are on.
+    pub fn new(operations: Vec<Operation>) -> Self {
+        let mut by_path: BTreeMap<String, Vec<Operation>> = BTreeMap::new();
+        for operation in operations {
+            by_path.entry(operation.path.clone()).or_default().push(operation);
         }
-        let resource = |(path, routes): (String, _)| RestResource { segments: segments(&path), routes };
+        let resource = |(path, operations): (String, _)| RestResource { segments: segments(&path), operations };
         Self { resources: by_path.into_iter().map(resource).collect() }
     }
 
@@ -42,14 +42,14 @@ impl Router {
 }
 
 impl RestResource {
-    /// The route of a method.
-    pub fn route(&self, method: &str) -> Option<&Route> {
-        self.routes.iter().find(|route| route.method == method)
+    /// The operation of a method.
+    pub fn operation(&self, method: &str) -> Option<&Operation> {
+        self.operations.iter().find(|operation| operation.method == method)
     }
 
     /// What `Allow` names.
     pub fn methods(&self) -> String {
-        let methods = self.routes.iter().map(|route| route.method);
+        let methods = self.operations.iter().map(|operation| operation.method);
         methods.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")
     }
 

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     app::{App, Config, CursorSecret, LogLevel},
     migrate::{self, Failure, Halt, Migration, Progress},
-    routes::{routes, tables},
+    operations::{Operation, operations, tables},
     store::{Store, TableDefinition, create_missing_tables},
 };
 
@@ -50,6 +50,14 @@ pub struct Server {
 /// # Errors
 /// The first thing that is in the way, as one line.
 pub async fn start(options: Options) -> Result<Server, StartError> {
+    start_with(options, operations()).await
+}
+
+/// Starts the local server with these operations instead of the project's.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_with(options: Options, operations: Vec<Operation>) -> Result<Server, StartError> {
     let (listener, address) = listen(&options.host, options.port, "--port").await?;
     let folder = if options.memory { None } else { Some(Folder::open(&options.data)?) };
     let cursor_secret = folder.as_ref().map_or_else(|| Ok(new_secret()), Folder::cursor_secret)?;
@@ -80,8 +88,8 @@ pub async fn start(options: Options) -> Result<Server, StartError> {
 
     let (running, functions) = mpsc::channel(1);
     let (stop, stopped) = oneshot::channel();
-    let apps = function_apps(&app.config, &client);
-    let gateway = Gateway::new(app, apps, &options, address.to_string(), running);
+    let apps = function_apps(&operations, &app.config, &client);
+    let gateway = Gateway::new(app, apps, operations, &options, address.to_string(), running);
     Ok(Server {
         url: format!("http://{address}"),
         dynamodb_url,
@@ -171,12 +179,9 @@ async fn check_engine(store: &Store, url: &str) -> Result<(), StartError> {
 }
 
 /// The app of each function, over a client of its own, as each Lambda has one.
-fn function_apps(config: &Config, client: &Client) -> HashMap<String, Arc<App>> {
-    let app = |function: String| {
-        let app = App::new(config.clone(), client_of(client, &function));
-        (function, app)
-    };
-    routes().into_iter().map(|route| app(route.function)).collect()
+fn function_apps(operations: &[Operation], config: &Config, client: &Client) -> HashMap<String, Arc<App>> {
+    let app = |function: &String| (function.clone(), App::new(config.clone(), client_of(client, function)));
+    operations.iter().map(|operation| app(&operation.function)).collect()
 }
 
 /// The tables, without the streams that nobody reads here: they would only slow the writes.

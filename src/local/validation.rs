@@ -10,12 +10,11 @@ use serde_json::Value;
 
 use crate::{
     error::{Location, Violation},
-    openapi::request_model,
-    routes::{Route, Verb, routes},
+    openapi::model,
+    operations::Operation,
 };
 
 const JSON: &str = "application/json";
-const MERGE_PATCH: &str = "application/merge-patch+json";
 /// The most violations one answer names.
 const MAX_VIOLATIONS: usize = 50;
 /// The longest field name and list of values an answer repeats.
@@ -25,20 +24,23 @@ const MAX_REPEATED: usize = 200;
 pub struct Models(HashMap<String, Model>);
 
 struct Model {
+    media_types: &'static [&'static str],
     schema: Value,
     validator: Validator,
 }
 
 impl Models {
-    /// Compiles the models of all routes.
-    pub fn new() -> Self {
-        let model = |operation: String| {
-            let schema = request_model(&operation)?;
+    /// Compiles the models of these operations.
+    pub fn new(operations: &[Operation]) -> Self {
+        let model = |operation: &Operation| {
+            let body = operation.contract().body?;
+            let schema = model(&body);
             // Formats are the functions' to check: validators do not agree on them.
             let validator = jsonschema::options().should_validate_formats(false).build(&schema);
-            Some((operation, Model { validator: validator.expect("a generated model is a schema"), schema }))
+            let validator = validator.expect("a generated model is a schema");
+            Some((operation.name.clone(), Model { media_types: body.media_types, validator, schema }))
         };
-        Self(routes().into_iter().filter_map(|route| model(route.operation)).collect())
+        Self(operations.iter().filter_map(model).collect())
     }
 
     /// No models: every body passes.
@@ -48,13 +50,12 @@ impl Models {
 
     /// Every violation in a body. One that is no JSON, or missing, has none: the function answers it, and
     /// says what is wrong better than a model can.
-    pub fn check(&self, route: &Route, content_type: Option<&str>, body: &[u8]) -> Vec<Violation> {
+    pub fn check(&self, operation: &Operation, content_type: Option<&str>, body: &[u8]) -> Vec<Violation> {
         // API Gateway picks the model by content type, and takes a missing one for JSON. A type the operation
         // does not read has none: it is the function's to refuse.
         let essence = content_type.unwrap_or(JSON).split(';').next().unwrap_or_default().trim();
-        let is_read = essence.eq_ignore_ascii_case(JSON)
-            || route.verb == Verb::Patch && essence.eq_ignore_ascii_case(MERGE_PATCH);
-        let model = self.0.get(&route.operation).filter(|_| is_read);
+        let is_read = |model: &&Model| model.media_types.iter().any(|known| essence.eq_ignore_ascii_case(known));
+        let model = self.0.get(&operation.name).filter(is_read);
         let (Some(model), Ok(body)) = (model, serde_json::from_slice::<Value>(body)) else { return Vec::new() };
         let errors: Vec<_> = model.validator.iter_errors(&body).take(MAX_VIOLATIONS).collect();
         let wrong_types: HashSet<_> = errors.iter().filter(|error| is_type(error)).map(pointer).collect();

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Server;
-use crate::routes::{resources, routes, tables};
+use crate::operations::{operations, resources, tables};
 
 /// Where the server listens, what it serves and how to try it.
 pub fn welcome(server: &Server) -> String {
@@ -16,7 +16,7 @@ pub fn welcome(server: &Server) -> String {
     };
     let table = tables().first().map(|table| format!("{}{}", options.table_prefix, table.name)).unwrap_or_default();
     let mut routes: Vec<_> =
-        routes().into_iter().map(|route| format!("  {:<6} {}", route.method, route.path)).collect();
+        operations().into_iter().map(|operation| format!("  {:<6} {}", operation.method, operation.path)).collect();
     routes.extend(["/health", "/openapi.json", "/docs"].map(|page| format!("  {:<6} {page}", "GET")));
     let routes = routes.join("\n");
     let attempt = attempt(url, key);

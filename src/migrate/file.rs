@@ -12,7 +12,7 @@ use super::{
     migrations::TRANSFORMS,
 };
 use crate::{
-    routes,
+    operations::shapes,
     store::{Raw, Shape},
 };
 
@@ -211,10 +211,10 @@ fn check_value(value: &toml::Value) -> Result<(), String> {
 }
 
 fn shape_of(table: &str) -> Result<Shape, String> {
-    let resources = routes::resources();
-    let tables = resources.iter().map(|collection| collection.name).collect::<Vec<_>>().join(" or ");
-    let found = resources.into_iter().find(|collection| collection.name == table);
-    found.map(|collection| collection.shape).ok_or_else(|| format!("there is no table `{table}`: use {tables}"))
+    let shapes = shapes();
+    let known = shapes.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" or ");
+    let found = shapes.into_iter().find(|(name, _)| *name == table);
+    found.map(|(_, shape)| shape).ok_or_else(|| format!("there is no table `{table}`: use {known}"))
 }
 
 /// Parses `0002_items_list_shards.toml` into 2 and `items_list_shards`.

@@ -2,14 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    files::File,
-    history::{EXAMPLE_EVENT, EXAMPLE_SEQUENCE, data, data_example},
-    schema::{self, EXAMPLE_ID, EXAMPLE_TIME},
-};
+use super::files::File;
 use crate::{
+    operations::{
+        Collection,
+        history::{EXAMPLE_EVENT, EXAMPLE_SEQUENCE, data, data_example},
+        resources,
+        schema::{self, EXAMPLE_ID, EXAMPLE_TIME},
+    },
     record::Action,
-    routes::{Collection, resources},
     streams::{CloudEvent, SCHEMA_VERSION, schema_id},
 };
 

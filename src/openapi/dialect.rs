@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::schema::walk;
+use crate::operations::schema::walk;
 
 /// What an id looks like to a reader that ignores formats: RFC 9562 §4, as `record::parse_id` reads it.
 const UUID: &str = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";

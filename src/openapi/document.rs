@@ -1,11 +1,11 @@
-//! `openapi.json`: the operations of all routes, and the components they share.
+//! `openapi.json`: all operations, and the components they share.
 
 use serde_json::{Map, Value, json};
 
-use super::{dialect, history, model_name, operation::operation, record_name, request_schema, responses, schema};
+use super::{dialect, operation::operation, responses};
 use crate::{
-    http::{DEFAULT_LIMIT, MAX_LIMIT},
-    routes::{Collection, consumers, jobs, resources, tables},
+    functions::{consumers, jobs},
+    operations::{Collection, Contract, Operation, Parameter, history, operations, resources, tables},
 };
 
 const ABOUT: &str = "A serverless CRUD backend on AWS Lambda and DynamoDB.\n\n\
@@ -18,7 +18,7 @@ const ABOUT: &str = "A serverless CRUD backend on AWS Lambda and DynamoDB.\n\n\
 /// `x-request-model` the file in `schemas/` its body is checked against, `x-tables` the tables, `x-consumers` the
 /// functions that are given changes, and `x-jobs` those that nothing calls by itself.
 pub fn document() -> Value {
-    let resources = resources();
+    let operations: Vec<_> = operations().into_iter().map(|operation| (operation.contract(), operation)).collect();
     json!({
         "openapi": "3.0.3",
         "info": {
@@ -29,14 +29,14 @@ pub fn document() -> Value {
         },
         "servers": servers(),
         "security": [{ "apiKey": [] }],
-        "tags": resources.iter().map(|collection| json!({ "name": collection.name, "description": collection.schema["description"] })).collect::<Value>(),
-        "paths": paths(&resources),
+        "tags": tags(),
+        "paths": paths(&operations),
         "components": {
             "securitySchemes": { "apiKey": { "type": "apiKey", "in": "header", "name": "x-api-key" } },
-            "parameters": shared_parameters(),
+            "parameters": shared_parameters(&operations),
             "headers": shared_headers(),
             "responses": responses::shared_problems(),
-            "schemas": schemas(&resources),
+            "schemas": schemas(&operations),
         },
         "x-tables": tables(),
         "x-consumers": consumers(),
@@ -59,92 +59,51 @@ fn servers() -> Value {
     ])
 }
 
-fn paths(resources: &[Collection]) -> Value {
+fn tags() -> Value {
+    let tag =
+        |collection: &Collection| json!({ "name": collection.name, "description": collection.schema["description"] });
+    resources().iter().map(tag).collect()
+}
+
+fn paths(operations: &[(Contract, Operation)]) -> Value {
     let mut paths = Map::new();
-    for collection in resources {
-        for route in &collection.routes {
-            let path = paths.entry(&route.path).or_insert_with(|| json!({}));
-            path[route.method.to_lowercase()] = operation(collection, route);
-        }
+    for (contract, described) in operations {
+        let path = paths.entry(&described.path).or_insert_with(|| json!({}));
+        path[described.method.to_lowercase()] = operation(described, contract);
     }
     paths.into()
 }
 
-fn schemas(resources: &[Collection]) -> Value {
+fn schemas(operations: &[(Contract, Operation)]) -> Map<String, Value> {
     let mut schemas = Map::from_iter([
         ("Problem".to_owned(), responses::problem_schema()),
+        // No operation answers with an entry alone: the page of them refers to it.
         (history::ENTRY.to_owned(), dialect::openapi(history::entry())),
-        (history::PAGE.to_owned(), page("A page of a history.", history::ENTRY)),
     ]);
-    for collection in resources {
-        for route in &collection.routes {
-            if let Some(schema) = request_schema(collection, route.verb) {
-                schemas.insert(model_name(route), dialect::openapi(schema));
-            }
+    for (contract, _) in operations {
+        let bodies = contract.body.iter().map(|body| &body.content);
+        let answers = contract.responses.iter().filter_map(|response| response.content.as_ref());
+        for content in bodies.chain(answers) {
+            schemas.insert(content.name.clone(), dialect::openapi(content.schema.clone()));
         }
-        let name = record_name(collection);
-        schemas.insert(format!("{name}Page"), page("A page of a list.", &name));
-        schemas.insert(name, dialect::openapi(schema::record(collection)));
     }
-    schemas.into()
+    schemas
 }
 
-fn page(description: &str, content: &str) -> Value {
-    json!({
-        "type": "object",
-        "description": description,
-        "required": ["data", "nextCursor"],
-        "additionalProperties": false,
-        "properties": {
-            "data": { "type": "array", "maxItems": MAX_LIMIT, "items": { "$ref": format!("#/components/schemas/{content}") } },
-            "nextCursor": { "type": "string", "nullable": true, "description": "Where the next page starts; null on the last one." },
-        },
-    })
-}
-
-fn shared_parameters() -> Value {
-    let parameter = |place: &str, name: &str, description: &str, schema: Value| {
-        let parameter = json!({ "in": place, "name": name, "description": description, "required": place == "path", "schema": schema });
-        (name.to_owned(), parameter)
+fn shared_parameters(operations: &[(Contract, Operation)]) -> Map<String, Value> {
+    let parameters = operations.iter().flat_map(|(contract, _)| &contract.parameters);
+    let object = |parameter: &Parameter| {
+        json!({
+            "in": parameter.place,
+            "name": parameter.name,
+            "description": parameter.description,
+            "required": parameter.place == "path",
+            "schema": parameter.schema,
+        })
     };
-    let tags = json!({ "type": "string", "minLength": 1, "pattern": ENTITY_TAGS, "example": "\"1\"" });
-    let key = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~][!-~]*$" });
-    let limit = json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT });
-    let order = json!({ "type": "string", "enum": ["asc", "desc"], "default": "desc" });
-    let all = [
-        parameter("path", "id", "The record's id.", json!({ "type": "string", "format": "uuid" })),
-        parameter("query", "limit", "The most records a page holds.", limit),
-        parameter("query", "order", "By time: oldest or newest first.", order),
-        parameter(
-            "query",
-            "cursor",
-            "The `nextCursor` of the page before; good for a day and for the same query alone.",
-            json!({ "type": "string" }),
-        ),
-        parameter(
-            "header",
-            "If-Match",
-            "The `ETag` of the version to change; any other is refused with 412.",
-            tags.clone(),
-        ),
-        parameter(
-            "header",
-            "If-None-Match",
-            "The `ETag` of the version the client holds: 304 while it is current.",
-            tags,
-        ),
-        parameter(
-            "header",
-            "Idempotency-Key",
-            "A key of the client's own, remembered for a day: the request takes effect once.",
-            key,
-        ),
-    ];
-    Map::from_iter(all).into()
+    let shared = parameters.filter(|parameter| parameter.is_shared);
+    shared.map(|parameter| (parameter.name.to_owned(), object(parameter))).collect()
 }
-
-/// `*` or a list of at most 20 entity tags (RFC 9110 §8.8.3).
-const ENTITY_TAGS: &str = r#"^(\*|(W/)?"[^",]*"( *, *(W/)?"[^",]*"){0,19})$"#;
 
 fn shared_headers() -> Value {
     let header = |name: &str, description: &str, schema: Value| {

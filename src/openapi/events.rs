@@ -4,31 +4,31 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{
-    operation::{media_types, request_example},
-    schema::{EXAMPLE_ID, EXAMPLE_TIME},
-};
 use crate::{
     local::{
         Options,
         event::{ProxyRequest, proxy_event},
     },
-    routes::{Collection, Route},
+    operations::{
+        Operation,
+        schema::{EXAMPLE_ID, EXAMPLE_TIME},
+    },
 };
 
 /// The event of a request the operation would carry out.
-pub fn sample_event(collection: &Collection, route: &Route) -> Value {
-    let body = route.verb.has_body().then(|| request_example(collection, route.verb).to_string());
-    let parameters = route.verb.has_id().then(|| ("id".to_owned(), EXAMPLE_ID.to_owned()));
+pub fn sample_event(operation: &Operation) -> Value {
+    let body = operation.contract().body;
+    let parameters = operation.has_id().then(|| ("id".to_owned(), EXAMPLE_ID.to_owned()));
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static("sample"));
-    if let Some(media_type) = media_types(route.verb).first() {
+    if let Some(media_type) = body.as_ref().and_then(|body| body.media_types.first()) {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     }
+    let body = body.map(|body| body.content.example.to_string());
     proxy_event(&ProxyRequest {
-        route,
-        path: &route.path.replace("{id}", EXAMPLE_ID),
+        operation,
+        path: &operation.path.replace("{id}", EXAMPLE_ID),
         path_parameters: &parameters.into_iter().collect(),
         query: None,
         headers: &headers,

@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, fs, io, path::Path};
 
 use serde_json::Value;
 
-use super::{catalogue, dialect, document, events::sample_event, model_name, postman, request_schema};
-use crate::routes::{Route, resources};
+use super::{catalogue, document, events::sample_event, model, postman};
+use crate::operations::{Body, Operation, operations};
 
 /// The document.
 pub const DOCUMENT: &str = "openapi.json";
@@ -40,26 +40,18 @@ impl File {
 
 /// API Gateway's models, compact, since their size is limited.
 fn models() -> Vec<File> {
-    let mut models = Vec::new();
-    for collection in resources() {
-        for route in &collection.routes {
-            let model = request_schema(&collection, route.verb).map(dialect::draft4);
-            let path = format!("schemas/{}.json", model_name(route));
-            models.extend(model.map(|model| File { path, content: format!("{model}\n") }));
-        }
-    }
-    models
+    let file = |body: Body| File {
+        path: format!("schemas/{}.json", body.content.name),
+        content: format!("{}\n", model(&body)),
+    };
+    operations().iter().filter_map(|operation| operation.contract().body).map(file).collect()
 }
 
-/// An event for each function, and one more for PATCH, which shares the function of PUT.
+/// A sample event for each operation.
 fn events() -> Vec<File> {
-    let mut events = Vec::new();
-    for collection in resources() {
-        let event =
-            |route: &Route| File::pretty(format!("events/{}.json", route.operation), &sample_event(&collection, route));
-        events.extend(collection.routes.iter().map(event));
-    }
-    events
+    let file =
+        |operation: &Operation| File::pretty(format!("events/{}.json", operation.name), &sample_event(operation));
+    operations().iter().map(file).collect()
 }
 
 /// The paths of the files under `root` that are not what the code would write, missing and left-over ones too.

@@ -1,53 +1,22 @@
-//! What operations answer: the statuses each verb can have, and the problems behind them.
+//! The problems operations answer with.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::pascal_case;
 use crate::{
     error::{Error, Violation},
     http::{Problem, problem},
-    routes::{Collection, Verb},
+    operations::{ProblemResponse, pascal_case},
 };
 
 const REQUEST_ID: &str = "0f1e2d3c-4b5a-4968-8776-655443322110";
 
-/// The status of a verb's success, and the other one `GET` has.
-pub fn successes(verb: Verb) -> &'static [StatusCode] {
-    match verb {
-        Verb::Create => &[StatusCode::CREATED],
-        Verb::List | Verb::Update | Verb::Patch | Verb::History => &[StatusCode::OK],
-        Verb::Get => &[StatusCode::OK, StatusCode::NOT_MODIFIED],
-        Verb::Delete => &[StatusCode::NO_CONTENT],
-    }
-}
-
-/// Every problem an operation can answer with, the gateway's own among them.
-pub fn problems(collection: &Collection, verb: Verb) -> Vec<StatusCode> {
-    let changes = matches!(verb, Verb::Update | Verb::Patch | Verb::Delete);
-    let is_bound = !collection.unique.is_empty() || !collection.references.is_empty();
-    let reasons = [
-        (StatusCode::BAD_REQUEST, true),
-        (StatusCode::FORBIDDEN, true),
-        (StatusCode::NOT_FOUND, verb.has_id()),
-        (StatusCode::CONFLICT, verb.has_body() && is_bound),
-        (StatusCode::PRECONDITION_FAILED, changes),
-        (StatusCode::PAYLOAD_TOO_LARGE, verb.has_body()),
-        (StatusCode::UNSUPPORTED_MEDIA_TYPE, verb.has_body()),
-        (StatusCode::UNPROCESSABLE_ENTITY, verb == Verb::Create),
-        (StatusCode::TOO_MANY_REQUESTS, true),
-        (StatusCode::INTERNAL_SERVER_ERROR, true),
-        (StatusCode::SERVICE_UNAVAILABLE, true),
-        (StatusCode::GATEWAY_TIMEOUT, true),
-    ];
-    reasons.into_iter().filter(|(_, holds)| *holds).map(|(status, _)| status).collect()
-}
-
-/// Where an operation finds the response of a problem: most are the same for all of them.
-pub fn problem_reference(collection: &Collection, status: StatusCode) -> Value {
-    match status {
-        StatusCode::CONFLICT => problem_response(status, &example(conflict(collection))),
-        _ => json!({ "$ref": format!("#/components/responses/{}", name(status)) }),
+/// The response of a problem: most operations refer to a shared one.
+pub fn problem_reference(problem: &ProblemResponse) -> Value {
+    let status = StatusCode::from_u16(problem.status).expect("an operation declares HTTP statuses");
+    match &problem.error {
+        Some(error) => problem_response(status, &example(error)),
+        None => json!({ "$ref": format!("#/components/responses/{}", name(status)) }),
     }
 }
 
@@ -75,7 +44,7 @@ pub fn shared_problems() -> Map<String, Value> {
         (StatusCode::TOO_MANY_REQUESTS, "Too many requests: slow down."),
         (StatusCode::GATEWAY_TIMEOUT, "The function did not answer in time."),
     ];
-    let functions = of_functions.into_iter().map(example);
+    let functions = of_functions.iter().map(example);
     let gateway = of_the_gateway.into_iter().map(|(status, detail)| json!(Problem::new(status, detail, REQUEST_ID)));
     let named = |example: Value| {
         let status = example["status"].as_u64().and_then(|status| StatusCode::from_u16(status.try_into().ok()?).ok());
@@ -127,18 +96,9 @@ fn problem_response(status: StatusCode, example: &Value) -> Value {
     })
 }
 
-/// A conflict as the store reports it.
-fn conflict(collection: &Collection) -> Error {
-    let taken = |field| Violation::field(field, format!("is taken by another {}", collection.singular));
-    let missing = |field, other| Violation::field(field, format!("names no record of {other}"));
-    let unique = collection.unique.iter().map(|unique| taken(unique.field));
-    let references = collection.references.iter().map(|reference| missing(reference.field, reference.collection));
-    Error::Conflict(unique.chain(references).collect())
-}
-
 /// The body the service answers an error with.
-fn example(error: Error) -> Value {
-    let lambda_http::Body::Text(body) = problem(&error, REQUEST_ID).into_body() else { return Value::Null };
+fn example(error: &Error) -> Value {
+    let lambda_http::Body::Text(body) = problem(error, REQUEST_ID).into_body() else { return Value::Null };
     serde_json::from_str(&body).expect("a problem is JSON")
 }
 

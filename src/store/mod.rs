@@ -28,6 +28,7 @@ mod schema;
 mod shape;
 mod table;
 mod transaction;
+mod transition;
 mod update;
 
 use std::{marker::PhantomData, sync::Arc};

@@ -97,6 +97,15 @@ impl<R: Resource> Table<'_, R> {
                 expression.require_unchanged(reference.field, value);
             }
         }
+        self.send_update(id, &expression).await
+    }
+
+    /// One `UpdateItem`; within, the row that refused it.
+    pub(super) async fn send_update(
+        &self,
+        id: Uuid,
+        expression: &Expression,
+    ) -> Result<Result<Record<R>, Option<Row>>, Error> {
         let send = || {
             let request = self.store.client_without_retries.update_item().table_name(self.name()).key(ID, string(id));
             request
@@ -153,7 +162,7 @@ impl<R: Resource> Table<'_, R> {
 }
 
 /// Whether the row is as this write left it.
-fn is_left_by(row: &Row, write_id: &str) -> bool {
+pub(super) fn is_left_by(row: &Row, write_id: &str) -> bool {
     row.get(WRITE_ID) == Some(&string(write_id))
 }
 

@@ -3,8 +3,8 @@
 //! [`audit_append`] and [`events_publish`] read the streams of the tables: at most two consumers can. Each is a
 //! [`Consumer`]; [`serve`] runs it as a Lambda behind the streams, [`respond`] is what happens to one batch, [`answer`]
 //! what Lambda hears of it. Every further consumer takes events from the bus: it is a function of an [`Event`], which
-//! [`serve_messages`] runs as a Lambda behind its queue. The local server runs all of
-//! [`routes::consumers`](crate::routes::consumers).
+//! [`serve_messages`] runs as a Lambda behind its queue. `functions::consumers` lists them all, and the local server
+//! runs them.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -17,7 +17,7 @@
 //! };
 //!
 //! fn main() -> std::process::ExitCode {
-//!     streams::serve_messages(streams::on_event(greet))
+//!     streams::serve_messages(Arc::new(streams::on_event(greet)))
 //! }
 //!
 //! async fn greet(_app: Arc<App>, event: Event<User>) -> Result<(), Error> {
@@ -44,7 +44,7 @@ mod on_event;
 mod other_shape;
 mod users_cascade;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use serde_json::value::RawValue;
 
@@ -69,19 +69,19 @@ fn function_name() -> String {
 }
 
 /// Runs a consumer of events as a Lambda function behind its queues.
-pub fn serve_messages(consumer: impl EventConsumer) -> ExitCode {
+pub fn serve_messages(consumer: Arc<dyn EventConsumer>) -> ExitCode {
     let function = function_name();
     runtime::serve_events(async move |app, event: Box<RawValue>, remaining| {
         let limit = remaining.saturating_sub(runtime::ANSWER_MARGIN);
-        Ok(respond_to_messages(&app, &function, &consumer, event.get(), limit).await?)
+        Ok(respond_to_messages(&app, &function, &*consumer, event.get(), limit).await?)
     })
 }
 
 /// Runs a consumer as a Lambda function behind the streams of its tables.
-pub fn serve(consumer: impl Consumer) -> ExitCode {
+pub fn serve(consumer: Arc<dyn Consumer>) -> ExitCode {
     let function = function_name();
     runtime::serve_events(async move |app, event: Box<RawValue>, remaining| {
         let limit = remaining.saturating_sub(runtime::ANSWER_MARGIN);
-        Ok(answer(&app, &function, &consumer, event.get(), limit).await?)
+        Ok(answer(&app, &function, &*consumer, event.get(), limit).await?)
     })
 }

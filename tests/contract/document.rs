@@ -1,31 +1,34 @@
 //! The document is whole, and its own examples hold against its schemas.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use serverless_crud::{
     openapi::{document, files, request_model},
-    routes::{resources, routes, tables},
+    operations::{operations, tables},
 };
 
-fn operations(document: &Value) -> impl Iterator<Item = (&String, &Value)> {
+fn documented(document: &Value) -> impl Iterator<Item = (&String, &Value)> {
     let paths = document["paths"].as_object().expect("there are paths").values();
     paths.flat_map(|path| path.as_object().expect("a path has operations"))
 }
 
 #[test]
-fn it_has_every_route_with_what_the_stack_needs() {
+fn it_has_every_operation_with_what_the_stack_needs() {
     let document = document();
-    assert_eq!(operations(&document).count(), routes().len());
-    for route in routes() {
-        let operation = &document["paths"][&route.path][route.method.to_lowercase()];
-        assert_eq!(operation["operationId"], route.operation);
-        assert_eq!(operation["x-function"]["name"], route.function);
-        assert_eq!(operation["x-function"]["grants"], serde_json::to_value(&route.grants).expect("grants are JSON"));
-        let signs_cursors = ["list", "history"].contains(&route.verb.name());
-        let secrets = if signs_cursors { json!(["cursor"]) } else { Value::Null };
-        assert_eq!(operation["x-function"]["secrets"], secrets, "{}", route.operation);
-        let model = operation["x-request-model"].as_str().map(|name| format!("schemas/{name}.json"));
-        assert_eq!(model.is_some(), request_model(&route.operation).is_some(), "{}", route.operation);
-        assert!(model.is_none_or(|model| files().iter().any(|file| file.path == model)), "{}", route.operation);
+    assert_eq!(documented(&document).count(), operations().len());
+    for operation in operations() {
+        let found = &document["paths"][&operation.path][operation.method.to_lowercase()];
+        assert_eq!(found["operationId"], operation.name);
+        assert_eq!(found["x-function"]["name"], operation.function);
+        let contract = operation.contract();
+        let grants = serde_json::to_value(&contract.grants).expect("grants are JSON");
+        assert_eq!(found["x-function"]["grants"], grants);
+        let signs_cursors = contract.parameters.iter().any(|parameter| parameter.name == "cursor");
+        assert_eq!(found["x-function"]["secrets"], if signs_cursors { json!(["cursor"]) } else { Value::Null });
+        let model = found["x-request-model"].as_str().map(|name| format!("schemas/{name}.json"));
+        assert_eq!(model.is_some(), request_model(&operation.name).is_some(), "{}", operation.name);
+        assert!(model.is_none_or(|model| files().iter().any(|file| file.path == model)), "{}", operation.name);
     }
     assert_eq!(document["x-tables"], serde_json::to_value(tables()).expect("tables are JSON"));
 }
@@ -33,7 +36,7 @@ fn it_has_every_route_with_what_the_stack_needs() {
 #[test]
 fn every_problem_has_an_example_of_its_status() {
     let document = document();
-    for (_, operation) in operations(&document) {
+    for (_, operation) in documented(&document) {
         for (status, response) in operation["responses"].as_object().expect("there are responses") {
             let response = resolve(&document, response);
             if status.starts_with(['4', '5']) {
@@ -50,7 +53,7 @@ fn every_problem_has_an_example_of_its_status() {
 fn its_examples_hold_against_its_schemas() {
     let document = document();
     let mut checked = 0;
-    for (_, operation) in operations(&document) {
+    for (_, operation) in documented(&document) {
         let responses = operation["responses"].as_object().expect("there are responses").values();
         for part in responses.chain(operation.get("requestBody")) {
             for content in resolve(&document, part)["content"].as_object().into_iter().flat_map(|all| all.values()) {
@@ -63,17 +66,26 @@ fn its_examples_hold_against_its_schemas() {
             }
         }
     }
-    assert!(checked > routes().len());
+    assert!(checked > operations().len());
 }
 
 #[test]
 fn models_are_small_and_take_their_own_examples() {
-    for collection in resources() {
-        for route in collection.routes.iter().filter(|route| route.verb.has_body()) {
-            let model = request_model(&route.operation).expect("it reads a body");
-            // API Gateway takes 400 KB: far below it, models stay readable.
-            assert!(model.to_string().len() < 16 * 1024, "{}", route.operation);
-            assert!(jsonschema::draft4::is_valid(&model, &collection.example), "{}", route.operation);
+    for operation in operations() {
+        let Some(body) = operation.contract().body else { continue };
+        let model = request_model(&operation.name).expect("it reads a body");
+        // API Gateway takes 400 KB: far below it, models stay readable.
+        assert!(model.to_string().len() < 16 * 1024, "{}", operation.name);
+        assert!(jsonschema::draft4::is_valid(&model, &body.content.example), "{}", operation.name);
+    }
+}
+
+#[test]
+fn operations_that_share_a_function_share_its_code() {
+    let all = operations();
+    for (index, operation) in all.iter().enumerate() {
+        for other in all[..index].iter().filter(|other| other.function == operation.function) {
+            assert!(Arc::ptr_eq(&other.handler, &operation.handler), "{} and {}", other.name, operation.name);
         }
     }
 }

@@ -8,7 +8,7 @@ use lambda_http::Body;
 use serde_json::Value;
 use serverless_crud::{
     app::{App, Config, CursorSecret, client},
-    routes::{Collection, Route, Verb, resources},
+    operations::{Collection, Operation, operations, resources},
     runtime,
 };
 
@@ -31,8 +31,8 @@ fn app_of(server: &TestServer) -> Arc<App> {
     App::new(Config { cursor_secret: CursorSecret::Value("0".repeat(32)), ..config }, client(sdk))
 }
 
-async fn feed(app: &Arc<App>, route: &Route, event: &str) -> ApiGatewayProxyResponse {
-    let handler = route.handler.clone();
+async fn feed(app: &Arc<App>, operation: &Operation, event: &str) -> ApiGatewayProxyResponse {
+    let handler = operation.handler.clone();
     runtime::respond(app, &|app, request| handler(app, request), event, Duration::from_secs(5)).await
 }
 
@@ -40,17 +40,13 @@ fn read(operation: &str) -> String {
     fs::read_to_string(top().join(format!("events/{operation}.json"))).expect(operation)
 }
 
-fn route(collection: &Collection, verb: Verb) -> &Route {
-    collection.routes.iter().find(|route| route.verb == verb).expect("a collection has every verb")
-}
-
 /// The ids of the records that were made, by collection.
 type Made = BTreeMap<&'static str, Value>;
 
-/// The event of a route, about records that are there.
-fn event(collection: &Collection, route: &Route, made: &Made) -> String {
-    let mut event: Value = serde_json::from_str(&read(&route.operation)).expect("an event is JSON");
-    if route.verb.has_id() {
+/// The event of an operation, about records that are there.
+fn event(collection: &Collection, operation: &Operation, made: &Made) -> String {
+    let mut event: Value = serde_json::from_str(&read(&operation.name)).expect("an event is JSON");
+    if operation.has_id() {
         event["pathParameters"]["id"] = made[collection.name].clone();
     }
     if let Some(body) = event["body"].as_str() {
@@ -73,10 +69,12 @@ async fn make(app: &Arc<App>, collection: &Collection, made: &mut Made) {
             Box::pin(make(app, &target, made)).await;
         }
     }
-    let route = route(collection, Verb::Create);
-    let created = feed(app, route, &event(collection, route, made)).await;
-    assert_eq!(created.status_code, 201, "{}", route.operation);
-    let Some(Body::Text(body)) = created.body else { panic!("{} answers without a body", route.operation) };
+    let all = operations();
+    let create = all.iter().find(|operation| operation.method == "POST" && operation.path == collection.path());
+    let create = create.expect("a resource can be created");
+    let created = feed(app, create, &event(collection, create, made)).await;
+    assert_eq!(created.status_code, 201, "{}", create.name);
+    let Some(Body::Text(body)) = created.body else { panic!("{} answers without a body", create.name) };
     let record: Value = serde_json::from_str(&body).expect("a record is JSON");
     made.insert(collection.name, record["id"].clone());
 }
@@ -88,12 +86,17 @@ async fn every_sample_event_is_carried_out_by_its_function() {
         let app = app_of(&server);
         let mut made = Made::new();
         make(&app, &collection, &mut made).await;
-        for (verb, expected) in
-            [(Verb::List, 200), (Verb::Get, 200), (Verb::Update, 200), (Verb::Patch, 200), (Verb::Delete, 204)]
-        {
-            let route = route(&collection, verb);
-            let answer = feed(&app, route, &event(&collection, route, &made)).await;
-            assert_eq!(answer.status_code, expected, "{}", route.operation);
+        let (deletions, others): (Vec<_>, Vec<_>) = operations()
+            .into_iter()
+            .filter(|operation| operation.contract().tag == collection.name)
+            .partition(|operation| operation.method == "DELETE");
+        for operation in others.iter().chain(&deletions) {
+            if operation.path == collection.path() && operation.method == "POST" {
+                continue;
+            }
+            let answer = feed(&app, operation, &event(&collection, operation, &made)).await;
+            let expected = operation.contract().responses[0].status;
+            assert_eq!(answer.status_code, i64::from(expected), "{}", operation.name);
         }
         server.stop().await;
     }

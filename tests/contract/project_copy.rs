@@ -20,9 +20,6 @@ update = "SET description = :text"
 ":text" = "As it was before."
 "#;
 
-/// What has a function of its own.
-const VERBS: [&str; 6] = ["create", "get", "list", "update", "delete", "history"];
-
 /// A copy of the project under `target`, with orders in it.
 pub struct Copy {
     pub folder: PathBuf,
@@ -81,13 +78,7 @@ impl Copy {
     fn add_orders(&mut self) {
         let resource = fs::read_to_string(top().join("tests/contract/orders/order.rs")).expect("the fixture");
         self.write(Path::new("src/resources/order.rs"), &resource);
-        self.lines = count(&resource) + "mod order;\npub use\nreader.read".lines().count();
-        for verb in VERBS {
-            let bin = fs::read_to_string(top().join(format!("src/bin/items_{verb}.rs"))).expect("a neighbour");
-            let bin = bin.replace("items", "orders").replace("Item", "Order");
-            self.write(Path::new(&format!("src/bin/orders_{verb}.rs")), &bin);
-            self.lines += count(&bin) + count(&entry(verb));
-        }
+        self.lines = count(&resource) + "mod order;\npub use\nlist.resource".lines().count();
     }
 
     /// The next migration.
@@ -148,16 +139,11 @@ fn count(text: &str) -> usize {
     text.lines().filter(|line| !line.trim().is_empty()).count()
 }
 
-fn entry(verb: &str) -> String {
-    format!("[[bin]]\nname = \"orders_{verb}\"\nrequired-features = [\"lambda\"]\n\n")
-}
-
 /// What changes in a file of the project. The tools get names of their own, to leave the project's be.
 fn edits(path: &Path) -> Vec<(String, String)> {
     let edit = |old: &str, new: &str| (old.to_owned(), new.to_owned());
     match path.to_str().expect("paths are text") {
         "Cargo.toml" => {
-            let entries: String = VERBS.map(entry).concat();
             let own = |tool: &str| {
                 let old = format!("name = \"{tool}\"\nrequired");
                 (old, format!("name = \"orders_{tool}\"\npath = \"src/bin/{tool}.rs\"\nrequired"))
@@ -171,7 +157,7 @@ fn edits(path: &Path) -> Vec<(String, String)> {
                 edit("default-run = \"local\"", "default-run = \"orders_local\""),
                 own("local"),
                 own("contract"),
-                edit("[profile.dev]", &format!("{entries}[profile.dev]")),
+                edit("[[test]]\nname = \"functions\"\nrequired-features = [\"lambda\"]\n\n", ""),
             ]
         }
         "Cargo.lock" => vec![edit("name = \"serverless-crud\"", "name = \"orders-crud\"")],
@@ -185,8 +171,8 @@ fn edits(path: &Path) -> Vec<(String, String)> {
             edit("mod item;\n", "mod item;\nmod order;\n"),
             edit("pub use user::", "pub use order::{Address, Line, Order, OrderStatus};\npub use user::"),
         ],
-        "src/routes.rs" => vec![
-            edit("    reader.read::<Item>();\n", "    reader.read::<Item>();\n    reader.read::<Order>();\n"),
+        "src/operations/mod.rs" => vec![
+            edit("    list.resource::<Item>();\n", "    list.resource::<Item>();\n    list.resource::<Order>();\n"),
             edit("resources::{Item, ", "resources::{Item, Order, "),
         ],
         _ => Vec::new(),

@@ -4,13 +4,13 @@
 use std::{fs, path::Path, process::Command};
 
 use serde_json::{Value, json};
-use serverless_crud::routes;
+use serverless_crud::operations::resources;
 
 use crate::{project_copy::Copy, running::Running, top};
 
 #[tokio::test]
 async fn orders_are_served_and_documented_by_one_file_and_one_line() {
-    if routes::resources().iter().any(|collection| collection.name == "orders") {
+    if resources().iter().any(|collection| collection.name == "orders") {
         println!("Skipped: the project has orders of its own.");
         return;
     }

@@ -7,13 +7,13 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 use serverless_crud::{
     local::event::{ProxyRequest, proxy_event},
-    routes::{Route, routes},
+    operations::{Operation, operations},
 };
 
 const HOST: &str = "127.0.0.1:3000";
 
-fn route(operation: &str) -> Route {
-    routes().into_iter().find(|route| route.operation == operation).expect("there is such an operation")
+fn operation(name: &str) -> Operation {
+    operations().into_iter().find(|operation| operation.name == name).expect("there is such an operation")
 }
 
 /// The event of a request with the parts that matter to a test.
@@ -24,7 +24,7 @@ fn event(path: &str, query: Option<&str>, headers: &[(&'static str, &str)], body
     }
     let id = path.strip_prefix("/v1/items/").map(|id| ("id".to_owned(), id.to_owned()));
     proxy_event(&ProxyRequest {
-        route: &route(if id.is_some() { "items_get" } else { "items_list" }),
+        operation: &operation(if id.is_some() { "items_get" } else { "items_list" }),
         path,
         path_parameters: &BTreeMap::from_iter(id),
         query,

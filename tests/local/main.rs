@@ -1,5 +1,6 @@
 //! The local server: what it adds around the functions' code, how it starts, stops and crashes.
 
+mod contract;
 mod crash;
 mod disk;
 mod event;

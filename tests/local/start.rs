@@ -5,7 +5,7 @@ use std::{fs, net::TcpListener, path::Path};
 use serde_json::{Value, json};
 use serverless_crud::{
     local::{self, Options, StartError},
-    routes,
+    operations::tables,
 };
 
 use crate::{process, support, support::TestServer, user};
@@ -153,7 +153,7 @@ async fn the_embedded_dynamodb_listens_for_other_tools() {
         .header("x-amz-date", "20260101T000000Z")
         .header("content-type", "application/x-amz-json-1.0");
     let answer: Value = request.body("{}").send().await.expect("an answer").json().await.expect("JSON");
-    let mut tables: Vec<_> = routes::tables().iter().map(|table| format!("local-{}", table.name)).collect();
+    let mut tables: Vec<_> = tables().iter().map(|table| format!("local-{}", table.name)).collect();
     tables.sort();
     assert_eq!(answer["TableNames"], json!(tables));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use serverless_crud::{migrate, routes};
+use serverless_crud::{migrate, operations::shapes};
 
 use crate::{
     raw::{call, old_item, run, server_with, settings, write},
@@ -15,7 +15,7 @@ async fn a_run_takes_exactly_the_actions_its_function_is_granted() {
     let server = server_with(5).await;
     let proxy = Proxy::start(&server.dynamodb_url).await;
     let folder = tempfile::tempdir().unwrap();
-    let tables: Vec<_> = routes::resources().iter().map(|collection| collection.name).collect();
+    let tables: Vec<_> = shapes().into_iter().map(|(name, _)| name).collect();
     for (number, table) in (1..).zip(&tables) {
         let row = json!({ "TableName": format!("local-{table}"), "Item": old_item(5) });
         call(&server.dynamodb_url, "PutItem", &row).await;

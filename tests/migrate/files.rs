@@ -2,7 +2,7 @@
 
 use serverless_crud::{
     migrate::{self, Migration},
-    routes,
+    operations::shapes,
 };
 
 use crate::raw::{migrations, rows, run, server_with, settings, up, write};
@@ -23,7 +23,7 @@ fn a_good_file_is_taken_in_toml_and_json() {
 
 #[test]
 fn a_file_with_a_fault_is_refused_and_says_which() {
-    let tables = routes::resources().iter().map(|collection| collection.name).collect::<Vec<_>>().join(" or ");
+    let tables = shapes().into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" or ");
     let no_table = format!("there is no table `nothing`: use {tables}");
     for (old, new, said) in [
         ("\"items\"", "\"nothing\"", no_table.as_str()),

@@ -1,7 +1,7 @@
 //! The project's own migrations, however many there are: each applies, and changes nothing the second time.
 
 use serde_json::{Value, json};
-use serverless_crud::{migrate, routes, store::State};
+use serverless_crud::{migrate, operations::resources, store::State};
 
 use crate::{
     raw::{Rows, forget, old_item, put, rows, run, settings},
@@ -11,7 +11,7 @@ use crate::{
 /// A server with a record of each resource that can be made without another, and items of the oldest shape.
 async fn server() -> TestServer {
     let server = TestServer::start_with(|options| options.no_migrations = true).await;
-    for collection in routes::resources() {
+    for collection in resources() {
         let path = format!("/v1/{}", collection.name);
         let mut body = collection.example.clone();
         for reference in collection.references {

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
-use serverless_crud::routes::{Grant, Source, consumers};
+use serverless_crud::{
+    functions::{Source, consumers},
+    operations::Grant,
+};
 
 use crate::{
     create_item, history,

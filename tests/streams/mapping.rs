@@ -7,7 +7,8 @@ use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 use serverless_crud::{
     app::{App, Config},
-    routes::{self, ConsumerDefinition, Source, consumers},
+    functions::{ConsumerDefinition, Source, consumers},
+    operations::tables,
     streams::{self, Consumer, EventConsumer},
 };
 
@@ -69,7 +70,7 @@ impl Rig {
     pub async fn start(seed: u64) -> Self {
         let server = TestServer::start().await;
         let client = support::dynamodb(&server.dynamodb_url);
-        for table in routes::tables().into_iter().filter(|table| table.stream) {
+        for table in tables().into_iter().filter(|table| table.stream) {
             let stream = StreamSpecification::builder();
             let stream = stream.stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages).build().unwrap();
             client

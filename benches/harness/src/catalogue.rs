@@ -58,15 +58,18 @@ pub fn functions(options: &Options) -> Result<Vec<Program>> {
     programs.push(program("Node 20", Kind::Node, vec!["node".into(), bundle.clone()], bundle));
     let source = peers.join("function.py");
     programs.push(program("Python", Kind::Python, vec![peers.join(".venv/bin/python"), source.clone()], source));
-    for entry in std::fs::read_dir(root.join("target/lambda"))? {
-        let entry = entry?;
-        let name = entry.file_name().into_string().map_err(|_| "a function's name is UTF-8")?;
-        let is_selected = options.functions.is_empty() || options.functions.contains(&name);
-        let has_event = root.join(format!("events/{name}.json")).exists();
-        let path = entry.path().join("bootstrap");
-        if is_selected && has_event && path.exists() {
-            let ours = program(&name, Kind::Ours, vec![path.clone()], path);
-            programs.push(Program { function: name, ..ours });
+    // One executable serves every function; each operation has a sample event.
+    let executable = root.join("target/lambda/functions/bootstrap");
+    let events = if executable.exists() { Some(std::fs::read_dir(root.join("events"))?) } else { None };
+    for entry in events.into_iter().flatten() {
+        let file = entry?.file_name().into_string().map_err(|_| "an event's name is UTF-8")?;
+        let name = file.trim_end_matches(".json");
+        // PATCH shares the function of PUT.
+        let is_function = !name.ends_with("_patch");
+        let is_selected = options.functions.is_empty() || options.functions.iter().any(|selected| selected == name);
+        if is_function && is_selected {
+            let ours = program(name, Kind::Ours, vec![executable.clone()], executable.clone());
+            programs.push(Program { function: name.to_owned(), ..ours });
         }
     }
     programs[5..].sort_by(|a, b| a.name.cmp(&b.name));

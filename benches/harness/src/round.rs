@@ -90,6 +90,7 @@ fn command(options: &Options, database: &Database, program: &Program, api: &Runt
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("AWS_LAMBDA_RUNTIME_API", &api.address)
         .env("AWS_LAMBDA_FUNCTION_NAME", &program.function)
+        .env("_HANDLER", &program.function)
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
         .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
         .env("AWS_REGION", "us-east-1")

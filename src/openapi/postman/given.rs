@@ -4,7 +4,7 @@ use super::{
     step::Step,
     values::{fresh_values, is_required, plain_body, variable},
 };
-use crate::routes::Collection;
+use crate::operations::Collection;
 
 /// The records a resource refers to: the request that makes each, and the one that removes it again.
 pub fn referenced(resources: &[Collection], collection: &Collection) -> Vec<(Step, Step)> {

@@ -1,5 +1,6 @@
-//! The Postman collection and its environments: every verb of every resource, with what can go wrong.
+//! The Postman collection and its environments: every operation of every resource, with what can go wrong.
 
+mod actions;
 mod given;
 mod step;
 mod steps;
@@ -7,10 +8,10 @@ mod values;
 
 use serde_json::{Map, Value, json};
 
-use super::{dialect, responses, schema};
+use super::{dialect, responses};
 use crate::{
     local::Options,
-    routes::{Collection, resources},
+    operations::{Collection, resources, schema},
 };
 
 const COLLECTION_ID: &str = "6f2f4c1e-5a0b-4c57-9a53-2b1d3a9f0c01";
@@ -63,7 +64,7 @@ fn collection() -> Value {
 
 fn folder(resources: &[Collection], collection: &Collection) -> Value {
     let steps = steps::steps(resources, collection);
-    let mut groups: Vec<(&str, Vec<Value>)> = Vec::new();
+    let mut groups: Vec<(String, Vec<Value>)> = Vec::new();
     for (group, step) in steps {
         match groups.last_mut() {
             Some((last, items)) if *last == group => items.push(step.into_item()),

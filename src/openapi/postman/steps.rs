@@ -1,16 +1,17 @@
-//! The walk through a resource: each verb, what it does and what it refuses, in an order that can be run.
+//! The requests of a resource: each operation, what it does and what it refuses, in an order that can be run.
 
 use serde_json::{Map, Value, json};
 
 use super::{
+    actions,
     given::referenced,
     step::Step,
     values::{body, can_repeat, fresh_values, nullable_field, plain_required_field, variable},
 };
-use crate::routes::Collection;
+use crate::operations::Collection;
 
 /// A request, under the heading it belongs to.
-type Steps = Vec<(&'static str, Step)>;
+type Steps = Vec<(String, Step)>;
 
 /// Every request of a resource, in order.
 pub fn steps(resources: &[Collection], collection: &Collection) -> Steps {
@@ -21,7 +22,11 @@ pub fn steps(resources: &[Collection], collection: &Collection) -> Steps {
     };
     let given = referenced(resources, collection);
     let (before, after): (Vec<_>, Vec<_>) = given.into_iter().unzip();
-    let under = |heading, steps: Vec<Step>| steps.into_iter().map(move |step| (heading, step));
+    let under = |heading: &str, steps: Vec<Step>| {
+        let heading = heading.to_owned();
+        steps.into_iter().map(move |step| (heading.clone(), step))
+    };
+    let beyond = actions::of(collection).into_iter().flat_map(|(heading, steps)| under(&heading, steps));
     under("given", before)
         .chain(under("create", walk.create()))
         .chain(under("get", walk.get()))
@@ -30,6 +35,7 @@ pub fn steps(resources: &[Collection], collection: &Collection) -> Steps {
         .chain(under("patch", walk.patch()))
         .chain(under("history", walk.history()))
         .chain(under("delete", walk.delete()))
+        .chain(beyond)
         .chain(under("clear up", after.into_iter().rev().collect()))
         .collect()
 }

@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::{openapi::schema, record::Unique, routes::Collection};
+use crate::{
+    operations::{Collection, schema},
+    record::Unique,
+};
 
 /// A body with every field; `who` tells the records of a collection apart.
 pub fn body(collection: &Collection, who: &str) -> Map<String, Value> {

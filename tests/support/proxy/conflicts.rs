@@ -12,7 +12,7 @@ use std::{
 
 use axum::response::Response;
 use serde_json::{Value, json};
-use serverless_crud::routes::tables;
+use serverless_crud::operations::tables;
 
 use super::{
     Call,

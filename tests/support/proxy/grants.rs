@@ -7,7 +7,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
-use serverless_crud::routes::{Grant, consumers, jobs, routes};
+use serverless_crud::{
+    functions::{consumers, jobs},
+    operations::{Grant, operations},
+};
 
 use super::Call;
 
@@ -28,10 +31,11 @@ pub struct Grants(HashMap<String, BTreeSet<Action>>);
 impl Grants {
     /// The grants of all operations, consumers and jobs.
     pub fn declared() -> Self {
-        let routes = routes().into_iter().map(|route| (route.function, route.grants));
+        let operations =
+            operations().into_iter().map(|operation| (operation.function.clone(), operation.contract().grants));
         let consumers = consumers().into_iter().map(|consumer| (consumer.name.to_owned(), consumer.grants));
         let jobs = jobs().into_iter().map(|job| (job.name.to_owned(), job.grants));
-        Self(routes.chain(consumers).chain(jobs).map(|(function, grants)| (function, granted(&grants))).collect())
+        Self(operations.chain(consumers).chain(jobs).map(|(function, grants)| (function, granted(&grants))).collect())
     }
 
     /// The actions of one function.

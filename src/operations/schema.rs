@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::routes::Collection;
+use super::Collection;
+use crate::http::MAX_LIMIT;
 
 /// The fields of the record itself, which stand before the resource's own.
 const RECORD_FIELDS: [&str; 4] = ["id", "version", "createdAt", "updatedAt"];
@@ -50,6 +51,20 @@ pub fn record_example(collection: &Collection) -> Value {
     example["createdAt"] = EXAMPLE_TIME.into();
     example["updatedAt"] = EXAMPLE_TIME.into();
     example
+}
+
+/// A page of a list, whose elements have the schema of this name.
+pub fn page(description: &str, element: &str) -> Value {
+    json!({
+        "type": "object",
+        "description": description,
+        "required": ["data", "nextCursor"],
+        "additionalProperties": false,
+        "properties": {
+            "data": { "type": "array", "maxItems": MAX_LIMIT, "items": { "$ref": format!("#/components/schemas/{element}") } },
+            "nextCursor": { "type": ["string", "null"], "description": "Where the next page starts; null on the last one." },
+        },
+    })
 }
 
 /// The id examples have.

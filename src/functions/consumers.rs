@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Grant, ReadResource, each, on};
 use crate::{
+    operations::{Grant, List, list},
     record::{Action, Resource},
     resources::{Item, User},
     store::{BOOKKEEPING, HISTORY},
@@ -15,21 +15,21 @@ use crate::{
 /// What decodes the changes of each resource.
 pub fn decoders() -> Vec<Decoder> {
     let mut decoders = Vec::new();
-    each(&mut decoders);
+    list(&mut decoders);
     decoders
 }
 
-impl ReadResource for Vec<Decoder> {
-    fn read<R: Resource>(&mut self) {
+impl List for Vec<Decoder> {
+    fn resource<R: Resource>(&mut self) {
         self.push(Decoder::of::<R>());
     }
 }
 
-/// A consumer: a Lambda that is given changes, and what that one may do.
+/// A consumer: a function that is given changes, and what that one may do.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConsumerDefinition {
-    /// The Lambda, which is also the binary.
+    /// The function: Lambda's handler setting.
     pub name: &'static str,
     /// The source of its changes.
     #[serde(flatten)]
@@ -86,12 +86,12 @@ pub enum Start {
 
 /// Every consumer.
 pub fn consumers() -> Vec<ConsumerDefinition> {
-    let who_deleted = || on(BOOKKEEPING, &["GetItem"]);
+    let who_deleted = || Grant::on(BOOKKEEPING, &["GetItem"]);
     vec![
         ConsumerDefinition {
             name: "audit_append",
             source: every_change(Arc::new(streams::audit_append(decoders()))),
-            grants: vec![on(HISTORY, &["PutItem"]), who_deleted()],
+            grants: vec![Grant::on(HISTORY, &["PutItem"]), who_deleted()],
             publishes: false,
         },
         ConsumerDefinition {
@@ -105,8 +105,8 @@ pub fn consumers() -> Vec<ConsumerDefinition> {
             // For the first pass the index of owners has mostly followed its table by then.
             source: events(&[(User::NAME, Action::Deleted)], 5, Arc::new(streams::users_cascade())),
             grants: vec![
-                Grant { indexes: vec![streams::OWNER_INDEX.into()], ..on(Item::COLLECTION, &["Query"]) },
-                on(Item::COLLECTION, &["GetItem", "UpdateItem"]),
+                Grant { indexes: vec![streams::OWNER_INDEX.into()], ..Grant::on(Item::COLLECTION, &["Query"]) },
+                Grant::on(Item::COLLECTION, &["GetItem", "UpdateItem"]),
             ],
             publishes: false,
         },

@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::schema::{self, EXAMPLE_TIME};
-use crate::{record::Action, routes::Collection};
+use super::{
+    Collection,
+    schema::{self, EXAMPLE_TIME},
+};
+use crate::record::Action;
 
 /// The name of an entry's schema.
 pub const ENTRY: &str = "HistoryEntry";

@@ -1,7 +1,0 @@
-//! The Lambda behind the streams that publishes changes as events.
-
-use serverless_crud::{routes, streams};
-
-fn main() -> std::process::ExitCode {
-    streams::serve(streams::events_publish(routes::decoders()))
-}

@@ -1,0 +1,30 @@
+//! The functions: one executable holds them all, and Lambda's handler setting names the one to run.
+
+mod consumers;
+mod jobs;
+
+use std::process::ExitCode;
+
+pub use consumers::{ConsumerDefinition, Source, Start, consumers, decoders};
+pub use jobs::{Job, JobFuture, jobs};
+
+use crate::{operations::operations, runtime, streams};
+
+/// Runs the function of this name: an operation's, a consumer or a job.
+///
+/// A name that no function has is one line in the log and a failure, which ends the start of the Lambda.
+pub fn serve(name: &str) -> ExitCode {
+    if let Some(operation) = operations().into_iter().find(|operation| operation.function == name) {
+        return runtime::serve(move |app, request| (operation.handler)(app, request));
+    }
+    if let Some(consumer) = consumers().into_iter().find(|consumer| consumer.name == name) {
+        return match consumer.source {
+            Source::Streams { consumer, .. } => streams::serve(consumer),
+            Source::Events { consumer, .. } => streams::serve_messages(consumer),
+        };
+    }
+    match jobs().into_iter().find(|job| job.name == name) {
+        Some(job) => runtime::serve_job(job.run),
+        None => runtime::stop(&format!("there is no function `{name}`: the handler setting names one")),
+    }
+}

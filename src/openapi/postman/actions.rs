@@ -1,0 +1,90 @@
+//! The requests of the operations beyond CRUD, as their contracts describe them.
+
+use super::{
+    step::Step,
+    values::{fresh_values, is_required, plain_body},
+};
+use crate::{
+    openapi::dialect,
+    operations::{self, Access, Body, Collection, Contract, Operation},
+};
+
+/// A version that no new record has.
+const STALE: &str = "\"9\"";
+/// The version of a new record.
+const FIRST: &str = "\"1\"";
+
+/// The requests of each operation beyond CRUD on a collection, under what it does.
+pub fn of(collection: &Collection) -> Vec<(String, Vec<Step>)> {
+    let described = operations::actions().into_iter().map(|operation| (operation.contract(), operation));
+    let own = described.filter(|(contract, _)| contract.tag == collection.name);
+    own.map(|(contract, operation)| (contract.summary.clone(), steps(collection, &operation, &contract))).collect()
+}
+
+/// The request the operation carries out, on a record of its own where it is about one, and those it refuses.
+fn steps(collection: &Collection, operation: &Operation, contract: &Contract) -> Vec<Step> {
+    let variable = format!("{}_id", operation.name);
+    let request = |name: &str, id: &str, status: u16| {
+        let step = Step::new(name, operation.method, operation.path.replace("{id}", id), status);
+        contract.body.iter().fold(step, with_body)
+    };
+    let own = format!("{{{{{variable}}}}}");
+    let takes_version = contract.parameters.iter().any(|parameter| parameter.name == "If-Match");
+    let can_be_stale = takes_version && has_problem(contract, 412);
+    let mut steps = Vec::new();
+    if operation.has_id() {
+        steps.push(create(collection, &variable));
+    }
+    if can_be_stale {
+        steps.push(request("Stale If-Match", &own, 412).header("If-Match", STALE));
+    }
+    let success = request(&contract.summary, &own, contract.responses.first().map_or(200, |response| response.status));
+    let success = if takes_version { success.header("If-Match", FIRST) } else { success };
+    steps.push(with_checks(success, collection, contract));
+    if operation.has_id() {
+        steps.push(request("Malformed id", "1", 400));
+        steps.extend(has_problem(contract, 404).then(|| request("Unknown id", "{{$guid}}", 404)));
+    }
+    steps.extend((operation.access == Access::ApiKey).then(|| request("Missing API key", &own, 403).without_key()));
+    if operation.has_id() {
+        steps.push(Step::new("Delete it", "DELETE", format!("{}/{own}", collection.path()), 204));
+    }
+    steps
+}
+
+fn has_problem(contract: &Contract, status: u16) -> bool {
+    contract.problems.iter().any(|problem| problem.status == status)
+}
+
+fn with_body(step: Step, body: &Body) -> Step {
+    body.media_types
+        .iter()
+        .take(1)
+        .fold(step, |step, media_type| step.body(media_type, body.content.example.to_string()))
+}
+
+/// A new record of required fields alone.
+fn create(collection: &Collection, variable: &str) -> Step {
+    let who = "_acted_on";
+    let mut body = plain_body(collection, who);
+    body.retain(|field, _| is_required(collection, field));
+    Step::new(format!("A new {}", collection.singular), "POST", collection.path(), 201)
+        .before(fresh_values(collection, who))
+        .json(&body.into())
+        .keep(variable, "body.id")
+}
+
+/// Holds the answer against the contract's first response.
+fn with_checks(step: Step, collection: &Collection, contract: &Contract) -> Step {
+    let Some(response) = contract.responses.first() else { return step };
+    let step = response.content.iter().fold(step, |step, content| {
+        let schema = if content.name == collection.record_name() {
+            format!(r#"JSON.parse(pm.collectionVariables.get("schema_{}"))"#, collection.singular)
+        } else {
+            dialect::draft7(content.schema.clone()).to_string()
+        };
+        step.after(format!(r#"pm.test("has the declared form", () => pm.response.to.have.jsonSchema({schema}));"#))
+    });
+    let has_etag = response.headers.contains(&"ETag");
+    if has_etag { step.check("has an ETag", r#"pm.response.headers.has("ETag")"#) } else { step }
+}

@@ -1,0 +1,69 @@
+//! A resource without its type: what the contract says of it.
+
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+use crate::{
+    record::{Filter, Reference, Resource, Unique, to_object},
+    store::{IndexDefinition, resource_table},
+};
+
+/// A resource, as the contract describes it.
+pub struct Collection {
+    /// The plural name.
+    pub name: &'static str,
+    /// The singular name.
+    pub singular: &'static str,
+    /// The resource as a JSON Schema (draft 2020-12), with everything it refers to inlined.
+    pub schema: Value,
+    /// A valid resource with every field.
+    pub example: Value,
+    /// The list's filters.
+    pub filters: &'static [Filter],
+    /// The fields no two records share.
+    pub unique: &'static [Unique],
+    /// The fields that name other records.
+    pub references: &'static [Reference],
+    /// The indexes of its table.
+    pub indexes: Vec<IndexDefinition>,
+}
+
+impl Collection {
+    /// The description of a resource. It generates the schema, which only the contract needs.
+    pub fn of<R: Resource>() -> Self {
+        Self {
+            name: R::COLLECTION,
+            singular: R::NAME,
+            schema: schema::<R>(),
+            example: to_object(&R::example()).into(),
+            filters: R::FILTERS,
+            unique: R::UNIQUE,
+            references: R::REFERENCES,
+            indexes: resource_table::<R>().indexes,
+        }
+    }
+
+    /// The path of the list.
+    pub fn path(&self) -> String {
+        format!("/v1/{}", self.name)
+    }
+
+    /// The name of a record's schema: `items` are each an `Item`.
+    pub fn record_name(&self) -> String {
+        pascal_case(self.singular)
+    }
+}
+
+fn schema<R: Resource>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<R>().to_value()
+}
+
+/// A name as schemas and models have it: `items_create` is `ItemsCreate`.
+pub fn pascal_case(name: &str) -> String {
+    name.split('_').fold(String::new(), |text, word| {
+        let mut letters = word.chars();
+        let initial = letters.next().map(|letter| letter.to_ascii_uppercase());
+        text + &initial.into_iter().chain(letters).collect::<String>()
+    })
+}

@@ -1,0 +1,57 @@
+//! Transitions: one field takes another value, if it has the one it is to come from.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{
+    Table,
+    expression::{Expression, Write},
+    row::decode,
+    table::new_write_id,
+    update::is_left_by,
+};
+use crate::{
+    error::Error,
+    record::{Precondition, Record, Resource, now},
+};
+
+impl<R: Resource> Table<'_, R> {
+    /// Changes `field` from one value to another, if the precondition holds; within, the record as it is where the
+    /// field has neither the one value nor has this write changed it.
+    ///
+    /// It is one `UpdateItem`: the value the field comes from is part of its condition, and DynamoDB hands back the
+    /// record that failed it. One whose answer is lost is not sent again: the record tells whether it was carried out.
+    ///
+    /// The field is neither unique nor a reference.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::StaleVersion`]: the precondition comes before the state (RFC 9110 §13.2.1).
+    pub async fn transition<T: Serialize>(
+        &self,
+        id: Uuid,
+        precondition: &Precondition,
+        field: &str,
+        from: T,
+        to: T,
+    ) -> Result<Result<Record<R>, Record<R>>, Error> {
+        let json = |value: T| serde_json::to_value(value).map_err(|error| Error::Internal(error.into()));
+        let (from, to): (Value, Value) = (json(from)?, json(to)?);
+        let write_id = new_write_id();
+        let write = Write { id: &write_id, time: now(), writer: self.writer.as_deref() };
+        let fields = Map::from_iter([(field.to_owned(), to)]);
+        let mut expression = Expression::write::<R>(id, &fields, &write).require(precondition);
+        expression.require_unchanged(field, &from);
+        let met = match self.send_update(id, &expression).await {
+            Ok(Ok(record)) => return Ok(Ok(record)),
+            Ok(Err(met)) => met.ok_or(Error::NotFound)?,
+            Err(Error::Unavailable(cause)) => {
+                let row = self.read(id).await?.filter(|row| is_left_by(row, &write_id));
+                return decode(row.ok_or(Error::Unavailable(cause))?).map(Ok);
+            }
+            Err(error) => return Err(error),
+        };
+        let current: Record<R> = decode(met)?;
+        if precondition.holds(current.version) { Ok(Err(current)) } else { Err(Error::StaleVersion) }
+    }
+}

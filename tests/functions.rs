@@ -1,0 +1,53 @@
+//! The one executable: the handler setting names a function, and each that the contract names is in it.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{collections::BTreeSet, process::Command};
+
+use serde_json::Value;
+use serverless_crud::{
+    functions::{consumers, jobs},
+    operations::operations,
+};
+
+/// Starts the executable as Lambda does, but for the settings: a function that is known misses them.
+fn start(handler: Option<&str>) -> (bool, Value) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_functions"));
+    command.env_clear().envs(handler.map(|handler| ("_HANDLER", handler)));
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    (output.status.success(), serde_json::from_str(&text).unwrap())
+}
+
+fn names() -> BTreeSet<String> {
+    let operations = operations().into_iter().map(|operation| operation.function);
+    let consumers = consumers().into_iter().map(|consumer| consumer.name.to_owned());
+    operations.chain(consumers).chain(jobs().into_iter().map(|job| job.name.to_owned())).collect()
+}
+
+#[test]
+fn every_function_is_found_by_its_name() {
+    for name in names() {
+        let (is_success, line) = start(Some(&name));
+        assert!(!is_success);
+        let cause = line["cause"].as_str().unwrap();
+        assert!(cause.contains("is not set"), "{name}: {cause}");
+    }
+}
+
+#[test]
+fn an_unknown_name_is_one_fatal_line_and_a_failure() {
+    for (handler, named) in [(Some("items_fetch"), "`items_fetch`"), (None, "``")] {
+        let (is_success, line) = start(handler);
+        assert!(!is_success);
+        assert_eq!(line["level"], "FATAL");
+        assert!(line["cause"].as_str().unwrap().contains(named), "{line}");
+    }
+}
+
+#[test]
+fn no_two_functions_have_one_name() {
+    let all = operations().into_iter().map(|operation| operation.function).collect::<BTreeSet<_>>().len();
+    assert_eq!(names().len(), all + consumers().len() + jobs().len());
+}

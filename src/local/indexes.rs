@@ -42,7 +42,7 @@ async fn make(
 ) -> Result<(), Error> {
     let shape = shapes().into_iter().find(|(name, _)| *name == table.name);
     let rows = match shape {
-        Some((_, shape)) => store.key_rows(&shape).await?,
+        Some((_, shape)) => store.rebuild_index_attributes(&shape).await?,
         None => 0,
     };
     for index in wanted {

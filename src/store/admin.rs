@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 };
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Store, TableDefinition, request::failure};
+use super::{Store, TableDefinition, request::to_error};
 use crate::error::Error;
 
 pub(super) const COMPLETE: &str = "every part is given";
@@ -29,7 +29,7 @@ pub async fn create_missing_tables(store: &Store, tables: &[TableDefinition]) ->
                     start_stream(store, table).await?;
                 }
             }
-            Err(error) => return Err(failure(error)),
+            Err(error) => return Err(to_error(error)),
             Ok(()) => {
                 wait_until_active(store, table).await?;
                 expire_rows(store, table).await?;
@@ -73,11 +73,11 @@ async fn create(store: &Store, table: &TableDefinition) -> Result<(), SdkError<C
 /// Gives a table its stream where it was created without one.
 async fn start_stream(store: &Store, table: &TableDefinition) -> Result<(), Error> {
     let name = store.table_name(table.name);
-    let output = store.client.describe_table().table_name(&name).send().await.map_err(failure)?;
+    let output = store.client.describe_table().table_name(&name).send().await.map_err(to_error)?;
     let has_stream =
         output.table.and_then(|table| table.stream_specification).is_some_and(|stream| stream.stream_enabled);
     if !has_stream {
-        store.client.update_table().table_name(name).stream_specification(stream()).send().await.map_err(failure)?;
+        store.client.update_table().table_name(name).stream_specification(stream()).send().await.map_err(to_error)?;
         wait_until_active(store, table).await?;
     }
     Ok(())
@@ -106,7 +106,7 @@ pub(super) fn key(name: &str, kind: KeyType) -> KeySchemaElement {
 async fn wait_until_active(store: &Store, table: &TableDefinition) -> Result<(), Error> {
     loop {
         let request = store.client.describe_table().table_name(store.table_name(table.name));
-        let output = request.send().await.map_err(failure)?;
+        let output = request.send().await.map_err(to_error)?;
         if output.table.and_then(|table| table.table_status) == Some(TableStatus::Active) {
             return Ok(());
         }
@@ -118,5 +118,5 @@ async fn expire_rows(store: &Store, table: &TableDefinition) -> Result<(), Error
     let Some(attribute) = table.ttl_attribute else { return Ok(()) };
     let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build().expect(COMPLETE);
     let request = store.client.update_time_to_live().table_name(store.table_name(table.name));
-    request.time_to_live_specification(ttl).send().await.map(drop).map_err(failure)
+    request.time_to_live_specification(ttl).send().await.map(drop).map_err(to_error)
 }

@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::{
 use serde_json::Value;
 
 use super::{
-    Found, Mark, Store,
-    request::{count, failure},
+    Store, StoredRow, WriteMarker,
+    request::{record_capacity, to_error},
     rewrite::RowUpdate,
     row::{ID, WRITE_ID, id, string},
 };
@@ -22,7 +22,7 @@ use crate::{
 
 /// Text in DynamoDB's expression language, with what its placeholders stand for.
 #[derive(Clone, Debug, Default)]
-pub struct Raw {
+pub struct RawExpression {
     /// The expression.
     pub text: String,
     /// The attribute names behind `#name`.
@@ -31,7 +31,7 @@ pub struct Raw {
     pub values: HashMap<String, Value>,
 }
 
-impl Raw {
+impl RawExpression {
     /// The values as DynamoDB takes them.
     pub(super) fn attribute_values(&self) -> HashMap<String, AttributeValue> {
         let convert = |value: &Value| serde_dynamo::to_attribute_value(value).expect("it is JSON");
@@ -51,9 +51,9 @@ pub struct PageRequest<'a> {
     /// How many rows are looked at, at most.
     pub limit: u16,
     /// Which rows are wanted; those with the mark are, too.
-    pub filter: &'a Raw,
+    pub filter: &'a RawExpression,
     /// What the writes of this pass leave in a row.
-    pub mark: &'a Mark,
+    pub marker: &'a WriteMarker,
     /// Whether the rows are wanted as a whole, or their ids alone.
     pub whole: bool,
 }
@@ -62,7 +62,7 @@ pub struct PageRequest<'a> {
 #[derive(Debug)]
 pub struct ScannedPage {
     /// The rows that match.
-    pub rows: Vec<Found>,
+    pub rows: Vec<StoredRow>,
     /// How many were looked at.
     pub scanned: u64,
     /// Where the page ended, when the segment goes on.
@@ -71,11 +71,11 @@ pub struct ScannedPage {
 
 /// What became of a write.
 #[derive(Debug)]
-pub enum Written {
+pub enum WriteOutcome {
     /// It took effect, now or in an attempt whose answer was lost.
     Done,
     /// The row is no longer as the write requires it; none when it is gone.
-    Moved(Option<Found>),
+    ConditionFailed(Option<StoredRow>),
     /// DynamoDB refuses it for this row, and why.
     Refused(String),
 }
@@ -97,7 +97,7 @@ impl Store {
             .set_expression_attribute_names(Some(page.filter.names.clone()))
             .set_expression_attribute_values(Some(page.filter.attribute_values()))
             .expression_attribute_names("#mgWriteId", WRITE_ID)
-            .expression_attribute_values(":mgMark", string(&page.mark.id))
+            .expression_attribute_values(":mgMark", string(&page.marker.id))
             .set_exclusive_start_key(page.after.map(|after| HashMap::from([(ID.to_owned(), string(after))])))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         if segments > 1 {
@@ -106,12 +106,12 @@ impl Store {
         if !page.whole {
             request = request.projection_expression("#mgId, #mgWriteId").expression_attribute_names("#mgId", ID);
         }
-        let output = request.send().await.map_err(failure)?;
-        count(output.consumed_capacity());
+        let output = request.send().await.map_err(to_error)?;
+        record_capacity(output.consumed_capacity());
         Ok(ScannedPage {
             scanned: u64::try_from(output.scanned_count()).unwrap_or_default(),
             next: output.last_evaluated_key().map(|key| id(key).to_owned()),
-            rows: output.items.unwrap_or_default().into_iter().map(Found).collect(),
+            rows: output.items.unwrap_or_default().into_iter().map(StoredRow).collect(),
         })
     }
 
@@ -134,8 +134,8 @@ impl Store {
             .set_expression_attribute_values((!values.is_empty()).then_some(values))
             .set_exclusive_start_key(page.after.map(|after| HashMap::from([(ID.to_owned(), string(after))])))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let output = request.send().await.map_err(failure)?;
-        count(output.consumed_capacity());
+        let output = request.send().await.map_err(to_error)?;
+        record_capacity(output.consumed_capacity());
         let next = output.last_evaluated_key().map(|key| id(key).to_owned());
         let scanned = u64::try_from(output.scanned_count()).unwrap_or_default();
         let matched = u64::try_from(output.count()).unwrap_or_default();
@@ -148,7 +148,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it is to be sent again.
-    pub async fn write_row(&self, table: &str, id: &str, update: &RowUpdate) -> Result<Written, Error> {
+    pub async fn write_row(&self, table: &str, id: &str, update: &RowUpdate) -> Result<WriteOutcome, Error> {
         // Each time anew: it waited for its turn, or was sent before, and others wrote the row meanwhile.
         let mut values = update.values.clone();
         values.insert(":mgTime".into(), string(format_time(&now())));
@@ -166,19 +166,19 @@ impl Store {
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         match request.send().await {
             Ok(output) => {
-                count(output.consumed_capacity());
-                Ok(Written::Done)
+                record_capacity(output.consumed_capacity());
+                Ok(WriteOutcome::Done)
             }
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(met)) => {
-                    let met = met.item().cloned().map(Found);
-                    let is_ours = met.as_ref().is_some_and(|row| row.has_mark(&update.mark));
-                    Ok(if is_ours { Written::Done } else { Written::Moved(met) })
+                    let met = met.item().cloned().map(StoredRow);
+                    let is_ours = met.as_ref().is_some_and(|row| row.has_marker(&update.marker));
+                    Ok(if is_ours { WriteOutcome::Done } else { WriteOutcome::ConditionFailed(met) })
                 }
                 Some(service) if service.code() == Some("ValidationException") => {
-                    Ok(Written::Refused(service.message().unwrap_or("DynamoDB refuses the write").to_owned()))
+                    Ok(WriteOutcome::Refused(service.message().unwrap_or("DynamoDB refuses the write").to_owned()))
                 }
-                _ => Err(failure(error)),
+                _ => Err(to_error(error)),
             },
         }
     }

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{
 
 use super::{
     Store,
-    request::failure,
+    request::to_error,
     row::{Row, number, string},
     schema::{BOOKKEEPING, BOOKKEEPING_KEY, EXPIRES_AT},
     transaction,
@@ -43,7 +43,7 @@ impl Store {
 
     /// Puts the row where it is absent; returns the failure otherwise, with the row where the engine gives it.
     async fn put_probe(&self) -> Result<Option<Option<Row>>, Error> {
-        let request = self.client.put_item().table_name(self.table_name(BOOKKEEPING)).set_item(Some(probe()));
+        let request = self.client.put_item().table_name(self.table_name(BOOKKEEPING)).set_item(Some(probe_row()));
         let request = request
             .condition_expression(ABSENT)
             .expression_attribute_names("#pk", BOOKKEEPING_KEY)
@@ -52,7 +52,7 @@ impl Store {
             Ok(_) => Ok(None),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(met)) => Ok(Some(met.item().cloned())),
-                _ => Err(failure(error)),
+                _ => Err(to_error(error)),
             },
         }
     }
@@ -60,7 +60,7 @@ impl Store {
     async fn missing_feature_of_transactions(&self) -> Result<Option<&'static str>, Error> {
         let put = Put::builder()
             .table_name(self.table_name(BOOKKEEPING))
-            .set_item(Some(probe()))
+            .set_item(Some(probe_row()))
             .condition_expression(ABSENT)
             .expression_attribute_names("#pk", BOOKKEEPING_KEY);
         match transaction::transact(self, vec![transaction::put(put)]).await {
@@ -72,7 +72,7 @@ impl Store {
     }
 }
 
-fn probe() -> Row {
+fn probe_row() -> Row {
     let expires_at = now().timestamp() + PROBE_LIFETIME;
     Row::from([(BOOKKEEPING_KEY.into(), string(PROBE)), (EXPIRES_AT.into(), number(expires_at))])
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Mark;
+use super::WriteMarker;
 
 /// How far a migration has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,12 +59,12 @@ pub struct Entry {
 
 impl Entry {
     /// What the writes of this pass leave in `writeId`.
-    pub fn mark(&self) -> Mark {
-        Mark::new(&self.mark, self.pass)
+    pub fn marker(&self) -> WriteMarker {
+        WriteMarker::new(&self.mark, self.pass)
     }
 
     /// The same for another pass over the table: what was written stays counted.
-    pub fn once_more(self) -> Self {
+    pub fn next_pass(self) -> Self {
         let counted =
             |segment: Segment| Segment { written: segment.written, skipped: segment.skipped, ..Segment::default() };
         let segments = self.segments.into_iter().map(counted).collect();
@@ -72,7 +72,7 @@ impl Entry {
     }
 
     /// Whether nothing has been written by it, so that its file may change or go.
-    pub fn is_blank(&self) -> bool {
+    pub fn has_no_writes(&self) -> bool {
         self.state != State::Applied && !self.pinned
     }
 }

@@ -123,6 +123,6 @@ impl Expression {
 }
 
 /// Requires the version a record was read with.
-pub fn still<R>(record: &Record<R>) -> Precondition {
+pub fn version_of<R>(record: &Record<R>) -> Precondition {
     Precondition::VersionIn(vec![record.version])
 }

@@ -124,7 +124,7 @@ fn claim<R: Resource>(store: &Store, id: Uuid, unique: &Unique, value: &str) -> 
         .table_name(store.table_name(BOOKKEEPING))
         .item(BOOKKEEPING_KEY, string(unique_key::<R>(unique, value)))
         .item(ID, string(id))
-        .condition_expression(OURS)
+        .condition_expression(FREE_OR_OWN)
         .expression_attribute_names("#pk", BOOKKEEPING_KEY)
         .expression_attribute_names("#id", ID)
         .expression_attribute_values(":id", string(id));
@@ -136,7 +136,7 @@ fn release<R: Resource>(store: &Store, id: Uuid, unique: &Unique, value: &str) -
     let delete = Delete::builder()
         .table_name(store.table_name(BOOKKEEPING))
         .key(BOOKKEEPING_KEY, string(unique_key::<R>(unique, value)))
-        .condition_expression(OURS)
+        .condition_expression(FREE_OR_OWN)
         .expression_attribute_names("#pk", BOOKKEEPING_KEY)
         .expression_attribute_names("#id", ID)
         .expression_attribute_values(":id", string(id));
@@ -144,7 +144,7 @@ fn release<R: Resource>(store: &Store, id: Uuid, unique: &Unique, value: &str) -
 }
 
 /// The row of a unique value is free, or already the record's own.
-const OURS: &str = "attribute_not_exists(#pk) OR #id = :id";
+const FREE_OR_OWN: &str = "attribute_not_exists(#pk) OR #id = :id";
 
 fn require(store: &Store, field: &str, collection: &str, id: &str) -> Step {
     let check = ConditionCheck::builder()
@@ -157,11 +157,11 @@ fn require(store: &Store, field: &str, collection: &str, id: &str) -> Step {
 }
 
 /// The step that remembers a create under its key, unless the key is remembered already.
-pub fn remember<R: Resource>(store: &Store, key: &IdempotencyKey, record: &Record<R>) -> Step {
+pub fn idempotency_step<R: Resource>(store: &Store, key: &IdempotencyKey, record: &Record<R>) -> Step {
     let now = record.created_at.timestamp();
     let put = Put::builder()
         .table_name(store.table_name(BOOKKEEPING))
-        .item(BOOKKEEPING_KEY, string(hashed("idempotency", R::COLLECTION, "", &key.key)))
+        .item(BOOKKEEPING_KEY, string(hashed_key("idempotency", R::COLLECTION, "", &key.key)))
         .item(ID, string(record.id))
         .item(CREATED_AT, string(format_time(&record.created_at)))
         .item(FINGERPRINT, string(&key.fingerprint))
@@ -175,7 +175,7 @@ pub fn remember<R: Resource>(store: &Store, key: &IdempotencyKey, record: &Recor
 }
 
 /// The step that remembers who deletes a record: the stream shows the row as its last writer left it.
-pub fn sign_deletion<R: Resource>(store: &Store, id: Uuid, writer: &str) -> Step {
+pub fn deleter_step<R: Resource>(store: &Store, id: Uuid, writer: &str) -> Step {
     let now = now();
     let put = Put::builder()
         .table_name(store.table_name(BOOKKEEPING))
@@ -211,10 +211,10 @@ pub fn replay<R: Resource>(row: &Row, key: &IdempotencyKey, resource: R) -> Resu
 }
 
 fn unique_key<R: Resource>(unique: &Unique, value: &str) -> String {
-    hashed("unique", R::COLLECTION, unique.field, value)
+    hashed_key("unique", R::COLLECTION, unique.field, value)
 }
 
 /// The key of a bookkeeping row, with the value hashed: it may be long, and it may be personal.
-fn hashed(kind: &str, collection: &str, field: &str, value: &str) -> String {
+fn hashed_key(kind: &str, collection: &str, field: &str, value: &str) -> String {
     format!("{kind}#{collection}#{field}#{}", URL_SAFE_NO_PAD.encode(Sha256::digest(value)))
 }

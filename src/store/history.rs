@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     Store,
     guards::{CREATED_AT, deletion_key},
-    request::{count, failure},
+    request::{record_capacity, to_error},
     row::{Row, WRITTEN_BY, number, string},
     schema::{BOOKKEEPING, BOOKKEEPING_KEY, EXPIRES_AT, HISTORY, HISTORY_RECORD, HISTORY_SEQUENCE},
 };
@@ -55,14 +55,14 @@ impl Store {
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         match request.send().await {
             Ok(output) => {
-                count(output.consumed_capacity());
+                record_capacity(output.consumed_capacity());
                 Ok(())
             }
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(_)) => {
                     Err(Error::Internal("another change holds the entry's place in the history".into()))
                 }
-                _ => Err(failure(error)),
+                _ => Err(to_error(error)),
             },
         }
     }
@@ -144,8 +144,8 @@ impl Store {
                 .exclusive_start_key(HISTORY_RECORD, string(key))
                 .exclusive_start_key(HISTORY_SEQUENCE, string(after));
         }
-        let output = request.send().await.map_err(failure)?;
-        count(output.consumed_capacity());
+        let output = request.send().await.map_err(to_error)?;
+        record_capacity(output.consumed_capacity());
         let end = output.last_evaluated_key().and_then(sequence_of);
         Ok((output.items.unwrap_or_default(), end))
     }
@@ -162,8 +162,8 @@ impl Store {
     ) -> Result<Option<(String, DateTime<Utc>)>, Error> {
         let request = self.client.get_item().table_name(self.table_name(BOOKKEEPING));
         let request = request.key(BOOKKEEPING_KEY, string(deletion_key(collection, id))).consistent_read(true);
-        let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(failure)?;
-        count(output.consumed_capacity());
+        let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(to_error)?;
+        record_capacity(output.consumed_capacity());
         let Some(row) = output.item else { return Ok(None) };
         let text = |name: &str| row.get(name)?.as_s().ok();
         // A record that is put back can be deleted again.

@@ -8,9 +8,10 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::{
-    IndexDefinition, Mark, PageRequest, Raw, RowUpdate, Shape, Store, TableDefinition, Written,
+    IndexDefinition, PageRequest, RawExpression, RowSchema, RowUpdate, Store, TableDefinition, WriteMarker,
+    WriteOutcome,
     admin::{COMPLETE, all_attributes, definition, key},
-    request::failure,
+    request::to_error,
     row::{ID, MIGRATION},
 };
 use crate::error::Error;
@@ -76,7 +77,7 @@ pub async fn add_index(store: &Store, table: &TableDefinition, index: &IndexDefi
         .attribute_definitions(definition(&index.partition_key))
         .attribute_definitions(definition(index.sort_key))
         .global_secondary_index_updates(update);
-    request.send().await.map_err(failure)?;
+    request.send().await.map_err(to_error)?;
     wait_for(store, table, &index.name, Some(&IndexStatus::Active)).await
 }
 
@@ -88,13 +89,13 @@ pub async fn remove_index(store: &Store, table: &TableDefinition, name: &str) ->
     let delete = DeleteGlobalSecondaryIndexAction::builder().index_name(name).build().expect(COMPLETE);
     let update = GlobalSecondaryIndexUpdate::builder().delete(delete).build();
     let request = store.client.update_table().table_name(store.table_name(table.name));
-    request.global_secondary_index_updates(update).send().await.map_err(failure)?;
+    request.global_secondary_index_updates(update).send().await.map_err(to_error)?;
     wait_for(store, table, name, None).await
 }
 
 async fn describe(store: &Store, table: &TableDefinition) -> Result<TableDescription, Error> {
     let request = store.client.describe_table().table_name(store.table_name(table.name));
-    let output = request.send().await.map_err(failure)?;
+    let output = request.send().await.map_err(to_error)?;
     output.table.ok_or_else(|| Error::Internal("DynamoDB describes no table".into()))
 }
 
@@ -131,9 +132,9 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when DynamoDB does not answer.
-    pub async fn key_rows(&self, shape: &Shape) -> Result<u64, Error> {
-        let mark = Mark::new(&format!("{MIGRATION}indexes-{}", uuid::Uuid::now_v7()), 0);
-        let filter = Raw { text: format!("attribute_exists({ID})"), ..Raw::default() };
+    pub async fn rebuild_index_attributes(&self, shape: &RowSchema) -> Result<u64, Error> {
+        let marker = WriteMarker::new(&format!("{MIGRATION}indexes-{}", uuid::Uuid::now_v7()), 0);
+        let filter = RawExpression { text: format!("attribute_exists({ID})"), ..RawExpression::default() };
         let (mut after, mut changed) = (None::<String>, 0);
         loop {
             let page = self
@@ -143,21 +144,21 @@ impl Store {
                     after: after.as_deref(),
                     limit: PAGE,
                     filter: &filter,
-                    mark: &mark,
+                    marker: &marker,
                     whole: true,
                 })
                 .await?;
             for mut row in page.rows {
                 for _ in 0..RACES {
-                    let update = RowUpdate::to(shape, &row, &row.fields(shape), &filter, &mark);
+                    let update = RowUpdate::from_fields(shape, &row, &row.fields(shape), &filter, &marker);
                     let Ok(Some(update)) = update else { break };
                     match self.write_row(shape.table, row.id(), &update).await? {
-                        Written::Moved(Some(newer)) => row = newer,
-                        Written::Done => {
+                        WriteOutcome::ConditionFailed(Some(newer)) => row = newer,
+                        WriteOutcome::Done => {
                             changed += 1;
                             break;
                         }
-                        Written::Moved(None) | Written::Refused(_) => break,
+                        WriteOutcome::ConditionFailed(None) | WriteOutcome::Refused(_) => break,
                     }
                 }
             }

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 
 use super::{
     BOOKKEEPING, Entry, Store,
-    request::{busy, failure, while_refused},
+    request::{retry_reason, retry_while_busy, to_error},
     row::{Row, number, string},
     schema::BOOKKEEPING_KEY,
 };
@@ -43,10 +43,10 @@ impl Store {
                 .expression_attribute_values(":fence", number(entry.fence))
                 .send()
         };
-        match while_refused(&self.budget, send, busy).await {
+        match retry_while_busy(&self.budget, send, retry_reason).await {
             Ok(_) => Ok(true),
             Err(error) if is_condition(&error) => Ok(false),
-            Err(error) => Err(failure(error)),
+            Err(error) => Err(to_error(error)),
         }
     }
 
@@ -106,7 +106,7 @@ impl Store {
 
     pub(super) async fn bookkeeping_row(&self, key: &str) -> Result<Option<Row>, Error> {
         let request = self.client.get_item().table_name(self.table_name(BOOKKEEPING)).key(BOOKKEEPING_KEY, string(key));
-        Ok(request.consistent_read(true).send().await.map_err(failure)?.item)
+        Ok(request.consistent_read(true).send().await.map_err(to_error)?.item)
     }
 
     /// One conditional update of a row: the row after it, or within the one that refused it.
@@ -131,12 +131,12 @@ impl Store {
                 .send()
         };
         let outcome: Result<UpdateItemOutput, SdkError<UpdateItemError>> =
-            while_refused(&self.budget, send, busy).await;
+            retry_while_busy(&self.budget, send, retry_reason).await;
         match outcome {
             Ok(output) => Ok(Ok(output.attributes.unwrap_or_default())),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(met)) => Ok(Err(met.item().cloned())),
-                _ => Err(failure(error)),
+                _ => Err(to_error(error)),
             },
         }
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Table,
-    request::{count, failure},
+    request::{record_capacity, to_error},
     row::{ID, LIST_INDEX, LIST_SHARD, Row, VERSION, decode, filter_attribute, filter_key, id, list_key, string},
 };
 use crate::{
@@ -63,8 +63,8 @@ impl<R: Resource> Table<'_, R> {
             request =
                 request.expression_attribute_names("#id", ID).expression_attribute_values(":after", string(after));
         }
-        let output = request.key_condition_expression(condition).send().await.map_err(failure)?;
-        count(output.consumed_capacity());
+        let output = request.key_condition_expression(condition).send().await.map_err(to_error)?;
+        record_capacity(output.consumed_capacity());
         let end = output.last_evaluated_key().map(id).filter(|end| !end.is_empty()).map(str::to_owned);
         Ok(ShardPage { rows: output.items.unwrap_or_default(), end })
     }

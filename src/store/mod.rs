@@ -11,7 +11,6 @@ mod backfill;
 mod engine;
 mod entry;
 mod expression;
-mod found;
 mod guards;
 mod health;
 mod history;
@@ -24,8 +23,9 @@ mod probe;
 mod request;
 mod rewrite;
 mod row;
+mod row_schema;
 mod schema;
-mod shape;
+mod stored_row;
 mod table;
 mod transaction;
 mod transition;
@@ -36,19 +36,19 @@ use std::{marker::PhantomData, sync::Arc};
 use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 
 pub use admin::create_missing_tables;
-pub use backfill::{PageRequest, Raw, ScannedPage, Written};
+pub use backfill::{PageRequest, RawExpression, ScannedPage, WriteOutcome};
 pub use entry::{Entry, Segment, State};
-pub use found::{Found, Mark};
 pub use indexes::{TableKeys, add_index, remove_index, table_keys};
 pub use lock::LockRow;
 pub use request::metered;
 pub use rewrite::RowUpdate;
 pub use row::{MIGRATION, Row, WRITE_ID, WRITTEN_BY, decode, encode, without_own_attributes};
+pub use row_schema::RowSchema;
 pub use schema::{
     BOOKKEEPING, BOOKKEEPING_KEY, HISTORY, IndexDefinition, TableDefinition, bookkeeping_table, history_table,
     resource_table,
 };
-pub use shape::Shape;
+pub use stored_row::{StoredRow, WriteMarker};
 
 use crate::{cursors::CursorKeys, record::Resource};
 use request::RetryBudget;

@@ -65,7 +65,7 @@ pub async fn metered<T>(work: impl Future<Output = T>) -> (T, f64) {
 }
 
 /// Adds what one request used to the meter of the task it runs in.
-pub fn count<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+pub fn record_capacity<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
     let units: f64 = consumed.into_iter().filter_map(ConsumedCapacity::capacity_units).sum();
     // Outside of `metered` nobody asks.
     let _ = CAPACITY.try_with(|total| total.set(total.get() + units));
@@ -73,7 +73,7 @@ pub fn count<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
 
 /// Why a write was refused for now.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Busy {
+pub enum RetryReason {
     /// The database has too much to do.
     Throttled,
     /// A transaction holds one of the rows.
@@ -86,10 +86,10 @@ pub enum Busy {
 /// the budget, since every request adds to the load. A conflict says nothing of the load, only that others write the
 /// same row: it is tried until the time limit, after pauses of full jitter up to [`MAX_BACKOFF`] (Amazon Builders'
 /// Library, "Timeouts, retries, and backoff with jitter").
-pub async fn while_refused<T, E, F>(
+pub async fn retry_while_busy<T, E, F>(
     budget: &RetryBudget,
     mut send: impl FnMut() -> F,
-    busy: impl Fn(&SdkError<E>) -> Option<Busy>,
+    retry_reason: impl Fn(&SdkError<E>) -> Option<RetryReason>,
 ) -> Result<T, SdkError<E>>
 where
     F: Future<Output = Result<T, SdkError<E>>>,
@@ -99,12 +99,12 @@ where
     let end = Instant::now() + limit;
     loop {
         let outcome = send().await;
-        let pause = match outcome.as_ref().err().and_then(&busy) {
-            Some(Busy::Throttled) => {
+        let pause = match outcome.as_ref().err().and_then(&retry_reason) {
+            Some(RetryReason::Throttled) => {
                 throttles += 1;
                 Some(backoff(throttles)).filter(|_| throttles < THROTTLED_ATTEMPTS && budget.take())
             }
-            Some(Busy::InConflict) => {
+            Some(RetryReason::InConflict) => {
                 conflicts += 1;
                 Some(backoff(conflicts)).filter(|pause| Instant::now() + *pause < end)
             }
@@ -126,18 +126,18 @@ fn backoff(refusals: u32) -> Duration {
     longest.mul_f64(fastrand::f64())
 }
 
-/// Returns [`Busy::InConflict`] where a plain write met a transaction on its row.
-pub fn in_conflict<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<Busy> {
-    busy(error).filter(|busy| *busy == Busy::InConflict)
+/// Returns [`RetryReason::InConflict`] where a plain write met a transaction on its row.
+pub fn conflict_reason<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<RetryReason> {
+    retry_reason(error).filter(|reason| *reason == RetryReason::InConflict)
 }
 
 /// Returns why a plain write was refused for now, if it was.
-pub fn busy<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<Busy> {
-    error.as_service_error().and_then(ProvideErrorMetadata::code).and_then(busy_code)
+pub fn retry_reason<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<RetryReason> {
+    error.as_service_error().and_then(ProvideErrorMetadata::code).and_then(retry_reason_of_code)
 }
 
 /// What a failed request means to the caller.
-pub fn failure<E>(error: SdkError<E>) -> Error
+pub fn to_error<E>(error: SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
@@ -146,7 +146,9 @@ where
         SdkError::ServiceError(service) => {
             let status = service.raw().status();
             // An answer of success that is an error is one that could not be read.
-            status.is_success() || status.is_server_error() || service.err().code().and_then(busy_code).is_some()
+            status.is_success()
+                || status.is_server_error()
+                || service.err().code().and_then(retry_reason_of_code).is_some()
         }
         _ => false,
     };
@@ -180,15 +182,15 @@ fn cause<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
 }
 
 /// Returns why an error code asks to come back later, if it does.
-pub fn busy_code(code: &str) -> Option<Busy> {
+pub fn retry_reason_of_code(code: &str) -> Option<RetryReason> {
     match code {
         "ProvisionedThroughputExceededException"
         | "ProvisionedThroughputExceeded"
         | "RequestLimitExceeded"
         | "ThrottlingException"
-        | "ThrottlingError" => Some(Busy::Throttled),
+        | "ThrottlingError" => Some(RetryReason::Throttled),
         "TransactionConflict" | "TransactionConflictException" | "TransactionInProgressException" => {
-            Some(Busy::InConflict)
+            Some(RetryReason::InConflict)
         }
         _ => None,
     }

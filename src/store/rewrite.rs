@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
-    Found, Mark, Raw,
+    RawExpression, StoredRow, WriteMarker,
     row::{ID, Row, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, id, number, string},
-    shape::{Shape, json},
+    row_schema::{RowSchema, json},
 };
 
 /// An update of one row, with its condition.
@@ -19,15 +19,21 @@ pub struct RowUpdate {
     pub(super) condition: String,
     pub(super) names: HashMap<String, String>,
     pub(super) values: HashMap<String, AttributeValue>,
-    pub(super) mark: Mark,
+    pub(super) marker: WriteMarker,
 }
 
 impl RowUpdate {
     /// The update of an expression: its `SET` clause without the word, and its other clauses.
     ///
     /// It requires that the row is there, matches the filter, and has not been written by this very run.
-    pub fn by_expression(filter: &Raw, set: &str, others: &str, extra: &Raw, mark: &Mark) -> Self {
-        let mut update = Self::begun(filter, mark);
+    pub fn by_expression(
+        filter: &RawExpression,
+        set: &str,
+        others: &str,
+        extra: &RawExpression,
+        marker: &WriteMarker,
+    ) -> Self {
+        let mut update = Self::begun(filter, marker);
         update.names.extend(extra.names.clone());
         update.values.extend(extra.attribute_values());
         let set = if set.is_empty() { String::new() } else { format!(", {set}") };
@@ -40,12 +46,12 @@ impl RowUpdate {
     ///
     /// # Errors
     /// Says why the row cannot become that.
-    pub fn to(
-        shape: &Shape,
-        row: &Found,
+    pub fn from_fields(
+        shape: &RowSchema,
+        row: &StoredRow,
         after: &Map<String, Value>,
-        filter: &Raw,
-        mark: &Mark,
+        filter: &RawExpression,
+        marker: &WriteMarker,
     ) -> Result<Option<Self>, String> {
         let row = &row.0;
         let before = shape.fields_of(row);
@@ -73,14 +79,14 @@ impl RowUpdate {
         {
             return Err(format!("the transform would make it unreadable: {}", error.cause().unwrap_or_default()));
         }
-        let mut update = Self::begun(filter, mark);
+        let mut update = Self::begun(filter, marker);
         update.require_version(row.get(VERSION));
         update.assign(changes);
         Ok(Some(update))
     }
 
     /// What every write sets and requires.
-    fn begun(filter: &Raw, mark: &Mark) -> Self {
+    fn begun(filter: &RawExpression, marker: &WriteMarker) -> Self {
         let mut names = filter.names.clone();
         let own = [
             ("#mgId", ID),
@@ -91,7 +97,7 @@ impl RowUpdate {
         ];
         names.extend(own.map(|(placeholder, name)| (placeholder.to_owned(), name.to_owned())));
         let mut values = filter.attribute_values();
-        let (run, id) = (string(&mark.run), string(&mark.id));
+        let (run, id) = (string(&marker.run), string(&marker.id));
         let own = [(":mgZero", number(0)), (":mgOne", number(1)), (":mgRun", run), (":mgMark", id)];
         values.extend(own.map(|(placeholder, value)| (placeholder.to_owned(), value)));
         let version = "#mgVersion = if_not_exists(#mgVersion, :mgZero) + :mgOne";
@@ -100,7 +106,7 @@ impl RowUpdate {
             condition: format!("attribute_exists(#mgId) AND NOT begins_with(#mgWriteId, :mgRun) AND ({})", filter.text),
             names,
             values,
-            mark: mark.clone(),
+            marker: marker.clone(),
         }
     }
 

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::{
     Table,
-    expression::{Expression, still},
-    guards::{Guard, Step, commit, field_steps, remember, replay, sign_deletion},
-    request::{count, failure, in_conflict, while_refused},
+    expression::{Expression, version_of},
+    guards::{Guard, Step, commit, deleter_step, field_steps, idempotency_step, replay},
+    request::{conflict_reason, record_capacity, retry_while_busy, to_error},
     row::{ID, Row, decode, encode, string},
     transaction,
 };
@@ -40,7 +40,7 @@ impl<R: Resource> Table<'_, R> {
     pub async fn insert(&self, record: Record<R>, key: Option<&IdempotencyKey>) -> Result<Record<R>, Error> {
         let row = encode(&record, &new_write_id(), self.writer.as_deref());
         let mut steps = field_steps::<R>(self.store, record.id, &Map::new(), &to_object(&record.resource));
-        steps.extend(key.map(|key| remember(self.store, key, &record)));
+        steps.extend(key.map(|key| idempotency_step(self.store, key, &record)));
         if steps.is_empty() {
             self.put_new(row).await?;
             return Ok(record);
@@ -75,11 +75,11 @@ impl<R: Resource> Table<'_, R> {
                 if !precondition.holds(current.version) {
                     return Err(Error::StaleVersion);
                 }
-                (still(&current), to_object(&current.resource))
+                (version_of(&current), to_object(&current.resource))
             };
             // Only a unique value concerns a delete: a reference to another record needs no check.
             let mut steps = field_steps::<R>(self.store, id, &freed, &Map::new());
-            steps.extend(self.writer.as_deref().map(|writer| sign_deletion::<R>(self.store, id, writer)));
+            steps.extend(self.writer.as_deref().map(|writer| deleter_step::<R>(self.store, id, writer)));
             steps.push(Step { action: self.delete_step(id, &expected), guards: Guard::Record });
             let Err(mut refusal) = commit(self.store, steps).await? else { return Ok(()) };
             match refusal.record() {
@@ -99,8 +99,8 @@ impl<R: Resource> Table<'_, R> {
 
     pub(super) async fn read(&self, id: Uuid) -> Result<Option<Row>, Error> {
         let request = self.store.client.get_item().table_name(self.name()).key(ID, string(id)).consistent_read(true);
-        let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(failure)?;
-        count(output.consumed_capacity());
+        let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(to_error)?;
+        record_capacity(output.consumed_capacity());
         Ok(output.item)
     }
 
@@ -113,15 +113,15 @@ impl<R: Resource> Table<'_, R> {
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
         };
-        match while_refused(&self.store.budget, send, in_conflict).await {
+        match retry_while_busy(&self.store.budget, send, conflict_reason).await {
             Ok(output) => {
-                count(output.consumed_capacity());
+                record_capacity(output.consumed_capacity());
                 Ok(())
             }
             Err(error) => match error.as_service_error() {
                 // The id is new: what holds it already is an earlier attempt, whose answer was lost.
                 Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(failure(error)),
+                _ => Err(to_error(error)),
             },
         }
     }

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
 
 use super::{
     Store,
-    request::{Busy, busy_code, count, failure, is_too_large, while_refused},
+    request::{RetryReason, is_too_large, record_capacity, retry_reason_of_code, retry_while_busy, to_error},
     row::Row,
 };
 use crate::error::Error;
@@ -28,17 +28,17 @@ pub async fn transact(store: &Store, steps: Vec<TransactWriteItem>) -> Result<Re
         let request = store.client.transact_write_items().set_transact_items(Some(steps.clone()));
         request.return_consumed_capacity(ReturnConsumedCapacity::Total).send()
     };
-    let error = match while_refused(&store.budget, send, busy).await {
+    let error = match retry_while_busy(&store.budget, send, retry_reason).await {
         Ok(output) => {
-            count(output.consumed_capacity());
+            record_capacity(output.consumed_capacity());
             return Ok(Ok(()));
         }
         Err(error) => error,
     };
     let reasons = reasons(&error);
-    match busy(&error) {
-        Some(Busy::Throttled) => return Err(Error::Unavailable("a transaction stayed throttled".into())),
-        Some(Busy::InConflict) => return Err(Error::Unavailable("other transactions stayed in the way".into())),
+    match retry_reason(&error) {
+        Some(RetryReason::Throttled) => return Err(Error::Unavailable("a transaction stayed throttled".into())),
+        Some(RetryReason::InConflict) => return Err(Error::Unavailable("other transactions stayed in the way".into())),
         None => {}
     }
     if reasons.iter().filter_map(CancellationReason::message).any(is_too_large) {
@@ -46,16 +46,16 @@ pub async fn transact(store: &Store, steps: Vec<TransactWriteItem>) -> Result<Re
     }
     let refused = reasons.iter().enumerate().filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"));
     let rejections: Rejections = refused.map(|(place, reason)| (place, reason.item().cloned())).collect();
-    if rejections.is_empty() { Err(failure(error)) } else { Ok(Err(rejections)) }
+    if rejections.is_empty() { Err(to_error(error)) } else { Ok(Err(rejections)) }
 }
 
 /// Returns why the transaction is to be sent again, if it is: a throttle, or others on its rows.
 ///
 /// A condition that failed beside that proves nothing: another transaction may be half visible.
-fn busy(error: &SdkError<TransactWriteItemsError>) -> Option<Busy> {
-    let mut busy = reasons(error).iter().filter_map(CancellationReason::code).filter_map(busy_code);
-    let first = busy.next()?;
-    Some(if busy.any(|other| other == Busy::Throttled) { Busy::Throttled } else { first })
+fn retry_reason(error: &SdkError<TransactWriteItemsError>) -> Option<RetryReason> {
+    let mut found = reasons(error).iter().filter_map(CancellationReason::code).filter_map(retry_reason_of_code);
+    let first = found.next()?;
+    Some(if found.any(|other| other == RetryReason::Throttled) { RetryReason::Throttled } else { first })
 }
 
 fn reasons(error: &SdkError<TransactWriteItemsError>) -> &[CancellationReason] {

@@ -9,7 +9,7 @@ use super::{
     expression::{Expression, Write},
     row::decode,
     table::new_write_id,
-    update::is_left_by,
+    update::is_written_by,
 };
 use crate::{
     error::Error,
@@ -46,7 +46,7 @@ impl<R: Resource> Table<'_, R> {
             Ok(Ok(record)) => return Ok(Ok(record)),
             Ok(Err(met)) => met.ok_or(Error::NotFound)?,
             Err(Error::Unavailable(cause)) => {
-                let row = self.read(id).await?.filter(|row| is_left_by(row, &write_id));
+                let row = self.read(id).await?.filter(|row| is_written_by(row, &write_id));
                 return decode(row.ok_or(Error::Unavailable(cause))?).map(Ok);
             }
             Err(error) => return Err(error),

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::{
     Table,
-    expression::{Expression, Write, still},
+    expression::{Expression, Write, version_of},
     guards::{Guard, Step, commit, field_steps},
-    request::{busy, count, failure, while_refused},
+    request::{record_capacity, retry_reason, retry_while_busy, to_error},
     row::{ID, Row, VERSION, WRITE_ID, decode, string},
     table::{RACE_ATTEMPTS, new_write_id},
     transaction,
@@ -46,7 +46,7 @@ impl<R: Resource> Table<'_, R> {
         };
         for _ in 0..RACE_ATTEMPTS {
             let row = met.ok_or(Error::NotFound)?;
-            let is_done = is_left_by(&row, &write_id);
+            let is_done = is_written_by(&row, &write_id);
             let current: Record<R> = decode(row)?;
             if is_done {
                 return Ok(current);
@@ -72,7 +72,7 @@ impl<R: Resource> Table<'_, R> {
         write_id: &str,
     ) -> Result<Row, Error> {
         let row = self.read(id).await?;
-        let is_settled = |row: &Row| is_left_by(row, write_id) || is_required_version(precondition, row);
+        let is_settled = |row: &Row| is_written_by(row, write_id) || is_required_version(precondition, row);
         row.filter(is_settled).ok_or(Error::Unavailable(cause))
     }
 
@@ -118,14 +118,14 @@ impl<R: Resource> Table<'_, R> {
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
         };
-        match while_refused(&self.store.budget, send, busy).await {
+        match retry_while_busy(&self.store.budget, send, retry_reason).await {
             Ok(output) => {
-                count(output.consumed_capacity());
+                record_capacity(output.consumed_capacity());
                 decode(output.attributes.unwrap_or_default()).map(Ok)
             }
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(met)) => Ok(Err(met.item().cloned())),
-                _ => Err(failure(error)),
+                _ => Err(to_error(error)),
             },
         }
     }
@@ -142,7 +142,7 @@ impl<R: Resource> Table<'_, R> {
         let next = Record { version: current.version + 1, updated_at: now(), resource, ..current.clone() };
         let fields = edit.fields_of(&next.resource);
         let write = Write { id: write_id, time: next.updated_at, writer: self.writer.as_deref() };
-        let expression = Expression::write::<R>(next.id, &fields, &write).require(&still(current));
+        let expression = Expression::write::<R>(next.id, &fields, &write).require(&version_of(current));
         let update = Update::builder()
             .table_name(self.name())
             .key(ID, string(next.id))
@@ -162,7 +162,7 @@ impl<R: Resource> Table<'_, R> {
 }
 
 /// Whether the row is as this write left it.
-pub(super) fn is_left_by(row: &Row, write_id: &str) -> bool {
+pub(super) fn is_written_by(row: &Row, write_id: &str) -> bool {
     row.get(WRITE_ID) == Some(&string(write_id))
 }
 

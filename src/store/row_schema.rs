@@ -18,7 +18,7 @@ const CREATED_AT: &str = "createdAt";
 
 /// What a change to the raw rows of a resource must know of it.
 #[derive(Clone)]
-pub struct Shape {
+pub struct RowSchema {
     /// The table.
     pub table: &'static str,
     filters: &'static [Filter],
@@ -29,7 +29,7 @@ pub struct Shape {
     pub(super) read: fn(Row) -> Result<Map<String, Value>, Error>,
 }
 
-impl Shape {
+impl RowSchema {
     /// That of a resource.
     pub fn of<R: Resource>() -> Self {
         Self {

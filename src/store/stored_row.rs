@@ -1,20 +1,20 @@
-//! Rows as a migration meets them, and the mark its own writes leave in them.
+//! Rows as a migration meets them, and the marker its own writes leave in them.
 
 use serde_json::{Map, Value};
 
 use super::{
     row::{Row, VERSION, WRITE_ID, id, string},
-    shape::Shape,
+    row_schema::RowSchema,
 };
 
 /// What the writes of a migration leave in a row, to be known by: those of all its passes, and of this one.
 #[derive(Clone, Debug)]
-pub struct Mark {
+pub struct WriteMarker {
     pub(super) run: String,
     pub(super) id: String,
 }
 
-impl Mark {
+impl WriteMarker {
     /// That of a pass.
     pub fn new(run: &str, pass: u32) -> Self {
         Self { run: run.to_owned(), id: format!("{run}/{pass}") }
@@ -23,9 +23,9 @@ impl Mark {
 
 /// A row as it was met.
 #[derive(Clone, Debug)]
-pub struct Found(pub(super) Row);
+pub struct StoredRow(pub(super) Row);
 
-impl Found {
+impl StoredRow {
     /// Its id.
     pub fn id(&self) -> &str {
         id(&self.0)
@@ -37,18 +37,18 @@ impl Found {
     }
 
     /// Whether a write of this pass made it what it is.
-    pub fn has_mark(&self, mark: &Mark) -> bool {
-        self.0.get(WRITE_ID) == Some(&string(&mark.id))
+    pub fn has_marker(&self, marker: &WriteMarker) -> bool {
+        self.0.get(WRITE_ID) == Some(&string(&marker.id))
     }
 
     /// Whether a write of this or an earlier pass made it what it is.
-    pub fn is_of_run(&self, mark: &Mark) -> bool {
+    pub fn is_written_by_run(&self, marker: &WriteMarker) -> bool {
         let write = self.0.get(WRITE_ID).and_then(|write| write.as_s().ok());
-        write.is_some_and(|write| write.starts_with(&mark.run))
+        write.is_some_and(|write| write.starts_with(&marker.run))
     }
 
     /// The record as JSON, without what the store adds to it.
-    pub fn fields(&self, shape: &Shape) -> Map<String, Value> {
+    pub fn fields(&self, shape: &RowSchema) -> Map<String, Value> {
         shape.fields_of(&self.0)
     }
 

@@ -88,7 +88,7 @@ impl CursorKeys {
     /// Runs `work` while the keys are fetched, unless they are there.
     ///
     /// The future that comes with its output waits for the keys: a page that has no next one does not need them.
-    pub async fn beside<T>(
+    pub async fn fetch_during<T>(
         &self,
         work: impl Future<Output = T>,
     ) -> (T, impl Future<Output = Result<Arc<KeyPair>, Error>>) {

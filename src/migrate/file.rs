@@ -133,7 +133,7 @@ impl Document {
             (Some(update), None) => match parse_clauses(update) {
                 Ok(clauses) => {
                     let attributes = clauses.attributes(&self.names);
-                    let refused = attributes.iter().filter_map(|attribute| shape.refuses(attribute));
+                    let refused = attributes.iter().filter_map(|attribute| shape.refusal_of(attribute));
                     faults.extend(refused.map(|fault| format!("`update` {fault}")));
                     used.map(|used| Change::Expression { clauses, used })
                 }

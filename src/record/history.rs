@@ -86,6 +86,6 @@ pub fn sortable(sequence: &str) -> String {
 /// Whether what a write says of its time is of the change the stream saw then.
 ///
 /// A row that is put back from a backup still says when, and by whom, it was once written.
-pub fn is_near(said: &DateTime<Utc>, seen: &DateTime<Utc>) -> bool {
+pub fn are_close(said: &DateTime<Utc>, seen: &DateTime<Utc>) -> bool {
     (*said - *seen).abs() <= TimeDelta::minutes(5)
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use validator::Validate;
 
 pub use edit::{Edit, Precondition, fields, merge_patch, to_object};
-pub use history::{Action, Cause, Entry, is_near, sortable};
+pub use history::{Action, Cause, Entry, are_close, sortable};
 pub use list::{ListQuery, Order, Page};
 pub use normalization::{Normalization, normalize_email};
 

@@ -1,4 +1,4 @@
-//! Creates tables where no stack does: for the local server.
+//! Creation of tables by the local server. Deployed tables are created by the stack.
 
 use aws_sdk_dynamodb::{
     error::SdkError,
@@ -13,12 +13,12 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{Store, TableDefinition, request::to_error};
 use crate::error::Error;
 
-pub(super) const COMPLETE: &str = "every part is given";
+pub(super) const COMPLETE: &str = "all required parts are set";
 
-/// Creates the tables that are not there yet and waits until they can be used.
+/// Creates the missing tables and waits until they are active.
 ///
 /// # Errors
-/// [`Error::Unavailable`] when the endpoint does not answer, [`Error::Internal`] when it refuses.
+/// Returns [`Error::Unavailable`] if the endpoint does not respond, [`Error::Internal`] if it refuses a request.
 pub async fn create_missing_tables(store: &Store, tables: &[TableDefinition]) -> Result<(), Error> {
     for table in tables {
         match create(store, table).await {
@@ -70,7 +70,7 @@ async fn create(store: &Store, table: &TableDefinition) -> Result<(), SdkError<C
     request.send().await.map(drop)
 }
 
-/// Gives a table its stream where it was created without one.
+/// Enables the stream of a table that was created without one.
 async fn start_stream(store: &Store, table: &TableDefinition) -> Result<(), Error> {
     let name = store.table_name(table.name);
     let output = store.client.describe_table().table_name(&name).send().await.map_err(to_error)?;
@@ -88,13 +88,13 @@ fn stream() -> StreamSpecification {
     stream.build().expect(COMPLETE)
 }
 
-/// The definition of a key attribute: all are strings.
+/// Returns the definition of a key attribute. All key attributes are strings.
 pub(super) fn definition(name: &str) -> AttributeDefinition {
     let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
     definition.build().expect(COMPLETE)
 }
 
-/// The projection of every index.
+/// Returns the projection of every index.
 pub(super) fn all_attributes() -> Projection {
     Projection::builder().projection_type(ProjectionType::All).build()
 }

@@ -1,10 +1,10 @@
-//! The store: typed tables over DynamoDB, where every write carries its condition.
+//! Typed tables over DynamoDB. Each write carries its condition.
 //!
-//! [`Table`] has a method for each thing that can be done to records. Reads and plain writes are one
-//! request each; a write that touches a unique field or a reference is one transaction.
+//! [`Table`] has a method for each operation on records. Reads and plain writes are one request each. A write that
+//! changes a unique field or a reference is one transaction.
 //!
 //! Migrations work on raw rows: [`Store::scan_page`] and [`Store::write_row`] read and write them, and the
-//! `ledger_` methods remember how far they have come.
+//! `ledger_` methods store their progress.
 
 mod admin;
 mod backfill;
@@ -53,11 +53,11 @@ pub use stored_row::{StoredRow, WriteMarker};
 use crate::{cursors::CursorKeys, record::Resource};
 use request::RetryBudget;
 
-/// A deployment's tables.
+/// The tables of a deployment.
 #[derive(Clone)]
 pub struct Store {
     client: Client,
-    /// For writes that may not be sent twice.
+    /// The client for writes that must not be sent twice.
     client_without_retries: Client,
     budget: Arc<RetryBudget>,
     table_prefix: String,
@@ -65,7 +65,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// The tables whose names start with `table_prefix`; `cursor_keys` sign the cursors of their lists.
+    /// Creates a store of the tables whose names start with `table_prefix`. `cursor_keys` sign the cursors of its lists.
     pub fn new(client: Client, table_prefix: &str, cursor_keys: CursorKeys) -> Self {
         let once = client.config().to_builder().retry_config(RetryConfig::disabled());
         let client_without_retries = Client::from_conf(once.build());
@@ -73,12 +73,12 @@ impl Store {
         Self { client, client_without_retries, budget, table_prefix: table_prefix.to_owned(), cursor_keys }
     }
 
-    /// The table of a resource.
+    /// Returns the table of a resource.
     pub fn table<R: Resource>(&self) -> Table<'_, R> {
         Table { store: self, resource: PhantomData, writer: None }
     }
 
-    /// The keys that sign the cursors of lists.
+    /// Returns the keys that sign the cursors of lists.
     pub fn cursor_keys(&self) -> &CursorKeys {
         &self.cursor_keys
     }
@@ -92,12 +92,12 @@ impl Store {
 pub struct Table<'a, R> {
     store: &'a Store,
     resource: PhantomData<R>,
-    /// Who writes, where that is known: rows keep it for the history.
+    /// The principal that writes, if known. Rows store it for the history.
     writer: Option<String>,
 }
 
 impl<R> Table<'_, R> {
-    /// The same, its writes signed with who does them.
+    /// Sets the principal that rows store as their writer.
     pub fn written_by(self, writer: Option<String>) -> Self {
         Self { writer, ..self }
     }

@@ -1,4 +1,4 @@
-//! The update of one row by a migration: what it writes, and what it requires.
+//! The conditional update of one row by a migration.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use super::{
     row_schema::{RowSchema, json},
 };
 
-/// An update of one row, with its condition.
+/// An update of one row with its condition.
 #[derive(Clone, Debug)]
 pub struct RowUpdate {
     pub(super) text: String,
@@ -23,9 +23,9 @@ pub struct RowUpdate {
 }
 
 impl RowUpdate {
-    /// The update of an expression: its `SET` clause without the word, and its other clauses.
+    /// Creates an update from an expression: the content of its `SET` clause, and its other clauses.
     ///
-    /// It requires that the row is there, matches the filter, and has not been written by this very run.
+    /// It requires that the row exists, matches the filter and has not been written by this run.
     pub fn by_expression(
         filter: &RawExpression,
         set: &str,
@@ -33,7 +33,7 @@ impl RowUpdate {
         extra: &RawExpression,
         marker: &WriteMarker,
     ) -> Self {
-        let mut update = Self::begun(filter, marker);
+        let mut update = Self::base(filter, marker);
         update.names.extend(extra.names.clone());
         update.values.extend(extra.attribute_values());
         let set = if set.is_empty() { String::new() } else { format!(", {set}") };
@@ -41,11 +41,11 @@ impl RowUpdate {
         update
     }
 
-    /// The update that makes `after` of a row, and of its index attributes what follows from that; none
-    /// when the row is like that already.
+    /// Creates the update that sets the fields of a row to `after` and recomputes its index attributes. Returns `None` if
+    /// nothing changes.
     ///
     /// # Errors
-    /// Says why the row cannot become that.
+    /// Returns the reason if the row cannot be changed to `after`.
     pub fn from_fields(
         shape: &RowSchema,
         row: &StoredRow,
@@ -66,27 +66,27 @@ impl RowUpdate {
                 changes.push((field.clone(), after.get(field).map(attribute)));
             }
         }
-        // An index holds what the API reads in a record, so that a default in place of a missing field has its key, too.
+        // Index attributes follow the record as the API reads it, so a default for a missing field gets an index key too.
         let read = (shape.read)(changed(row, &changes));
         let keys = shape.keys(id, read.as_ref().unwrap_or(after));
         changes.extend(keys.into_iter().filter(|(name, key)| row.get(name) != key.as_ref()));
         if changes.is_empty() {
             return Ok(None);
         }
-        // One that cannot be read yet may need a later migration, too.
+        // A row that was unreadable before may become readable with a later migration.
         if let Err(error) = read
             && (shape.read)(row.clone()).is_ok()
         {
             return Err(format!("the transform would make it unreadable: {}", error.cause().unwrap_or_default()));
         }
-        let mut update = Self::begun(filter, marker);
+        let mut update = Self::base(filter, marker);
         update.require_version(row.get(VERSION));
         update.assign(changes);
         Ok(Some(update))
     }
 
-    /// What every write sets and requires.
-    fn begun(filter: &RawExpression, marker: &WriteMarker) -> Self {
+    /// Creates the part that all updates set and require.
+    fn base(filter: &RawExpression, marker: &WriteMarker) -> Self {
         let mut names = filter.names.clone();
         let own = [
             ("#mgId", ID),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     error::Error,
-    record::{Action, Cause, Entry, Record, Resource, fields, is_near, sortable, to_object},
+    record::{Action, Cause, Entry, Record, Resource, are_close, fields, sortable, to_object},
     store::{Row, WRITE_ID, WRITTEN_BY, decode},
 };
 
@@ -132,7 +132,7 @@ fn written<'a, R>(record: &EventRecord, what: &'a What<R>) -> Option<&'a Record<
     };
     let signature = text(&record.change.new_image, WRITE_ID);
     let is_new = signature.is_some() && signature != text(&record.change.old_image, WRITE_ID);
-    (is_new && is_near(&new.updated_at, &record.change.approximate_creation_date_time)).then_some(new)
+    (is_new && are_close(&new.updated_at, &record.change.approximate_creation_date_time)).then_some(new)
 }
 
 /// Why a record changed.

@@ -87,5 +87,5 @@ pub fn sortable(sequence: &str) -> String {
 ///
 /// A row restored from a backup still holds the time and writer of an older write.
 pub fn are_close(stored: &DateTime<Utc>, observed: &DateTime<Utc>) -> bool {
-(*stored - *observed).abs() <= TimeDelta::minutes(5)
+    (*stored - *observed).abs() <= TimeDelta::minutes(5)
 }

@@ -97,7 +97,10 @@ impl Shards {
     /// # Panics
     /// Panics if `written` is 0 or larger than `read`. In a constant this fails the build.
     pub const fn raised(written: u8, read: u8) -> Self {
-        assert!(0 < written && written <= read, "at least one shard must be written, and each written shard must be read");
+        assert!(
+            0 < written && written <= read,
+            "at least one shard must be written, and each written shard must be read"
+        );
         Self { written, read }
     }
 }

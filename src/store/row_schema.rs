@@ -59,7 +59,8 @@ impl RowSchema {
             ));
         }
         let is_filter = self.filters.iter().any(|filter| filter.field == attribute);
-        is_filter.then(|| format!("writes `{attribute}`, which an index is made of: use a transform, which updates both"))
+        is_filter
+            .then(|| format!("writes `{attribute}`, which an index is made of: use a transform, which updates both"))
     }
 
     /// Returns the fields that other rows depend on.

@@ -24,7 +24,7 @@ use aws_smithy_runtime_api::client::{
     orchestrator::{HttpRequest, HttpResponse},
 };
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use serverless_crud::app::{KeptKey, client_over};
+use serverless_crud::app::{CachingSigner, client_with_http};
 
 /// 2025-11-13T10:00:00Z.
 const START: Duration = Duration::from_secs(1_763_028_000);
@@ -125,9 +125,9 @@ fn setting(endpoint: Option<&str>) -> Setting {
         .region(Region::from_static("eu-central-1"))
         .time_source(SharedTimeSource::new(clock.clone()))
         .interceptor(witness.clone());
-    let sdk = KeptKey::install(sdk, "eu-central-1");
+    let sdk = CachingSigner::install(sdk, "eu-central-1");
     let sdk = endpoint.into_iter().fold(sdk, Builder::endpoint_url);
-    Setting { client: client_over(http, sdk), witness, clock, dynamodb }
+    Setting { client: client_with_http(http, sdk), witness, clock, dynamodb }
 }
 
 fn credentials(id: &str, token: Option<&str>) -> Credentials {

@@ -13,7 +13,7 @@ const TOO_MANY: usize = 40;
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn without_a_key_or_with_a_wrong_one_every_method_is_refused() {
+async fn missing_or_wrong_key_is_refused_for_every_method() {
     let api = Api::new();
     for (method, path) in [
         (Method::GET, "/v1/items"),
@@ -27,7 +27,7 @@ async fn without_a_key_or_with_a_wrong_one_every_method_is_refused() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn past_its_burst_a_plan_answers_429_and_when_to_come_back() {
+async fn exceeded_burst_returns_429_with_retry_after() {
     if env::var("E2E_UNTHROTTLED").is_ok() {
         eprintln!("skipped: this emulator does not throttle");
         return;
@@ -49,7 +49,7 @@ async fn past_its_burst_a_plan_answers_429_and_when_to_come_back() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn a_preflight_needs_no_key_and_names_methods_and_headers() {
+async fn preflight_needs_no_key_and_lists_methods_and_headers() {
     let api = Api::new();
     for (path, methods) in
         [("/v1/items", ["GET", "POST"].as_slice()), ("/v1/users/1", &["DELETE", "GET", "PATCH", "PUT"])]
@@ -70,7 +70,7 @@ async fn a_preflight_needs_no_key_and_names_methods_and_headers() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn pages_may_read_answers_of_the_function_and_of_the_gateway() {
+async fn pages_may_read_responses_of_function_and_gateway() {
     let api = Api::new();
     for (path, status) in [("/v1/items", StatusCode::OK), ("/v1/nothing", StatusCode::NOT_FOUND)] {
         let answer = answer(api.request(Method::GET, path).header("Origin", "https://app.example.com")).await;
@@ -84,7 +84,7 @@ async fn pages_may_read_answers_of_the_function_and_of_the_gateway() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn an_unknown_path_is_404_and_an_unknown_method_405() {
+async fn unknown_path_returns_404_and_unknown_method_405() {
     let api = Api::new();
     api.get("/v1/nothing").await.is_problem(StatusCode::NOT_FOUND);
     for (method, path, allowed) in [

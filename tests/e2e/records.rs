@@ -13,7 +13,7 @@ const RACERS: usize = 8;
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn a_record_is_created_read_replaced_patched_listed_and_deleted() {
+async fn record_can_be_created_read_replaced_patched_listed_and_deleted() {
     let api = Api::new();
     for sample in samples() {
         let created = api.send(Method::POST, sample.path, &sample.body).await;
@@ -49,7 +49,7 @@ async fn a_record_is_created_read_replaced_patched_listed_and_deleted() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn a_stale_version_changes_nothing() {
+async fn stale_version_changes_nothing() {
     let api = Api::new();
     for sample in samples() {
         let record = api.created(&sample).await;
@@ -71,7 +71,7 @@ async fn a_stale_version_changes_nothing() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn of_writers_with_the_same_version_one_wins() {
+async fn concurrent_writes_with_the_same_version_succeed_once() {
     let api = Api::new();
     for sample in samples() {
         let path = path_of(&sample, &api.created(&sample).await);
@@ -85,7 +85,7 @@ async fn of_writers_with_the_same_version_one_wins() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn an_idempotency_key_makes_one_record_of_many_requests() {
+async fn repeated_idempotency_key_creates_one_record() {
     let api = Api::new();
     for sample in samples() {
         let key = Uuid::now_v7().to_string();
@@ -101,7 +101,7 @@ async fn an_idempotency_key_makes_one_record_of_many_requests() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn an_email_is_taken_once_whatever_its_case() {
+async fn email_is_unique_in_any_case() {
     let (api, sample) = (Api::new(), user());
     let email = sample.body["email"].as_str().expect("an e-mail").to_owned();
     let forms = (0..RACERS).map(|racer| if racer % 2 == 0 { email.to_uppercase() } else { email.clone() });
@@ -125,7 +125,7 @@ async fn an_email_is_taken_once_whatever_its_case() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn an_item_belongs_to_a_user_there_is() {
+async fn item_owner_must_exist() {
     let (api, sample) = (Api::new(), item());
     let owned_by = |id: &Value| merged(&sample.body, &json!({ "ownerId": id }));
     let answer = api.send(Method::POST, sample.path, &owned_by(&json!(Uuid::now_v7()))).await;
@@ -141,7 +141,7 @@ async fn an_item_belongs_to_a_user_there_is() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn a_list_is_walked_by_its_links_and_has_each_record_once() {
+async fn list_links_return_each_record_once() {
     const RECORDS: usize = 5;
     let api = Api::new();
     let owner = api.created(&user()).await["id"].as_str().expect("an id").to_owned();
@@ -166,7 +166,7 @@ async fn a_list_is_walked_by_its_links_and_has_each_record_once() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn an_invalid_body_is_named_and_not_stored() {
+async fn invalid_body_is_refused_and_not_stored() {
     let api = Api::new();
     for sample in samples() {
         let invalid = merged(&sample.body, &json!({ "name": "", "unknown": 1 }));

@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_run_takes_exactly_the_actions_its_function_is_granted() {
+async fn run_uses_exactly_its_granted_actions() {
     let server = server_with(5).await;
     let proxy = Proxy::start(&server.dynamodb_url).await;
     let folder = tempfile::tempdir().unwrap();

@@ -33,7 +33,7 @@ async fn plan_counts_and_shows_five_examples_and_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plan_finds_what_up_would_refuse() {
+async fn plan_reports_records_that_up_would_refuse() {
     let server = server_with(3).await;
     let url = &server.dynamodb_url;
     let folder = tempfile::tempdir().unwrap();
@@ -46,7 +46,7 @@ async fn plan_finds_what_up_would_refuse() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plan_names_a_record_that_up_would_leave_and_the_rest() {
+async fn plan_reports_records_that_would_still_match() {
     let server = server_with(3).await;
     let url = &server.dynamodb_url;
     let mut poison = old_item(1);
@@ -65,7 +65,7 @@ async fn plan_names_a_record_that_up_would_leave_and_the_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn status_up_and_verify_say_what_is_and_end_accordingly() {
+async fn status_up_and_verify_report_the_state_and_exit_code() {
     let server = server_with(20).await;
     let url = &server.dynamodb_url;
     let states = |output: Output| {
@@ -85,7 +85,7 @@ async fn status_up_and_verify_say_what_is_and_end_accordingly() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_that_refuse_and_a_folder_out_of_order_have_exit_codes_of_their_own() {
+async fn refused_records_and_invalid_folders_have_distinct_exit_codes() {
     let server = server_with(3).await;
     let url = &server.dynamodb_url;
     let mut poison = old_item(1);
@@ -102,7 +102,7 @@ async fn records_that_refuse_and_a_folder_out_of_order_have_exit_codes_of_their_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn new_writes_the_next_file_which_can_be_read() {
+async fn new_writes_a_valid_next_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
     for (name, file) in [("items_note", "0001_items_note.toml"), ("users-Note", "0002_users_note.toml")] {
@@ -115,7 +115,7 @@ async fn new_writes_the_next_file_which_can_be_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn status_shows_ledger_and_lock_even_where_the_files_are_not_in_order() {
+async fn status_shows_ledger_and_lock_with_invalid_files() {
     let server = server_with(3).await;
     let url = &server.dynamodb_url;
     assert_eq!(finished(url, &["up", "--to", "2"]).await.status.code(), Some(0));
@@ -135,6 +135,6 @@ async fn status_shows_ledger_and_lock_even_where_the_files_are_not_in_order() {
 }
 
 #[tokio::test]
-async fn a_lease_that_a_busy_network_outlives_is_refused() {
+async fn too_short_lease_is_refused() {
     assert_eq!(finished("http://127.0.0.1:1", &["up", "--lease", "9"]).await.status.code(), Some(2));
 }

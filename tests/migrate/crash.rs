@@ -20,7 +20,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_at_random_points_it_goes_on_and_writes_each_record_once() {
+async fn killed_runs_resume_and_write_each_record_once() {
     const COUNT: usize = 400;
     let server = server_with(COUNT).await;
     let url = server.dynamodb_url.clone();
@@ -56,7 +56,7 @@ async fn killed_at_random_points_it_goes_on_and_writes_each_record_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn asked_to_stop_it_ends_cleanly_and_the_next_run_goes_on() {
+async fn stopped_run_exits_cleanly_and_the_next_one_resumes() {
     let server = server_with(200).await;
     let url = server.dynamodb_url.clone();
     let mut command = command(&url, &["up", "--max-wcu", "100", "--page", "20"]);
@@ -75,7 +75,7 @@ async fn asked_to_stop_it_ends_cleanly_and_the_next_run_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn throttles_and_lost_answers_change_nothing_but_the_time() {
+async fn throttles_and_lost_responses_do_not_change_the_result() {
     let server = server_with(200).await;
     let faults = Arc::new(AtomicUsize::new(0));
     let counted = faults.clone();

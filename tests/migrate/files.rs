@@ -15,14 +15,14 @@ fn faults(content: &str) -> String {
 }
 
 #[test]
-fn a_good_file_is_taken_in_toml_and_json() {
+fn valid_file_is_accepted_as_toml_and_json() {
     assert_eq!(faults(GOOD), "");
     let json = r#"{ "table": "items", "description": "d", "filter": "attribute_exists(a)", "update": "REMOVE a" }"#;
     assert!(Migration::parse("0001_items_note.json", json).is_ok());
 }
 
 #[test]
-fn a_file_with_a_fault_is_refused_and_says_which() {
+fn invalid_file_is_refused_with_the_fault() {
     let tables = shapes().into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" or ");
     let no_table = format!("there is no table `nothing`: use {tables}");
     for (old, new, said) in [
@@ -61,14 +61,14 @@ fn a_file_with_a_fault_is_refused_and_says_which() {
 }
 
 #[test]
-fn a_file_with_another_name_is_refused() {
+fn file_with_an_invalid_name_is_refused() {
     for name in ["1_items.toml", "0000_items.toml", "0001_Items.toml", "0001.toml", "0001_items.yaml"] {
         assert!(Migration::parse(name, GOOD).is_err(), "{name}");
     }
 }
 
 #[test]
-fn a_gap_and_a_number_used_twice_are_refused() {
+fn gaps_and_duplicate_numbers_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "0001_items_a.toml", GOOD);
     write(folder.path(), "0003_items_c.toml", GOOD);
@@ -81,7 +81,7 @@ fn a_gap_and_a_number_used_twice_are_refused() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_applied_may_not_change_nor_go() {
+async fn applied_file_must_not_change_or_disappear() {
     let server = server_with(5).await;
     let url = &server.dynamodb_url;
     let folder = tempfile::tempdir().unwrap();
@@ -107,7 +107,7 @@ async fn a_file_that_was_applied_may_not_change_nor_go() {
 }
 
 #[tokio::test]
-async fn what_is_asked_for_must_be_there() {
+async fn selected_migration_must_exist() {
     let server = server_with(1).await;
     let url = &server.dynamodb_url;
     for (to, again) in [(Some(9), None), (None, Some(9)), (None, Some(1))] {
@@ -123,7 +123,7 @@ async fn what_is_asked_for_must_be_there() {
 }
 
 #[tokio::test]
-async fn a_file_that_wrote_nothing_may_still_change_or_go() {
+async fn file_without_writes_may_change_or_disappear() {
     let server = server_with(5).await;
     let url = &server.dynamodb_url;
     let folder = tempfile::tempdir().unwrap();
@@ -144,7 +144,7 @@ async fn a_file_that_wrote_nothing_may_still_change_or_go() {
 }
 
 #[tokio::test]
-async fn a_file_that_wrote_a_record_may_not_change_though_it_was_not_applied() {
+async fn file_with_writes_must_not_change() {
     let server = server_with(5).await;
     let url = &server.dynamodb_url;
     let mut other = crate::raw::old_item(9);

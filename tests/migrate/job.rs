@@ -36,7 +36,7 @@ fn poison(number: usize) -> Value {
 }
 
 #[tokio::test]
-async fn the_job_answers_whether_it_is_done_and_goes_on_when_called_again() {
+async fn job_reports_completion_and_resumes() {
     let server = server_with(300).await;
     let url = &server.dynamodb_url;
     let app = app(url);
@@ -59,7 +59,7 @@ async fn the_job_answers_whether_it_is_done_and_goes_on_when_called_again() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_not_meant_as_it_is_written_is_refused_before_the_lock_is_taken() {
+async fn invalid_event_is_refused_before_the_lock_is_taken() {
     let server = server_with(5).await;
     let url = &server.dynamodb_url;
     let before = (rows(url).await, bookkeeping(url, "migration-lock").await);
@@ -81,7 +81,7 @@ async fn an_event_that_is_not_meant_as_it_is_written_is_refused_before_the_lock_
 }
 
 #[tokio::test]
-async fn the_answer_names_the_first_records_that_refuse_and_why() {
+async fn job_reports_the_first_refused_records() {
     let server = server_with(6).await;
     let url = &server.dynamodb_url;
     put(url, &(1..6).map(poison).collect::<Vec<_>>()).await;
@@ -92,7 +92,7 @@ async fn the_answer_names_the_first_records_that_refuse_and_why() {
 }
 
 #[tokio::test]
-async fn the_local_server_applies_what_is_pending_at_its_start() {
+async fn local_server_applies_pending_migrations_at_start() {
     let before = server_with(10).await;
     let url = before.dynamodb_url.clone();
     let after = TestServer::start_with(|options| {
@@ -105,7 +105,7 @@ async fn the_local_server_applies_what_is_pending_at_its_start() {
 }
 
 #[tokio::test]
-async fn a_server_whose_migrations_fail_names_the_records_in_one_line_and_starts_without_them_when_asked() {
+async fn server_reports_failed_migrations_and_can_start_without_them() {
     let server = server_with(1).await;
     put(&server.dynamodb_url, &[poison(1)]).await;
     let mut options = in_memory();

@@ -21,7 +21,7 @@ fn lock_settings(who: &str, lease: Duration, wait_timeout: Duration) -> LockSett
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_runs_at_once_one_waits_and_each_record_is_written_once() {
+async fn concurrent_runs_write_each_record_once() {
     let server = server_with(150).await;
     let url = server.dynamodb_url.clone();
     let mut patient = settings();
@@ -40,7 +40,7 @@ async fn of_two_runs_at_once_one_waits_and_each_record_is_written_once() {
 }
 
 #[tokio::test]
-async fn a_run_without_patience_stops_and_says_who_holds_the_lock() {
+async fn run_without_wait_timeout_reports_the_lock_holder() {
     let server = server_with(3).await;
     let store = store(&server.dynamodb_url);
     let ada = lock_settings("ada@laptop", Duration::from_secs(30), Duration::ZERO);
@@ -65,7 +65,7 @@ async fn a_run_without_patience_stops_and_says_who_holds_the_lock() {
 }
 
 #[tokio::test]
-async fn the_lock_of_a_dead_run_is_taken_over_after_its_lease_and_not_before() {
+async fn lock_of_a_dead_run_is_taken_over_after_its_lease() {
     let server = server_with(3).await;
     let store = store(&server.dynamodb_url);
     let lease = Duration::from_secs(1);
@@ -83,7 +83,7 @@ async fn the_lock_of_a_dead_run_is_taken_over_after_its_lease_and_not_before() {
 }
 
 #[tokio::test]
-async fn a_holder_that_was_overtaken_can_neither_renew_nor_set_a_checkpoint() {
+async fn former_holder_can_neither_renew_nor_store_a_checkpoint() {
     let server = server_with(3).await;
     let url = &server.dynamodb_url;
     up(url).await;
@@ -105,7 +105,7 @@ async fn a_holder_that_was_overtaken_can_neither_renew_nor_set_a_checkpoint() {
 }
 
 #[tokio::test]
-async fn what_an_earlier_holder_finished_at_the_last_moment_is_not_begun_again() {
+async fn migration_finished_by_an_earlier_holder_is_not_repeated() {
     let server = server_with(40).await;
     let url = &server.dynamodb_url;
     let mut settings = settings();
@@ -133,7 +133,7 @@ async fn what_an_earlier_holder_finished_at_the_last_moment_is_not_begun_again()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_sleeps_past_its_lease_is_stopped_by_its_fencing_token() {
+async fn process_suspended_past_its_lease_is_fenced() {
     let server = server_with(400).await;
     let url = server.dynamodb_url.clone();
     let arguments = ["up", "--lease", "10", "--page", "50", "--max-wcu", "150", "--who", "sleeper"];
@@ -154,7 +154,7 @@ async fn a_process_that_sleeps_past_its_lease_is_stopped_by_its_fencing_token() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn repair_says_whose_the_lock_is_and_releases_it() {
+async fn repair_shows_and_releases_the_lock() {
     let server = server_with(1).await;
     let url = server.dynamodb_url.clone();
     let output = finished(&url, &["repair", "--yes"]).await;

@@ -25,7 +25,7 @@ async fn server() -> TestServer {
 }
 
 #[tokio::test]
-async fn each_applies_and_twice_is_a_no_op() {
+async fn migrations_apply_and_repeats_change_nothing() {
     let server = server().await;
     let url = &server.dynamodb_url;
     let all = migrate::compiled().unwrap();
@@ -47,7 +47,7 @@ async fn each_applies_and_twice_is_a_no_op() {
 }
 
 #[tokio::test]
-async fn items_of_the_oldest_shape_are_served_and_listed_after_all_of_them() {
+async fn oldest_items_are_served_and_listed_after_all_migrations() {
     let server = server().await;
     run(&server.dynamodb_url, migrate::compiled().unwrap(), &settings()).await.unwrap();
     for list in ["/v1/items?limit=100", "/v1/items?limit=100&status=active"] {

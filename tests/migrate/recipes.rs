@@ -17,7 +17,7 @@ fn files(section: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn records_from_before_a_filter_are_listed_by_it_after_the_recipe() {
+async fn old_records_are_listed_by_a_new_filter_after_the_recipe() {
     let server = server_with(0).await;
     let url = &server.dynamodb_url;
     let mut row = old_item(1);

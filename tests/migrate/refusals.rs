@@ -23,7 +23,7 @@ async fn apply(url: &str, segments: u16, file: &str) -> Result<Report, Failure> 
 }
 
 #[tokio::test]
-async fn an_incomplete_migration_goes_on_with_its_mark_and_writes_no_record_twice() {
+async fn incomplete_migration_resumes_and_writes_no_record_twice() {
     let server = server_with(0).await;
     let url = &server.dynamodb_url;
     // After one write the first no longer matches; the others would.
@@ -63,7 +63,7 @@ async fn an_incomplete_migration_goes_on_with_its_mark_and_writes_no_record_twic
 }
 
 #[tokio::test]
-async fn of_records_that_refuse_the_first_fifty_are_named_whatever_the_segments() {
+async fn first_fifty_refused_records_are_reported() {
     let server = server_with(0).await;
     let url = &server.dynamodb_url;
     let poison = (0..90).map(|number| {
@@ -78,7 +78,7 @@ async fn of_records_that_refuse_the_first_fifty_are_named_whatever_the_segments(
 }
 
 #[tokio::test]
-async fn with_several_segments_too_an_endless_migration_writes_one_record_alone() {
+async fn migration_whose_result_matches_writes_one_record_with_several_segments() {
     let server = server_with(60).await;
     let url = &server.dynamodb_url;
     let endless = "table = \"items\"\ndescription = \"d\"\nfilter = \"priceCents >= :zero\"\n\
@@ -92,7 +92,7 @@ async fn with_several_segments_too_an_endless_migration_writes_one_record_alone(
 }
 
 #[tokio::test]
-async fn an_expression_that_cannot_be_read_stops_the_run_and_can_be_mended() {
+async fn invalid_expression_stops_the_run_and_can_be_fixed() {
     let server = server_with(20).await;
     let url = &server.dynamodb_url;
     let file = |update: &str| {
@@ -110,7 +110,7 @@ async fn an_expression_that_cannot_be_read_stops_the_run_and_can_be_mended() {
 }
 
 #[tokio::test]
-async fn a_filter_that_cannot_be_read_stops_the_run_and_can_be_mended() {
+async fn invalid_filter_stops_the_run_and_can_be_fixed() {
     let server = server_with(20).await;
     let url = &server.dynamodb_url;
     let file = |filter: &str| {
@@ -134,7 +134,7 @@ async fn apply_transform(url: &str, transform: Transform) -> Report {
 }
 
 #[tokio::test]
-async fn a_transform_that_panics_refuses_that_record_and_the_rest_is_done() {
+async fn panicking_transform_refuses_only_its_record() {
     let server = server_with(20).await;
     let url = &server.dynamodb_url;
     let report = apply_transform(url, |mut fields| {
@@ -149,7 +149,7 @@ async fn a_transform_that_panics_refuses_that_record_and_the_rest_is_done() {
 }
 
 #[tokio::test]
-async fn a_transform_whose_update_is_too_long_refuses_that_record_and_the_rest_is_done() {
+async fn too_long_update_refuses_only_its_record() {
     let server = server_with(20).await;
     let url = &server.dynamodb_url;
     let report = apply_transform(url, |mut fields| {
@@ -163,7 +163,7 @@ async fn a_transform_whose_update_is_too_long_refuses_that_record_and_the_rest_i
 }
 
 #[tokio::test]
-async fn a_transform_cannot_damage_what_json_cannot_hold() {
+async fn transform_keeps_values_that_json_cannot_represent() {
     let server = server_with(0).await;
     let url = &server.dynamodb_url;
     let odd = [
@@ -195,7 +195,7 @@ async fn a_transform_cannot_damage_what_json_cannot_hold() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_stays_away_past_the_lease_is_not_taken_for_another_run() {
+async fn outage_beyond_the_lease_is_not_reported_as_another_run() {
     let server = server_with(40).await;
     let away = Proxy::start_with(&server.dynamodb_url, |Call { operation, body, .. }| {
         let is_beat = body["UpdateExpression"] == "SET #beat = :beat";

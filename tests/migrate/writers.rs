@@ -26,7 +26,7 @@ async fn add(url: &str, number: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn beside_writers_no_update_is_lost_and_no_record_missed() {
+async fn concurrent_writes_are_not_lost_and_no_record_is_missed() {
     let server = server_with(COUNT).await;
     let url = server.dynamodb_url.clone();
     let is_over = Arc::new(AtomicBool::new(false));
@@ -64,7 +64,7 @@ async fn beside_writers_no_update_is_lost_and_no_record_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn beside_the_api_each_answered_change_stays_and_indexes_follow_it() {
+async fn concurrent_api_changes_persist_and_indexes_follow() {
     let server = server_with(0).await;
     let url = server.dynamodb_url.clone();
     // Readable by today's code, but keyed for the list as it was.

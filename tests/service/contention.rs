@@ -27,7 +27,7 @@ fn owned_by(owner: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_concurrent_creates_for_one_owner_succeed() {
+async fn hundred_concurrent_creates_for_one_owner_succeed() {
     let (_proxy, server, _behind) = contended().await;
     let body = owned_by(&create(&server, "users", &user()).await);
     let answers = join_all((0..100).map(|_| send(&server, Method::POST, "/v1/items", &body))).await;
@@ -35,7 +35,7 @@ async fn a_hundred_concurrent_creates_for_one_owner_succeed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_is_changed_while_items_are_created_for_them() {
+async fn user_can_be_changed_while_items_are_created_for_it() {
     let (_proxy, server, _behind) = contended().await;
     let owner = create(&server, "users", &user()).await;
     let (body, path) = (owned_by(&owner), format!("/v1/users/{}", owner["id"].as_str().unwrap()));
@@ -47,7 +47,7 @@ async fn a_user_is_changed_while_items_are_created_for_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_item_is_created_for_a_user_after_the_user_was_deleted() {
+async fn no_item_is_created_for_a_deleted_user() {
     let (_proxy, server, _behind) = contended().await;
     let owner = create(&server, "users", &user()).await;
     let (body, path) = (owned_by(&owner), format!("/v1/users/{}", owner["id"].as_str().unwrap()));
@@ -67,7 +67,7 @@ async fn no_item_is_created_for_a_user_after_the_user_was_deleted() {
 }
 
 #[tokio::test]
-async fn a_conflict_that_lasts_past_the_time_limit_is_503_and_nothing_is_written() {
+async fn conflict_beyond_the_deadline_returns_503_and_writes_nothing() {
     let (proxy, server, _behind) = behind_proxy_with(|options| options.timeout = 1.5).await;
     let owner = create(&server, "users", &user()).await;
     for (operation, body) in [("PutItem", item()), ("TransactWriteItems", owned_by(&owner))] {

@@ -120,7 +120,7 @@ async fn server_with_items() -> TestServer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rotation_breaks_no_page_in_progress_on_any_instance() {
+async fn rotation_keeps_cursors_valid_on_all_instances() {
     let (server, secrets) = (server_with_items().await, Secrets::start().await);
     let (old, new) = (Function::new(&server, &secrets.url), Function::new(&server, &secrets.url));
     let before = old.cursor().await;
@@ -137,7 +137,7 @@ async fn a_rotation_breaks_no_page_in_progress_on_any_instance() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_two_rotations_old_neither_opens_nor_signs() {
+async fn key_from_two_rotations_ago_is_refused() {
     let (server, secrets) = (server_with_items().await, Secrets::start().await);
     let function = Function::new(&server, &secrets.url);
     let old = function.cursor().await;
@@ -150,7 +150,7 @@ async fn a_key_two_rotations_old_neither_opens_nor_signs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_forged_cursors_at_once_cause_two_fetches() {
+async fn thousand_concurrent_forged_cursors_cause_two_fetches() {
     let (server, secrets) = (server_with_items().await, Secrets::start().await);
     let function = Function::new(&server, &secrets.url);
     let cursor = function.cursor().await;
@@ -170,7 +170,7 @@ async fn a_thousand_forged_cursors_at_once_cause_two_fetches() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cursor_older_than_the_keys_is_refused_without_a_fetch() {
+async fn old_cursor_with_unknown_signature_is_refused_without_a_fetch() {
     let (server, secrets) = (server_with_items().await, Secrets::start().await);
     let function = Function::new(&server, &secrets.url);
     let cursor = function.cursor().await;
@@ -185,7 +185,7 @@ async fn a_cursor_older_than_the_keys_is_refused_without_a_fetch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secrets_manager_in_trouble_is_a_503_that_says_when_to_retry() {
+async fn secrets_manager_failure_returns_503_with_retry_after() {
     let (server, secrets) = (server_with_items().await, Secrets::start().await);
     let cursor = Function::new(&server, &secrets.url).cursor().await;
     let answers = FAULTS.map(async |fault| {
@@ -205,7 +205,7 @@ async fn a_secrets_manager_in_trouble_is_a_503_that_says_when_to_retry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn known_keys_go_on_for_an_hour_without_secrets_manager() {
+async fn cached_keys_remain_in_use_for_an_hour_without_secrets_manager() {
     let (server, secrets) = (server_with_items().await, Secrets::start().await);
     let function = Function::new(&server, &secrets.url);
     let cursor = function.cursor().await;
@@ -218,7 +218,7 @@ async fn known_keys_go_on_for_an_hour_without_secrets_manager() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_malformed_secret_is_a_503_whose_cause_does_not_hold_it() {
+async fn malformed_secret_returns_503_and_is_not_logged() {
     let (server, secrets) = (server_with_items().await, Secrets::start().await);
     secrets.put("leaked");
     let function = Function::new(&server, &secrets.url);
@@ -232,7 +232,7 @@ async fn a_malformed_secret_is_a_503_whose_cause_does_not_hold_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_start_fetches_the_keys_and_waits_for_none() {
+async fn start_fetches_the_keys_in_the_background() {
     let (server, secrets) = (server_with_items().await, Secrets::start().await);
     secrets.fault(Some(Fault::Silence));
     let function = Function::new(&server, &secrets.url);
@@ -246,7 +246,7 @@ async fn the_start_fetches_the_keys_and_waits_for_none() {
 }
 
 #[tokio::test]
-async fn a_function_without_cursors_asks_for_no_secret() {
+async fn function_without_cursors_fetches_no_secret() {
     let (server, secrets) = (TestServer::start().await, Secrets::start().await);
     let function = Function::new(&server, &secrets.url);
     let mut seen = Vec::new();

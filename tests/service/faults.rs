@@ -32,7 +32,7 @@ pub async fn behind_proxy_with(change: impl FnOnce(&mut Options)) -> (Proxy, Tes
 }
 
 #[tokio::test]
-async fn a_create_whose_answer_was_lost_is_made_once() {
+async fn create_with_lost_response_takes_effect_once() {
     let (proxy, server, _behind) = behind_proxy().await;
     for (collection, operation, body) in [("items", "PutItem", item()), ("users", "TransactWriteItems", user())] {
         proxy.fault(operation, &[Fault::LoseAnswer]);
@@ -44,7 +44,7 @@ async fn a_create_whose_answer_was_lost_is_made_once() {
 }
 
 #[tokio::test]
-async fn an_update_whose_answer_was_lost_is_made_once_and_succeeds() {
+async fn update_with_lost_response_takes_effect_once() {
     let (proxy, server, _behind) = behind_proxy().await;
     for sample in samples() {
         let record = sample.created(&server).await;
@@ -63,7 +63,7 @@ async fn an_update_whose_answer_was_lost_is_made_once_and_succeeds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_update_whose_answer_was_lost_never_undoes_a_later_one_and_never_claims_to_have_failed() {
+async fn update_with_lost_response_never_undoes_a_later_one() {
     let (proxy, server, behind) = behind_proxy().await;
     for sample in samples() {
         for if_match in ["\"1\"", "*"] {
@@ -83,7 +83,7 @@ async fn an_update_whose_answer_was_lost_never_undoes_a_later_one_and_never_clai
 }
 
 #[tokio::test]
-async fn a_repeat_that_meets_its_first_attempt_half_visible_still_gets_the_first_answer() {
+async fn retry_during_half_visible_transaction_returns_the_first_response() {
     let (proxy, server, _behind) = behind_proxy().await;
     for sample in samples() {
         let body = (sample.body)();
@@ -97,7 +97,7 @@ async fn a_repeat_that_meets_its_first_attempt_half_visible_still_gets_the_first
 }
 
 #[tokio::test]
-async fn a_transaction_that_is_still_under_way_is_not_begun_again() {
+async fn transaction_in_progress_is_not_repeated() {
     let (proxy, server, _behind) = behind_proxy().await;
     for sample in samples() {
         let path = sample.path_of(&sample.created(&server).await);
@@ -113,7 +113,7 @@ async fn a_transaction_that_is_still_under_way_is_not_begun_again() {
 }
 
 #[tokio::test]
-async fn a_page_without_rows_that_is_not_the_last_skips_nothing() {
+async fn empty_page_before_the_end_skips_no_records() {
     let (proxy, server, _behind) = behind_proxy().await;
     let mut expected = Vec::new();
     for _ in 0..14 {
@@ -131,7 +131,7 @@ async fn a_page_without_rows_that_is_not_the_last_skips_nothing() {
 }
 
 #[tokio::test]
-async fn a_record_that_two_shards_show_comes_once() {
+async fn record_in_two_shards_is_listed_once() {
     let (proxy, server, _behind) = behind_proxy().await;
     let mut expected = Vec::new();
     for _ in 0..30 {
@@ -153,7 +153,7 @@ async fn a_record_that_two_shards_show_comes_once() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_past_its_time_counts_as_new_though_its_row_is_still_there() {
+async fn expired_idempotency_key_is_new_before_its_row_is_deleted() {
     let (_proxy, server, behind) = behind_proxy().await;
     let post = || server.request(Method::POST, "/v1/items").header("Idempotency-Key", "old").json(&item()).send();
     let first: Value = post().await.unwrap().json().await.unwrap();
@@ -174,7 +174,7 @@ async fn an_idempotency_key_past_its_time_counts_as_new_though_its_row_is_still_
 }
 
 #[tokio::test]
-async fn a_change_of_email_whose_answer_was_lost_is_made_once_and_succeeds() {
+async fn email_change_with_lost_response_takes_effect_once() {
     let (proxy, server, _behind) = behind_proxy().await;
     let record = create(&server, "users", &user()).await;
     let path = format!("/v1/users/{}", record["id"].as_str().unwrap());
@@ -188,7 +188,7 @@ async fn a_change_of_email_whose_answer_was_lost_is_made_once_and_succeeds() {
 }
 
 #[tokio::test]
-async fn a_delete_whose_answer_was_lost_succeeds() {
+async fn delete_with_lost_response_succeeds() {
     let (proxy, server, _behind) = behind_proxy().await;
     for sample in samples() {
         let path = sample.path_of(&sample.created(&server).await);
@@ -199,7 +199,7 @@ async fn a_delete_whose_answer_was_lost_succeeds() {
 }
 
 #[tokio::test]
-async fn a_write_that_meets_transactions_on_its_rows_waits_for_them() {
+async fn write_in_conflict_with_transactions_is_retried() {
     let (proxy, server, _behind) = behind_proxy().await;
     for (collection, operation, body) in [("items", "PutItem", item()), ("users", "TransactWriteItems", user())] {
         proxy.fault(operation, &[Fault::Conflict; 5]);
@@ -213,7 +213,7 @@ async fn a_write_that_meets_transactions_on_its_rows_waits_for_them() {
 }
 
 #[tokio::test]
-async fn past_the_retries_a_busy_database_is_503_with_retry_after_and_nothing_is_written() {
+async fn exhausted_retries_return_503_and_write_nothing() {
     let (proxy, server, _behind) = behind_proxy_with(|options| options.timeout = 1.5).await;
     for (collection, operation, body) in [("items", "PutItem", item()), ("users", "TransactWriteItems", user())] {
         for fault in [Fault::Throttle, Fault::Conflict] {
@@ -230,7 +230,7 @@ async fn past_the_retries_a_busy_database_is_503_with_retry_after_and_nothing_is
 }
 
 #[tokio::test]
-async fn a_throttle_that_passes_is_not_seen() {
+async fn short_throttle_is_retried() {
     let (proxy, server, _behind) = behind_proxy().await;
     proxy.fault("PutItem", &[Fault::Throttle]);
     let record = create(&server, "items", &item()).await;
@@ -241,7 +241,7 @@ async fn a_throttle_that_passes_is_not_seen() {
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_decoded_is_an_error_naming_it_and_never_skipped() {
+async fn corrupt_record_returns_an_error_with_its_id() {
     let (_proxy, server, behind) = behind_proxy().await;
     let record = create(&server, "items", &item()).await;
     let other = create(&server, "items", &item()).await;
@@ -260,7 +260,7 @@ async fn a_record_that_cannot_be_decoded_is_an_error_naming_it_and_never_skipped
 }
 
 #[tokio::test]
-async fn a_record_of_an_older_or_newer_shape_still_reads() {
+async fn record_of_another_schema_version_is_readable() {
     let (_proxy, server, behind) = behind_proxy().await;
     let record = create(&server, "items", &item()).await;
     let update = json!({
@@ -292,7 +292,7 @@ pub async fn raw(server: &TestServer, operation: &str, body: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_costs_the_same_at_100_and_at_20_000_records() {
+async fn page_cost_is_independent_of_table_size() {
     let (proxy, server, behind) = behind_proxy().await;
     let mut costs = Vec::new();
     let mut filled = 0;

@@ -68,7 +68,7 @@ fn taken(proxy: &Proxy, function: &str) -> BTreeSet<Action> {
 }
 
 #[tokio::test]
-async fn each_function_takes_exactly_the_actions_it_is_granted() {
+async fn functions_use_exactly_their_granted_actions() {
     let (proxy, server, _behind) = behind_proxy().await;
     for sample in samples() {
         for verb in VERBS {
@@ -112,13 +112,14 @@ fn operations(proxy: &Proxy, function: &str) -> BTreeSet<&'static str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_fault_makes_a_function_need_a_right_it_lacks() {
+async fn functions_need_no_other_actions_during_faults() {
     let functions = samples().into_iter().flat_map(|sample| VERBS.map(|verb| (sample.collection, verb)));
-    let tests: JoinSet<()> = functions.map(|(collection, verb)| no_fault_needs_more(collection, verb)).collect();
+    let tests: JoinSet<()> =
+        functions.map(|(collection, verb)| assert_faults_need_no_other_actions(collection, verb)).collect();
     tests.join_all().await;
 }
 
-async fn no_fault_needs_more(collection: &'static str, verb: &'static str) {
+async fn assert_faults_need_no_other_actions(collection: &'static str, verb: &'static str) {
     let sample = samples().into_iter().find(|sample| sample.collection == collection).unwrap();
     let (proxy, server, _behind) = behind_proxy().await;
     for request in requests(&server, &sample, verb).await {

@@ -26,7 +26,7 @@ async fn fill(server: &TestServer, id: &str, expired: usize, live: usize) {
 }
 
 #[tokio::test]
-async fn a_page_of_expired_entries_is_short_and_has_a_next_one() {
+async fn page_of_expired_entries_is_short_and_has_a_next_page() {
     let (proxy, server, behind) = behind_proxy().await;
     let record = create(&server, "items", &item()).await;
     let id = record["id"].as_str().unwrap();
@@ -48,7 +48,7 @@ async fn a_page_of_expired_entries_is_short_and_has_a_next_one() {
 }
 
 #[tokio::test]
-async fn a_deleted_record_whose_first_entries_have_expired_still_has_a_history() {
+async fn deleted_record_with_expired_entries_has_a_history() {
     let (_proxy, server, behind) = behind_proxy().await;
     let id = uuid::Uuid::now_v7().to_string();
     fill(&behind, &id, 300, 1).await;

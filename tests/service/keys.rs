@@ -75,7 +75,7 @@ fn outcome(response: &ApiGatewayProxyResponse) -> (i64, Vec<String>) {
 }
 
 #[tokio::test]
-async fn a_value_that_no_index_key_can_hold_is_400_naming_it() {
+async fn value_too_long_for_an_index_key_returns_400_with_the_field() {
     let server = TestServer::start().await;
     let app = app(&server).await;
     // A sharded key ends with `#` and up to two digits. `İ` has two bytes, and three without its case.
@@ -92,7 +92,7 @@ async fn a_value_that_no_index_key_can_hold_is_400_naming_it() {
 }
 
 #[tokio::test]
-async fn a_reference_that_no_key_can_hold_is_400_naming_it() {
+async fn reference_too_long_for_a_key_returns_400_with_the_field() {
     let server = TestServer::start().await;
     let app = app(&server).await;
     for about in [String::new(), "x".repeat(2049)] {

@@ -66,7 +66,7 @@ async fn listed<R: Resource>(store: &Store, is_filtered: bool) -> BTreeSet<Uuid>
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_of_every_number_of_shards_are_listed_by_a_release_that_reads_them_all() {
+async fn lists_include_records_of_every_shard_count() {
     let server = TestServer::start().await;
     let store = &app_at(&server.dynamodb_url).store;
     let mut all = fill::<Release<2, 2>>(store).await;

@@ -28,7 +28,7 @@ const NAMES: [&str; 9] = [
 const AMPLE: Duration = Duration::from_secs(5);
 
 #[test]
-fn the_lines_that_alarms_count_have_the_form_the_stack_expects() {
+fn log_lines_match_the_stacks_metric_filters() {
     let this_test = env::current_exe().expect("this program");
     let output = Command::new(this_test)
         .args(["log_lines::writes_the_lines", "--exact", "--ignored", "--nocapture"])
@@ -79,12 +79,12 @@ async fn writes_the_lines() {
 
     let done = streams::each(|_, _: Change<Item>| async { Ok(()) });
     let failing = streams::each(|_, _: Change<Item>| async { Err(Error::Unavailable("the bus is away".into())) });
-    let panicking = streams::each(|_, _: Change<Item>| async { panic!("a bug") });
+    let panicking_handler = streams::each(|_, _: Change<Item>| async { panic!("a bug") });
     let function = "serverless-crud-prod-items_get";
     let _ = streams::answer(&app, function, &done, &batch(2), AMPLE).await;
     let _ = streams::answer(&app, function, &failing, &batch(1), AMPLE).await;
     let _ = streams::answer(&app, function, &failing, &batch(2), AMPLE).await;
-    let _ = streams::answer(&app, function, &panicking, &batch(1), AMPLE).await;
+    let _ = streams::answer(&app, function, &panicking_handler, &batch(1), AMPLE).await;
 }
 
 /// A batch of that many changes of items.

@@ -183,7 +183,7 @@ fn check(setting: &Setting, credentials: &Credentials) -> usize {
 }
 
 #[tokio::test]
-async fn a_request_is_signed_as_the_sdk_signs_it() {
+async fn signatures_equal_those_of_the_sdk() {
     let endpoints =
         [None, Some("http://127.0.0.1:8000"), Some("https://localhost:443"), Some("http://localhost/prefix?query")];
     for endpoint in endpoints {
@@ -199,7 +199,7 @@ async fn a_request_is_signed_as_the_sdk_signs_it() {
 }
 
 #[tokio::test]
-async fn the_key_is_another_one_the_next_day_and_for_other_credentials() {
+async fn signing_key_changes_with_day_and_credentials() {
     let setting = setting(None);
     for day in [0, 1, 1, 2, 0] {
         setting.set_clock(day * DAY, true);
@@ -212,7 +212,7 @@ async fn the_key_is_another_one_the_next_day_and_for_other_credentials() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_corrected_until_it_is_right_again() {
+async fn wrong_clock_is_corrected_until_it_is_right() {
     let setting = setting(None);
     let credentials = credentials("AKIAIOSFODNN7EXAMPLE", Some("a token"));
     // How many requests the two operations take: the first that is refused tells the time.

@@ -24,7 +24,7 @@ const BUDGET: usize = 100;
 const STORM: usize = 200;
 
 #[tokio::test]
-async fn a_storm_of_failures_does_not_multiply_requests() {
+async fn retry_budget_limits_requests_during_an_outage() {
     let (proxy, server, _behind) = behind_proxy().await;
     let record = create(&server, "items", &item()).await;
     let path = format!("/v1/items/{}", record["id"].as_str().unwrap());
@@ -50,7 +50,7 @@ async fn a_storm_of_failures_does_not_multiply_requests() {
 }
 
 #[tokio::test]
-async fn a_request_that_hangs_leaves_time_for_another() {
+async fn hanging_request_leaves_time_for_a_retry() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let app = app_at(&format!("http://{}", listener.local_addr().unwrap()));
     let silent = tokio::spawn(async move {

@@ -31,7 +31,7 @@ async fn run_uses_exactly_its_granted_actions() {
     assert!(run(&proxy.url, migrate::read(folder.path()).unwrap(), &settings()).await.is_err());
 
     let calls = proxy.calls.lock().unwrap();
-    let used: BTreeSet<_> = calls.iter().flat_map(|call| Action::taken_by(&call.operation, &call.body)).collect();
+    let used: BTreeSet<_> = calls.iter().flat_map(|call| Action::required_by(&call.operation, &call.body)).collect();
     assert_eq!(used, Grants::declared().of("migrations_run"));
     assert_eq!(proxy.denied(), []);
 }

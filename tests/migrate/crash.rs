@@ -82,7 +82,7 @@ async fn throttles_and_lost_responses_do_not_change_the_result() {
     let proxy = Proxy::start_with(&server.dynamodb_url, move |_| {
         let fault = match fastrand::u8(0..10) {
             0 => Fault::Throttle,
-            1 => Fault::LoseAnswer,
+            1 => Fault::LoseResponse,
             _ => return Fault::None,
         };
         counted.fetch_add(1, Ordering::Relaxed);

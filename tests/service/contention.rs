@@ -1,4 +1,4 @@
-//! Writes that meet on one row, under DynamoDB's rule that a row has one open transaction.
+//! Concurrent writes of one row under DynamoDB's transaction conflicts.
 
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// A server whose transactions take as long as DynamoDB's, with time for a machine that has other work.
+/// Starts a server whose transactions take as long as DynamoDB's, with long timeouts for busy machines.
 async fn contended() -> (Proxy, TestServer, TestServer) {
     let (proxy, server, behind) = behind_proxy_with(|options| options.timeout = 28.0).await;
     proxy.delay_transactions(10..=20);
@@ -58,12 +58,12 @@ async fn no_item_is_created_for_a_deleted_user() {
     let (created, deleted) = tokio::join!(creates, server.request(Method::DELETE, &path).send());
     assert_eq!(deleted.unwrap().status(), StatusCode::NO_CONTENT);
     assert!(created.iter().all(|(status, _)| [StatusCode::CREATED, StatusCode::CONFLICT].contains(status)));
-    // One that was refused found the user gone.
+    // A create was refused only if the user no longer existed.
     assert!(created.iter().all(|(status, is_there)| *status == StatusCode::CREATED || !is_there));
     assert_eq!(send(&server, Method::POST, "/v1/items", &body).await.status(), StatusCode::CONFLICT);
     let items: Value = get(&server, "/v1/items?limit=100").await.json().await.unwrap();
     let count = created.iter().filter(|(status, _)| *status == StatusCode::CREATED).count();
-    assert_eq!(items["data"].as_array().unwrap().len(), count, "a refused create left nothing");
+    assert_eq!(items["data"].as_array().unwrap().len(), count, "refused creates leave no items");
 }
 
 #[tokio::test]

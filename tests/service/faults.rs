@@ -35,7 +35,7 @@ pub async fn behind_proxy_with(change: impl FnOnce(&mut Options)) -> (Proxy, Tes
 async fn create_with_lost_response_takes_effect_once() {
     let (proxy, server, _behind) = behind_proxy().await;
     for (collection, operation, body) in [("items", "PutItem", item()), ("users", "TransactWriteItems", user())] {
-        proxy.fault(operation, &[Fault::LoseAnswer]);
+        proxy.fault(operation, &[Fault::LoseResponse]);
         let record = create(&server, collection, &body).await;
         let page: Value = get(&server, &format!("/v1/{collection}")).await.json().await.unwrap();
         assert_eq!(page["data"], json!([record]));
@@ -51,7 +51,7 @@ async fn update_with_lost_response_takes_effect_once() {
         let path = sample.path_of(&record);
         let (field, value) = sample.change;
         for (version, if_match) in [(2, "\"1\""), (3, "*")] {
-            proxy.fault("UpdateItem", &[Fault::LoseAnswer]);
+            proxy.fault("UpdateItem", &[Fault::LoseResponse]);
             let request = server.request(Method::PATCH, &path).header("If-Match", if_match);
             let response = request.json(&json!({ field: value })).send().await.unwrap();
             assert_eq!(response.status(), 200);
@@ -68,7 +68,7 @@ async fn update_with_lost_response_never_undoes_a_later_one() {
     for sample in samples() {
         for if_match in ["\"1\"", "*"] {
             let path = sample.path_of(&sample.created(&server).await);
-            proxy.fault("UpdateItem", &[Fault::HoldAndLoseAnswer]);
+            proxy.fault("UpdateItem", &[Fault::HoldAndLoseResponse]);
             let request = server.request(Method::PATCH, &path).header("If-Match", if_match);
             let first = tokio::spawn(request.json(&json!({ "name": "First" })).send());
             proxy.held.acquire().await.unwrap().forget();
@@ -178,7 +178,7 @@ async fn email_change_with_lost_response_takes_effect_once() {
     let (proxy, server, _behind) = behind_proxy().await;
     let record = create(&server, "users", &user()).await;
     let path = format!("/v1/users/{}", record["id"].as_str().unwrap());
-    proxy.fault("TransactWriteItems", &[Fault::LoseAnswer]);
+    proxy.fault("TransactWriteItems", &[Fault::LoseResponse]);
     let request = server.request(Method::PATCH, &path).header("If-Match", "\"1\"");
     let response = request.json(&json!({ "email": crate::samples::email() })).send().await.unwrap();
     assert_eq!(response.status(), 200);
@@ -192,7 +192,7 @@ async fn delete_with_lost_response_succeeds() {
     let (proxy, server, _behind) = behind_proxy().await;
     for sample in samples() {
         let path = sample.path_of(&sample.created(&server).await);
-        proxy.fault("TransactWriteItems", &[Fault::LoseAnswer]);
+        proxy.fault("TransactWriteItems", &[Fault::LoseResponse]);
         assert_eq!(server.request(Method::DELETE, &path).send().await.unwrap().status(), 204);
         assert_eq!(read(&server, &path).await, None);
     }

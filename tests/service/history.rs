@@ -1,4 +1,4 @@
-//! The history of a record that has had many changes.
+//! The history of a record with many changes.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::{
     support::TestServer,
 };
 
-/// Puts entries as the consumer leaves them; the first `expired` are past their time.
+/// Puts entries like the consumer's. The first `expired` ones have expired.
 async fn fill(server: &TestServer, id: &str, expired: usize, live: usize) {
     let entry = |number: usize| {
         let expires_at = if number < expired { "1" } else { "9999999999" };
@@ -37,7 +37,7 @@ async fn page_of_expired_entries_is_short_and_has_a_next_page() {
         loop {
             proxy.take();
             let page: Value = get(&server, &path).await.json().await.unwrap();
-            assert!(proxy.take().len() <= 2, "the work of a page has a bound");
+            assert!(proxy.take().len() <= 2, "a page takes at most two queries");
             found.extend(page["data"].as_array().unwrap().iter().map(|entry| entry["version"].as_u64().unwrap()));
             let Some(cursor) = page["nextCursor"].as_str() else { break };
             path = format!("{first}&cursor={cursor}");

@@ -1,4 +1,4 @@
-//! What is special to items: an owner who must exist.
+//! Items: the owner must exist.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

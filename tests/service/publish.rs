@@ -1,4 +1,4 @@
-//! Publishing an item: the operation beyond CRUD.
+//! Publication of items: the operation beyond CRUD.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -100,7 +100,7 @@ async fn publish_with_lost_response_takes_effect_once() {
     let (proxy, server, _behind) = behind_proxy().await;
     for if_match in [None, Some("\"1\"")] {
         let id = create(&server, "draft").await;
-        proxy.fault("UpdateItem", &[Fault::LoseAnswer]);
+        proxy.fault("UpdateItem", &[Fault::LoseResponse]);
         let (status, item) = publish(&server, &id, if_match).await;
         assert_eq!((status, &item["status"], &item["version"]), (200, &json!("active"), &json!(2)));
     }

@@ -1,4 +1,4 @@
-//! A database in trouble: retries have a budget, and fit into the time a function has.
+//! Outages of the database: retries have a budget and respect the deadline.
 
 use std::{
     sync::atomic::Ordering,
@@ -19,7 +19,7 @@ use crate::{
     support::proxy::Fault,
 };
 
-/// What a store retries in vain at most, in the SDK and itself.
+/// The maximum number of unsuccessful retries of a store, in the SDK and its own.
 const BUDGET: usize = 100;
 const STORM: usize = 200;
 
@@ -39,11 +39,11 @@ async fn retry_budget_limits_requests_during_an_outage() {
             assert_eq!(response.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
         }
         let asked = proxy.requests.load(Ordering::Relaxed) - before;
-        // Without a budget it would be three, or eight times the requests. An update that fails is read back: once.
+        // Without a budget there would be three or eight times the requests. A failed update is followed by one read.
         let plain = if operation == "GetItem" { STORM } else { 2 * STORM };
         assert!((STORM + 1..=plain + BUDGET + 10).contains(&asked), "{asked} requests for {STORM} of {operation}");
         proxy.heal();
-        // Once it answers again, it is asked as before, and what has been used up grows back.
+        // When the database responds again, requests succeed and the budget refills.
         let response = server.request(method.clone(), &path).json(&json!({ "name": "Changed" }));
         assert_eq!(response.header("If-Match", "*").send().await.unwrap().status(), StatusCode::OK);
     }

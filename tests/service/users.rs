@@ -1,4 +1,4 @@
-//! What is special to users: an e-mail address of their own.
+//! Users: the e-mail address is unique.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -87,7 +87,7 @@ async fn email_filter_ignores_case() {
     assert_eq!(page, json!({ "data": [ada], "nextCursor": null }));
 }
 
-/// Addresses that are accepted.
+/// Valid addresses.
 const GOOD: [&str; 14] = [
     "ada@example.com",
     "ADA.Lovelace@Example.COM",
@@ -105,7 +105,7 @@ const GOOD: [&str; 14] = [
     "ada@1e100.net",
 ];
 
-/// Texts that are refused.
+/// Invalid addresses.
 const BAD: [&str; 40] = [
     "a@<script>alert(1)</script>[::1]",
     "<script>alert(1)</script>@example.com",
@@ -155,7 +155,7 @@ async fn addresses_are_stored_as_written_or_refused_with_the_field() {
     let long = [
         format!("{}@example.com", "a".repeat(65)),
         format!("ada@{}.com", "a".repeat(64)),
-        // Short as it is written, too long for DNS and for a mailbox.
+        // Short as written, but too long for DNS and a mailbox after conversion.
         format!("ada@{}", std::iter::repeat_n("ü".repeat(48), 5).collect::<Vec<_>>().join(".")),
     ];
     for address in BAD.into_iter().chain(long.iter().map(String::as_str)) {
@@ -167,7 +167,7 @@ async fn addresses_are_stored_as_written_or_refused_with_the_field() {
     for address in GOOD {
         let body = json!({ "name": "Ada", "email": address });
         let answer = send(&server, Method::POST, "/v1/users", &body).await;
-        // Some are spellings of one: the other test says which.
+        // Some are spellings of the same address, see the test below.
         assert!([201, 409].contains(&answer.status().as_u16()), "{address:?}");
         if answer.status() == StatusCode::CREATED {
             assert_eq!(answer.json::<Value>().await.unwrap()["email"], address);

@@ -89,7 +89,7 @@ impl Wire {
 enum Fault {
     Throttle,
     Crash,
-    LoseAnswer,
+    LoseResponse,
     /// EventBridge alone: some of the entries are refused.
     Partly,
     /// Longer than any attempt may take.
@@ -97,7 +97,7 @@ enum Fault {
 }
 
 async fn pass(State(wire): State<Wire>, headers: HeaderMap, body: Bytes) -> Response {
-    let usual = [Fault::Throttle, Fault::Crash, Fault::LoseAnswer, Fault::LoseAnswer, Fault::Partly];
+    let usual = [Fault::Throttle, Fault::Crash, Fault::LoseResponse, Fault::LoseResponse, Fault::Partly];
     let percent = wire.faults.load(Ordering::Relaxed);
     if percent == DOWN {
         return (StatusCode::INTERNAL_SERVER_ERROR, "{}").into_response();
@@ -116,7 +116,7 @@ async fn pass(State(wire): State<Wire>, headers: HeaderMap, body: Bytes) -> Resp
         Some(url) => forward(&wire, url, headers, body).await,
         None => publish(&wire, &body, fault == Some(Fault::Partly)),
     };
-    if fault == Some(Fault::LoseAnswer) { (StatusCode::INTERNAL_SERVER_ERROR, "{}").into_response() } else { answer }
+    if fault == Some(Fault::LoseResponse) { (StatusCode::INTERNAL_SERVER_ERROR, "{}").into_response() } else { answer }
 }
 
 async fn forward(wire: &Wire, url: &str, mut headers: HeaderMap, body: Bytes) -> Response {

@@ -1,4 +1,4 @@
-//! What the gateway does before a function is asked: keys, limits, preflights, unknown paths and methods.
+//! The gateway: keys, limits, preflights, unknown paths and methods.
 
 use std::env;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::api::{Answer, Api, answer, variable};
 
-/// More than the burst of the basic tier in `dev`, whatever refills meanwhile.
+/// A number above the burst of the basic tier in `dev`, including refills during the test.
 const TOO_MANY: usize = 40;
 
 #[tokio::test]
@@ -20,8 +20,8 @@ async fn missing_or_wrong_key_is_refused_for_every_method() {
         (Method::POST, "/v1/users"),
         (Method::DELETE, "/v1/items/01890000-0000-7000-8000-000000000000"),
     ] {
-        answer(api.anonymous(method.clone(), path)).await.is_problem(StatusCode::FORBIDDEN);
-        answer(api.anonymous(method, path).header("x-api-key", "wrong")).await.is_problem(StatusCode::FORBIDDEN);
+        answer(api.anonymous(method.clone(), path)).await.assert_problem(StatusCode::FORBIDDEN);
+        answer(api.anonymous(method, path).header("x-api-key", "wrong")).await.assert_problem(StatusCode::FORBIDDEN);
     }
 }
 
@@ -38,7 +38,7 @@ async fn exceeded_burst_returns_429_with_retry_after() {
     for response in join_all(requests).await {
         let answer = Answer::of(response.expect("an answer")).await;
         if answer.status != StatusCode::OK {
-            answer.is_problem(StatusCode::TOO_MANY_REQUESTS);
+            answer.assert_problem(StatusCode::TOO_MANY_REQUESTS);
             assert_eq!(answer.header("retry-after"), "1");
             refused += 1;
         }
@@ -86,13 +86,13 @@ async fn pages_may_read_responses_of_function_and_gateway() {
 #[ignore = "needs a deployed API: make e2e"]
 async fn unknown_path_returns_404_and_unknown_method_405() {
     let api = Api::new();
-    api.get("/v1/nothing").await.is_problem(StatusCode::NOT_FOUND);
+    api.get("/v1/nothing").await.assert_problem(StatusCode::NOT_FOUND);
     for (method, path, allowed) in [
         (Method::DELETE, "/v1/items", ["GET", "POST"].as_slice()),
         (Method::POST, "/v1/users/1", &["DELETE", "GET", "PATCH", "PUT"]),
     ] {
         let answer = api.send(method, path, &json!({})).await;
-        answer.is_problem(StatusCode::METHOD_NOT_ALLOWED);
+        answer.assert_problem(StatusCode::METHOD_NOT_ALLOWED);
         for method in allowed {
             assert!(answer.header("allow").contains(method));
         }

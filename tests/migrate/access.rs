@@ -1,4 +1,4 @@
-//! What a run asks of DynamoDB, held against what its function may do.
+//! The DynamoDB actions of a run, compared with the grants of its function.
 
 use std::collections::BTreeSet;
 

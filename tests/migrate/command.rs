@@ -1,4 +1,4 @@
-//! The command: what it says, what it writes, and how it ends.
+//! The command: output, effects and exit codes.
 
 use std::process::Output;
 

@@ -1,4 +1,4 @@
-//! `kill -9` at random points, and faults on the wire: the same end, and each record written once.
+//! `kill -9` at random points and faults of requests: the result is the same, and each record is written once.
 
 use std::{
     process::Stdio,
@@ -31,7 +31,7 @@ async fn killed_runs_resume_and_write_each_record_once() {
         tokio::time::sleep(Duration::from_millis(2400 + fastrand::u64(0..1200))).await;
         match child.0.try_wait().unwrap() {
             Some(status) if status.success() => break,
-            // On a machine this busy it lost its short lease, or saw the last sign of life of the one before.
+            // On a busy machine the run may lose its short lease, or still see the heartbeat of the previous run.
             Some(status) if status.code() == Some(4) => {}
             Some(status) => panic!("it ended with {status}"),
             None => {
@@ -62,11 +62,11 @@ async fn stopped_run_exits_cleanly_and_the_next_one_resumes() {
     let mut command = command(&url, &["up", "--max-wcu", "100", "--page", "20"]);
     let mut child = Running(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
     first_checkpoint(&url).await;
-    // Also where who read what it says is gone, as Ctrl-C ends a whole pipeline.
+    // The reader of the output may be gone, since Ctrl-C ends a whole pipeline.
     child.0.stderr = None;
     child.signal("-INT");
     assert_eq!(child.wait().await.code(), Some(5));
-    // It gave the lock back: nobody waits for a lease.
+    // The run released the lock, so the next one does not wait for the lease.
     assert!(bookkeeping(&url, "migration-lock").await.get("holder").is_none());
     let output = finished(&url, &["up", "--json"]).await;
     assert_eq!(output.status.code(), Some(0));

@@ -1,4 +1,4 @@
-//! The migrations under test on tables of the old shape: what they change, and that they change it once.
+//! The test migrations on old tables: each record is changed once.
 
 use serde_json::{Value, json};
 use serverless_crud::{migrate, store::State};
@@ -127,7 +127,7 @@ async fn refused_record_is_reported_and_the_rest_is_migrated() {
     after.remove(&id(7));
     after.values().for_each(|row| assert_migrated(row, 3));
 
-    // Once the record is mended, the next run finishes the migration.
+    // After the record is fixed, the next run completes the migration.
     let mend = json!({
         "TableName": "local-items", "Key": { "id": { "S": id(7) } }, "UpdateExpression": "SET tags = :tags",
         "ExpressionAttributeValues": { ":tags": { "S": "kitchen, coffee" } },
@@ -152,7 +152,7 @@ async fn migration_whose_result_matches_its_filter_stops_at_the_first_record() {
         settings.parallelism.segments = 1;
         let failure = run(url, migrate::read(folder.path()).unwrap(), &settings).await.unwrap_err().to_string();
         assert!(failure.contains("still matches the filter after its update"), "{failure}");
-        // Not even a second run writes the one record again.
+        // A second run does not write the record again either.
         let written = rows(url).await.values().filter(|row| row["version"]["N"] == "4").count();
         assert_eq!(written, 1);
     }

@@ -1,4 +1,4 @@
-//! What is refused before anything is written, each with what to do.
+//! Validation of migration files before any write.
 
 use serverless_crud::{
     migrate::{self, Migration},
@@ -101,7 +101,7 @@ async fn applied_file_must_not_change_or_disappear() {
     assert!(failure.contains("0001_items_a was applied here, but its file is missing"), "{failure}");
     assert_eq!(rows(url).await, before);
 
-    // Line ends alone make no other file.
+    // Line endings do not affect the checksum.
     write(folder.path(), "0001_items_a.toml", &GOOD.replace('\n', "\r\n"));
     assert!(up_folder().await.unwrap().done);
 }
@@ -128,7 +128,7 @@ async fn file_without_writes_may_change_or_disappear() {
     let url = &server.dynamodb_url;
     let folder = tempfile::tempdir().unwrap();
     let up_folder = || async { run(url, migrate::read(folder.path()).unwrap(), &settings()).await };
-    // DynamoDB refuses to add to a text.
+    // DynamoDB refuses to add a number to a string.
     let bad = GOOD
         .replace("SET note = :note", "ADD #name :note")
         .replace("[values]", "[names]\n\"#name\" = \"name\"\n[values]");
@@ -152,7 +152,7 @@ async fn file_with_writes_must_not_change() {
     crate::raw::put(url, &[other]).await;
     let folder = tempfile::tempdir().unwrap();
     let up_folder = || async { run(url, migrate::read(folder.path()).unwrap(), &settings()).await };
-    // Only one record has what is copied.
+    // Only one record has the attribute that is copied.
     let copies = GOOD.replace("SET note = :note", "SET note = stock").replace("[values]\n\":note\" = \"n\"\n", "");
     write(folder.path(), "0001_items_a.toml", &copies);
     let report = up_folder().await.unwrap();

@@ -1,4 +1,4 @@
-//! The job of the Lambda, and the start of the local server.
+//! The Lambda job, and the migrations at the start of the local server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,12 +23,12 @@ fn app(url: &str) -> Arc<App> {
     App::new(config.unwrap(), embedded_client(url))
 }
 
-/// The job, with the migrations under test.
+/// Runs the job with the test migrations.
 async fn job(app: &Arc<App>, event: Value, remaining: Duration) -> Value {
     migrate::run_job_with(|| Ok(migrations()), Arc::clone(app), event, remaining).await.unwrap()
 }
 
-/// An item that refuses the third migration.
+/// Creates an item that the third migration refuses.
 fn poison(number: usize) -> Value {
     let mut row = old_item(number);
     row["tags"] = json!({ "S": "x".repeat(50) });
@@ -44,7 +44,7 @@ async fn job_reports_completion_and_resumes() {
     loop {
         calls += 1;
         assert!(calls < 100, "{answer}");
-        // The state machine hands back what the last call answered.
+        // The state machine passes the last response to the next call.
         let event = json!({ "maxWcu": 400, "answer": answer });
         answer = job(&app, event, Duration::from_millis(900)).await;
         assert!(answer.get("failed").is_none(), "{answer}");

@@ -1,4 +1,4 @@
-//! What a run may use: capacity, writes at once, and the time it was given.
+//! The limits of a run: capacity, concurrent writes and time.
 
 use std::time::{Duration, Instant};
 
@@ -80,7 +80,7 @@ async fn run_past_its_deadline_does_not_wait() {
     };
     stopped(&url, Some(0.1)).await;
     stopped(&throttled.url, None).await;
-    // It gave the lock back each time.
+    // The run released the lock each time.
     assert!(bookkeeping(&url, "migration-lock").await.get("holder").is_none());
     let other =
         migrate::LockSettings { who: "other".into(), lease: Duration::from_secs(60), wait_timeout: Duration::ZERO };

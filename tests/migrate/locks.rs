@@ -1,4 +1,4 @@
-//! One run at a time: two at once, a holder that dies, and one that wakes up after its lease.
+//! The lock: concurrent runs, holders that die, and holders that are suspended past their lease.
 
 use std::time::{Duration, Instant};
 
@@ -24,17 +24,17 @@ fn lock_settings(who: &str, lease: Duration, wait_timeout: Duration) -> LockSett
 async fn concurrent_runs_write_each_record_once() {
     let server = server_with(150).await;
     let url = server.dynamodb_url.clone();
-    let mut patient = settings();
-    patient.lock.wait_timeout = Duration::from_secs(120);
+    let mut waiting = settings();
+    waiting.lock.wait_timeout = Duration::from_secs(120);
     let (halt, progress) = (Halt::default(), Progress::default());
-    let (one, other) = (store(&url), store(&url));
+    let (first, second) = (store(&url), store(&url));
     let (first, second) = tokio::join!(
-        migrate::up(&one, migrations(), &patient, &halt, &progress),
-        migrate::up(&other, migrations(), &patient, &halt, &progress),
+        migrate::up(&first, migrations(), &waiting, &halt, &progress),
+        migrate::up(&second, migrations(), &waiting, &halt, &progress),
     );
     let (first, second) = (first.unwrap(), second.unwrap());
     assert!(first.done && second.done);
-    // What the one did, the other found done.
+    // The second run finds the work of the first one complete.
     assert_eq!(first.migrations.len() + second.migrations.len(), 3);
     rows(&url).await.values().for_each(|row| assert_migrated(row, 3));
 }
@@ -46,7 +46,7 @@ async fn run_without_wait_timeout_reports_the_lock_holder() {
     let ada = lock_settings("ada@laptop", Duration::from_secs(30), Duration::ZERO);
     let lock = Lock::acquire(&store, &ada, &Halt::default()).await.unwrap();
     let beside = async {
-        // As long as the holder gives signs of life, it is not taken for dead.
+        // While the holder sends heartbeats, its lease does not expire.
         let failure =
             Lock::acquire(&store, &lock_settings("bob", Duration::from_secs(1), Duration::ZERO), &Halt::default())
                 .await
@@ -76,7 +76,7 @@ async fn lock_of_a_dead_run_is_taken_over_after_its_lease() {
     let next =
         Lock::acquire(&store, &lock_settings("the next", lease, Duration::ZERO), &Halt::default()).await.unwrap();
     assert!(start.elapsed() >= lease && next.fence() > dead.fence());
-    // By then the dead one would send nothing more, and could not give the lock back.
+    // The dead run sends no more requests and cannot release the lock.
     assert!(!dead.is_valid());
     dead.release().await;
     assert_eq!(store.migration_lock().await.unwrap().unwrap().who.as_deref(), Some("the next"));
@@ -113,7 +113,7 @@ async fn migration_finished_by_an_earlier_holder_is_not_repeated() {
     let halt = Halt::at(Instant::now() + Duration::from_millis(600));
     let report = migrate::up(&store(url), migrations(), &settings, &halt, &Progress::default()).await.unwrap();
     assert!(report.stopped);
-    // The last word of that run comes between this one's look at the ledger and its own first word.
+    // The last write of that run comes between this run's read of the ledger and its first write.
     let proxy = Proxy::start_with(url, |Call { operation, body, .. }| {
         let is_taken = body["UpdateExpression"] == "SET #fence = :fence, #who = :who";
         if operation != "UpdateItem" || !is_taken {
@@ -149,7 +149,7 @@ async fn process_suspended_past_its_lease_is_fenced() {
     assert_eq!(bookkeeping(&url, "migration#0001").await, ledger);
     assert_eq!(ledger["who"]["S"], "taker");
     before.values().for_each(|row| assert_migrated(row, 3));
-    // The taker went on from the sleeper's checkpoint, and counted what that had written.
+    // The new holder resumed from the checkpoint of the suspended run, including its counts.
     assert_eq!(json_of(&output)["migrations"][0]["written"], 400);
 }
 

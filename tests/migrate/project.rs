@@ -1,4 +1,4 @@
-//! The project's own migrations, however many there are: each applies, and changes nothing the second time.
+//! The project's migrations: each one applies, and a repeat changes nothing.
 
 use serde_json::{Value, json};
 use serverless_crud::{migrate, operations::resources, store::State};
@@ -8,7 +8,7 @@ use crate::{
     support::TestServer,
 };
 
-/// A server with a record of each resource that can be made without another, and items of the oldest shape.
+/// Starts a server with a record of each resource without references, and items in their oldest form.
 async fn server() -> TestServer {
     let server = TestServer::start_with(|options| options.no_migrations = true).await;
     for collection in resources() {
@@ -17,7 +17,7 @@ async fn server() -> TestServer {
         for reference in collection.references {
             body.as_object_mut().unwrap().remove(reference.field);
         }
-        // One that needs another is not made.
+        // Resources that require another record are skipped.
         server.request("POST", &path).json(&body).send().await.unwrap();
     }
     put(&server.dynamodb_url, &(0..30).map(old_item).collect::<Vec<_>>()).await;

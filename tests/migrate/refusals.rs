@@ -1,4 +1,4 @@
-//! Records and expressions that refuse: what is reported, what is written, and how it goes on.
+//! Refused records and invalid expressions: reports, writes and resumption.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn apply(url: &str, segments: u16, file: &str) -> Result<Report, Failure> 
 async fn incomplete_migration_resumes_and_writes_no_record_twice() {
     let server = server_with(0).await;
     let url = &server.dynamodb_url;
-    // After one write the first no longer matches; the others would.
+    // The first record no longer matches after one write. The others still would.
     let items = (0..40).map(|number| {
         let mut row = old_item(number);
         row["priceCents"] = json!({ "N": if number == 0 { "95" } else { "5" } });
@@ -41,7 +41,7 @@ async fn incomplete_migration_resumes_and_writes_no_record_twice() {
     assert_eq!((first.state, first.written, first.refused), (State::Incomplete, 39, 1));
     let started = bookkeeping(url, "migration#0001").await["startedAt"].clone();
 
-    // Another write takes one of the marks away: what was counted stays counted.
+    // Another write removes one of the markers. The counts stay.
     let touch = |number: usize, update: &str, values: serde_json::Value| {
         let body = json!({
             "TableName": "local-items", "Key": { "id": { "S": id(number) } }, "UpdateExpression": update,

@@ -1,4 +1,4 @@
-//! Bad input: a clear 4xx with every fault named, never a 5xx, never a write.
+//! Invalid input: a 4xx response with all violations, never a 5xx or a write.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -96,7 +96,7 @@ async fn constraints_hold_at_their_bounds_in_the_function() {
     assert_constraints_hold_at_their_bounds(&server).await;
 }
 
-/// Values at the edge of every constraint, and one step beyond.
+/// Sends values at the bounds of all constraints, and values just beyond.
 async fn assert_constraints_hold_at_their_bounds(server: &TestServer) {
     let tags = |count: usize| (0..count).map(|tag| format!("tag {tag}")).collect::<Vec<_>>();
     let long = |length: usize| "é".repeat(length);

@@ -1,4 +1,4 @@
-//! The keys of cursors out of Secrets Manager: fetched, rotated, forged against, and out of reach.
+//! Cursor keys from Secrets Manager: fetches, rotation, forged cursors and outages.
 
 use std::{
     sync::{
@@ -32,7 +32,7 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(9);
 const FAULTS: [Fault; 4] = [Fault::Silence, Fault::Throttle, Fault::Denied, Fault::Broken];
 
-/// A wall clock that can be put forward.
+/// A wall clock that tests can advance.
 #[derive(Clone, Debug, Default)]
 struct Clock(Arc<AtomicU64>);
 
@@ -42,7 +42,7 @@ impl TimeSource for Clock {
     }
 }
 
-/// A function of lists over a server's database and a Secrets Manager.
+/// A function with lists that uses a server's database and a Secrets Manager.
 struct Function {
     app: Arc<App>,
     clock: Clock,
@@ -79,12 +79,12 @@ impl Function {
         respond(&self.app, &handlers::list::<Item>, &event.to_string(), LIMIT).await
     }
 
-    /// The status of the page after a cursor.
+    /// Returns the status of the page after a cursor.
     async fn status(&self, cursor: &str) -> i64 {
         self.get(&[("limit", "1"), ("cursor", cursor)]).await.status_code
     }
 
-    /// The cursor of a page of one item.
+    /// Returns the cursor of a page of one item.
     async fn cursor(&self) -> String {
         let answer = self.get(&[("limit", "1")]).await;
         assert_eq!(answer.status_code, 200);
@@ -103,7 +103,7 @@ fn assert_unavailable(answer: &ApiGatewayProxyResponse, why: &str) {
     assert_eq!(answer.multi_value_headers["content-type"], "application/problem+json", "{why}");
 }
 
-/// A cursor nobody signed, different each time.
+/// Returns a unique cursor with an invalid signature.
 fn forge(cursor: &str) -> String {
     let mut bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap();
     let end = bytes.len();
@@ -125,7 +125,7 @@ async fn rotation_keeps_cursors_valid_on_all_instances() {
     let (old, new) = (Function::new(&server, &secrets.url), Function::new(&server, &secrets.url));
     let before = old.cursor().await;
     secrets.rotate();
-    // The instance that started after the rotation opens what the old key signed; the one before, what the new key did.
+    // The instance from after the rotation accepts the old key's cursors, and the one from before the new key's.
     assert_eq!(new.status(&before).await, 200);
     let after = new.cursor().await;
     let fetches = secrets.fetches();
@@ -159,7 +159,7 @@ async fn thousand_concurrent_forged_cursors_cause_two_fetches() {
     for answer in join_all(forged.iter().map(async |forged| function.get(&[("cursor", forged)]).await)).await {
         match answer.status_code {
             400 => assert_eq!(json_of(&answer)["errors"][0]["parameter"], "cursor"),
-            // It came when the keys had just been fetched twice: a retry finds out.
+            // The keys were fetched twice just before, so the client must retry.
             _ => assert_unavailable(&answer, "forged"),
         }
     }

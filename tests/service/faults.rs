@@ -1,4 +1,4 @@
-//! Faults between the service and DynamoDB, made on the wire: refusals, lost answers, silence.
+//! Faults between the service and DynamoDB: refusals, lost responses and outages.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,12 +12,12 @@ use crate::{
     },
 };
 
-/// A server behind a proxy, and the one in front of whose DynamoDB the proxy stands.
+/// Starts a server with a DynamoDB behind a proxy. Returns the proxy, that server and the server of the DynamoDB.
 pub async fn behind_proxy() -> (Proxy, TestServer, TestServer) {
     behind_proxy_with(|_| {}).await
 }
 
-/// The same with other options of the server behind the proxy.
+/// Like [`behind_proxy`], with changed options.
 pub async fn behind_proxy_with(change: impl FnOnce(&mut Options)) -> (Proxy, TestServer, TestServer) {
     let behind = TestServer::start().await;
     let proxy = Proxy::start(&behind.dynamodb_url).await;
@@ -75,7 +75,7 @@ async fn update_with_lost_response_never_undoes_a_later_one() {
             let later = send(&behind, Method::PATCH, &path, &json!({ "name": "Later" })).await;
             assert_eq!(later.status(), 200);
             proxy.released.add_permits(1);
-            // Neither 200, which it cannot know, nor 412, which would be untrue.
+            // 200 would be a guess and 412 would be wrong.
             problem(first.await.unwrap().unwrap(), 503).await;
             assert_eq!(read(&server, &path).await, Some(later.json().await.unwrap()));
         }
@@ -273,7 +273,7 @@ async fn record_of_another_schema_version_is_readable() {
     assert_eq!(read(&server, &path).await, Some(record));
 }
 
-/// Sends a request to DynamoDB itself.
+/// Sends a request directly to DynamoDB.
 pub async fn raw(server: &TestServer, operation: &str, body: &Value) -> Value {
     let request =
         server.client.post(&server.dynamodb_url).header("x-amz-target", format!("DynamoDB_20120810.{operation}"));
@@ -317,7 +317,7 @@ async fn page_cost_is_independent_of_table_size() {
     assert_eq!(costs, [[4, 4, 4], [4, 4, 4]]);
 }
 
-/// Puts rows as a create leaves them, 25 a request.
+/// Puts rows like those of creates, 25 per request.
 async fn fill(server: &TestServer, count: usize) {
     let rows: Vec<Value> = (0..count)
         .map(|_| {

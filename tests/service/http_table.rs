@@ -1,4 +1,4 @@
-//! Every row of the HTTP table, for every resource.
+//! The HTTP behaviour of all CRUD operations, for every resource.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -274,7 +274,7 @@ async fn repeated_idempotency_key_returns_the_first_response() {
         assert_eq!(first.status(), StatusCode::CREATED);
         let (location, first): (_, Value) = (header(&first, "location").to_owned(), first.json().await.unwrap());
 
-        // What happens to the record in between does not change the answer.
+        // A change of the record in between does not affect the response.
         let (field, value) = sample.change;
         send(&server, Method::PATCH, &sample.path_of(&first), &json!({ field: value })).await;
         let second = post().await.unwrap();

@@ -1,4 +1,4 @@
-//! Lists: complete, in order, without repeats, and no dearer for a larger table.
+//! Lists: complete, ordered and without duplicates.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::{
     support::TestServer,
 };
 
-/// Every id of a list, page by page, in the order they came; asserts the size of each page.
+/// Returns all ids of a list in order, and asserts the size of each page.
 async fn ids(server: &TestServer, path: &str, limit: usize) -> Vec<String> {
     let mut ids = Vec::new();
     let mut next = format!("{path}{}limit={limit}", if path.contains('?') { '&' } else { '?' });
@@ -181,7 +181,7 @@ async fn unsupported_query_returns_400_with_every_parameter() {
         let mut found = places(&problem);
         found.sort();
         let mut expected: Vec<_> = expected.into_iter().map(str::to_owned).collect();
-        // Which of two filters is one too many depends on the order they arrive in.
+        // The order of the parameters decides which of two filters is refused.
         if query.starts_with("status=draft&") && found == ["status"] {
             expected = vec!["status".into()];
         }

@@ -1,4 +1,4 @@
-//! The lines of a function's log that its alarms count: the stack's tests read the same file.
+//! The log lines that the metric filters of the alarms count. The tests of the stack read the same file.
 
 use std::{env, process::Command, time::Duration};
 
@@ -11,9 +11,9 @@ use serverless_crud::{
     streams::{self, Change},
 };
 
-/// The lines, each under what has happened.
+/// The file of the expected lines, by event.
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cdk/test/log-lines.json");
-/// The names of the lines below, in their order.
+/// The names of the lines below, in order.
 const NAMES: [&str; 9] = [
     "answered",
     "refused",
@@ -37,7 +37,7 @@ fn log_lines_match_the_stacks_metric_filters() {
         .output()
         .expect("it runs");
     let text = String::from_utf8(output.stdout).expect("text");
-    // The test harness writes its own words in front of the first line.
+    // The test harness writes a prefix before the first line.
     let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(&line[line.find('{')?..]).ok());
     let (panics, mut lines): (Vec<Value>, Vec<Value>) = lines.partition(|line| line["cause"] == "panic");
     assert!(panics.iter().all(|line| line["version"] == "7" && line["location"].is_string()), "{panics:?}");
@@ -57,7 +57,7 @@ fn log_lines_match_the_stacks_metric_filters() {
     assert_eq!(Value::from(named), expected, "run with UPDATE=1 once the stack's filters fit the new form");
 }
 
-/// The part of the test above that runs in a process of its own, as a function.
+/// Writes the log lines in a separate process with the environment of a function, for the test above.
 #[tokio::test]
 #[ignore = "it is run by the test above, with a function's environment"]
 async fn writes_the_lines() {
@@ -87,7 +87,7 @@ async fn writes_the_lines() {
     let _ = streams::answer(&app, function, &panicking_handler, &batch(1), AMPLE).await;
 }
 
-/// A batch of that many changes of items.
+/// Creates a batch of changes of items.
 fn batch(size: usize) -> String {
     let image = |place: usize| {
         json!({

@@ -1,4 +1,4 @@
-//! Requests that meet: whatever their order, the rules hold. Each race is run many times.
+//! Concurrent requests: the invariants hold in any order. Each race runs many times.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use crate::{
 const ROUNDS: usize = 20;
 const WRITERS: usize = 16;
 
-/// The statuses of a race, each with how often it came.
+/// Returns the statuses of a race with their counts.
 fn tally(statuses: &[StatusCode]) -> Vec<(u16, usize)> {
     let mut codes: Vec<u16> = statuses.iter().map(StatusCode::as_u16).collect();
     codes.sort_unstable();
@@ -125,7 +125,7 @@ async fn concurrent_changes_to_the_same_email_succeed_once() {
         };
         let (first, second) = tokio::join!(change(&ada), change(&eve));
         assert_eq!(tally(&[first, second]), [(200, 1), (409, 1)]);
-        // The loser's own e-mail is still the loser's.
+        // The user that was refused keeps its e-mail.
         let loser = if first == StatusCode::OK { &eve } else { &ada };
         let taken =
             send(&server, Method::POST, "/v1/users", &json!({ "name": "Mallory", "email": loser["email"] })).await;

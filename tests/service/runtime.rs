@@ -1,4 +1,4 @@
-//! The runtime fed with events as gateways send them, and a configuration as deployments give it.
+//! The runtime with events of API Gateway, and the settings from environment variables.
 
 use std::{
     sync::{Arc, Mutex},
@@ -23,12 +23,12 @@ use crate::{
     support::{TestServer, config, dynamodb},
 };
 
-/// The app as a function has it, over the server's database.
+/// Creates the app of a function with the server's database.
 fn app_of(server: &TestServer) -> Arc<App> {
     app_at(&server.dynamodb_url)
 }
 
-/// The app as a function has it, over the DynamoDB at this address.
+/// Creates the app of a function with the DynamoDB at this address.
 pub fn app_at(dynamodb_url: &str) -> Arc<App> {
     App::new(config(), dynamodb(dynamodb_url))
 }

@@ -1,4 +1,4 @@
-//! The signature of each request to DynamoDB, beside the one the SDK's own library computes.
+//! Signatures of requests to DynamoDB, compared with those of the SDK's library.
 
 use std::{
     sync::{Arc, Mutex},
@@ -30,10 +30,10 @@ use serverless_crud::app::{CachingSigner, client_with_http};
 const START: Duration = Duration::from_secs(1_763_028_000);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// A request before and after it is signed: its URL, headers and body.
+/// A request: its URL, headers and body.
 type Seen = (String, Vec<(String, String)>, Vec<u8>);
 
-/// Remembers each request twice.
+/// An interceptor that records each request before and after it is signed.
 #[derive(Clone, Debug, Default)]
 struct Witness(Arc<Mutex<Vec<Seen>>>);
 
@@ -71,7 +71,7 @@ impl Intercept for Witness {
     }
 }
 
-/// A clock that is set by hand.
+/// A clock that tests set.
 #[derive(Clone, Debug, Default)]
 struct Clock(Arc<Mutex<Duration>>);
 
@@ -81,7 +81,7 @@ impl TimeSource for Clock {
     }
 }
 
-/// A DynamoDB with a clock of its own, which refuses a signature that is more than five minutes off.
+/// A DynamoDB with its own clock, which refuses signatures that differ by more than five minutes.
 #[derive(Clone, Debug, Default)]
 struct Canned(Clock);
 
@@ -107,7 +107,7 @@ struct Setting {
 }
 
 impl Setting {
-    /// Sets this side's clock alone, or that of DynamoDB too.
+    /// Sets the client's clock, and DynamoDB's too if `is_right`.
     fn set_clock(&self, time: Duration, is_right: bool) {
         *self.clock.0.lock().unwrap() = time;
         if is_right {
@@ -134,7 +134,7 @@ fn credentials(id: &str, token: Option<&str>) -> Credentials {
     Credentials::new(id, format!("secret of {id}"), token.map(str::to_owned), None, "test")
 }
 
-/// Reads and writes with credentials.
+/// Sends a read and a write with these credentials.
 async fn send(setting: &Setting, credentials: Credentials, text: &str) {
     try_to_send(setting, credentials, text).await.unwrap();
 }
@@ -149,7 +149,7 @@ async fn try_to_send(setting: &Setting, credentials: Credentials, text: &str) ->
     Ok(())
 }
 
-/// The headers the SDK's library signs a request with.
+/// Returns the signature headers that the SDK's library computes.
 fn reference((url, headers, body): &Seen, credentials: &Credentials, time: SystemTime) -> Vec<(String, String)> {
     let identity = credentials.clone().into();
     let params = v4::SigningParams::builder()
@@ -170,7 +170,7 @@ fn reference((url, headers, body): &Seen, credentials: &Credentials, time: Syste
     all
 }
 
-/// Holds each request against the reference, and forgets it; how many there were.
+/// Compares all recorded requests with the reference and removes them. Returns their number.
 fn check(setting: &Setting, credentials: &Credentials) -> usize {
     let seen = std::mem::take(&mut *setting.witness.0.lock().unwrap());
     for pair in seen.chunks(2) {
@@ -215,14 +215,14 @@ async fn signing_key_changes_with_day_and_credentials() {
 async fn wrong_clock_is_corrected_until_it_is_right() {
     let setting = setting(None);
     let credentials = credentials("AKIAIOSFODNN7EXAMPLE", Some("a token"));
-    // How many requests the two operations take: the first that is refused tells the time.
+    // The number of requests for both operations. The response to the first refused one contains the time.
     for (clock, requests) in [(Duration::ZERO, 2), (DAY / 12, 3), (DAY / 12, 2), (DAY / 24, 3)] {
         setting.set_clock(clock, false);
         send(&setting, credentials.clone(), "a").await;
         let sent = std::mem::take(&mut *setting.witness.0.lock().unwrap()).len() / 2;
         assert_eq!(sent, requests, "{clock:?} ahead");
     }
-    // The SDK takes a refusal to see that there is nothing to correct any more.
+    // The SDK needs one refused request to detect that the clock is right again.
     setting.set_clock(Duration::ZERO, false);
     assert!(try_to_send(&setting, credentials.clone(), "a").await.is_err());
     setting.witness.0.lock().unwrap().clear();

@@ -1,4 +1,4 @@
-//! The start of a function: what it sends to DynamoDB before the first event, and whom it trusts.
+//! The start of a function: the requests before the first event, and the trusted roots.
 
 use std::{
     net::SocketAddr,
@@ -24,10 +24,10 @@ use crate::{
     },
 };
 
-/// What came in: from where, how, with which headers.
+/// The received requests: peer address, method and headers.
 type Seen = Arc<Mutex<Vec<(SocketAddr, Method, String, HeaderMap)>>>;
 
-/// A DynamoDB that answers everything with the same status and remembers it.
+/// Starts a DynamoDB that records all requests and responds with a fixed status.
 async fn recorder(status: StatusCode) -> (String, Seen) {
     let seen = Seen::default();
     let record = async move |State(seen): State<Seen>, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
@@ -61,7 +61,7 @@ async fn first_request_reuses_the_connection_of_the_start() {
         let (url, seen) = recorder(status).await;
         let app = app_at(&url);
         app.prime().await;
-        // The recorder knows no record: what is asked over which connection is all that matters.
+        // The recorder has no records. Only the connection matters.
         let _ = app.store.table::<Item>().get(Uuid::now_v7()).await;
         let seen = seen.lock().unwrap();
         assert_eq!(seen[1].1, Method::POST);

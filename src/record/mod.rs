@@ -131,7 +131,7 @@ pub struct Record<R> {
     /// When the record was last written, RFC 3339, UTC.
     #[serde(serialize_with = "rfc3339")]
     pub updated_at: DateTime<Utc>,
-    /// The resource itself; its fields stand beside the four above.
+    /// The resource. Its fields are flattened into the record.
     #[serde(flatten)]
     pub resource: R,
 }

@@ -34,7 +34,8 @@ pub struct RawExpression {
 impl RawExpression {
     /// Returns the values as DynamoDB attributes.
     pub(super) fn attribute_values(&self) -> HashMap<String, AttributeValue> {
-        let convert = |value: &Value| serde_dynamo::to_attribute_value(value).expect("it is JSON");
+        let convert =
+            |value: &Value| serde_dynamo::to_attribute_value(value).expect("JSON values convert to attributes");
         self.values.iter().map(|(name, value)| (name.clone(), convert(value))).collect()
     }
 }

@@ -43,7 +43,8 @@ impl Expression {
         expression.assign(WRITE_ID, Some(string(write.id)));
         expression.assign(WRITTEN_BY, write.writer.map(string));
         for (field, value) in fields {
-            let attribute = (!value.is_null()).then(|| serde_dynamo::to_attribute_value(value).expect("it is JSON"));
+            let attribute = (!value.is_null())
+                .then(|| serde_dynamo::to_attribute_value(value).expect("JSON values convert to attributes"));
             expression.assign(field, attribute);
         }
         for filter in R::FILTERS {
@@ -90,7 +91,7 @@ impl Expression {
         if value.is_null() {
             self.conditions.push(format!("attribute_not_exists({name})"));
         } else {
-            let value = self.value(serde_dynamo::to_attribute_value(value).expect("it is JSON"));
+            let value = self.value(serde_dynamo::to_attribute_value(value).expect("JSON values convert to attributes"));
             self.conditions.push(format!("{name} = {value}"));
         }
     }
@@ -123,6 +124,6 @@ impl Expression {
 }
 
 /// Returns the precondition that the record still has this version.
-pub fn version_of<R>(record: &Record<R>) -> Precondition {
+pub fn same_version_as<R>(record: &Record<R>) -> Precondition {
     Precondition::VersionIn(vec![record.version])
 }

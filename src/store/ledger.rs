@@ -66,7 +66,8 @@ impl Store {
     /// # Errors
     /// Returns the errors of a write.
     pub async fn ledger_checkpoint(&self, entry: &Entry, segment: usize) -> Result<bool, Error> {
-        let value = serde_dynamo::to_attribute_value(&entry.segments[segment]).expect("it is JSON");
+        let value =
+            serde_dynamo::to_attribute_value(&entry.segments[segment]).expect("JSON values convert to attributes");
         let values = [(":fence", number(entry.fence)), (":segment", value), (":duration", number(entry.duration_ms))];
         let update = format!("SET #segments[{segment}] = :segment, #durationMs = :duration");
         Ok(self.change(&entry_key(entry.number), &update, "#fence = :fence", &values).await?.is_ok())
@@ -77,7 +78,7 @@ impl Store {
     /// # Errors
     /// Returns the errors of a write.
     pub async fn ledger_state(&self, entry: &Entry) -> Result<bool, Error> {
-        let state = serde_dynamo::to_attribute_value(entry.state).expect("it is JSON");
+        let state = serde_dynamo::to_attribute_value(entry.state).expect("JSON values convert to attributes");
         let values = [
             (":fence", number(entry.fence)),
             (":state", state),

@@ -151,5 +151,5 @@ fn changed(row: &Row, changes: &[(String, Option<AttributeValue>)]) -> Row {
 }
 
 fn attribute(value: &Value) -> AttributeValue {
-    serde_dynamo::to_attribute_value(value).expect("it is JSON")
+    serde_dynamo::to_attribute_value(value).expect("JSON values convert to attributes")
 }

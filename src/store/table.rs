@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Table,
-    expression::{Expression, version_of},
+    expression::{Expression, same_version_as},
     guards::{Guard, Step, commit, deleter_step, field_steps, idempotency_step, replay},
     request::{conflict_reason, record_capacity, retry_while_busy, to_error},
     row::{ID, Row, decode, encode, string},
@@ -75,7 +75,7 @@ impl<R: Resource> Table<'_, R> {
                 if !precondition.holds(current.version) {
                     return Err(Error::StaleVersion);
                 }
-                (version_of(&current), to_object(&current.resource))
+                (same_version_as(&current), to_object(&current.resource))
             };
             // A delete affects only unique values. References to other records need no check.
             let mut steps = field_steps::<R>(self.store, id, &released, &Map::new());

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Table,
-    expression::{Expression, Write, version_of},
+    expression::{Expression, Write, same_version_as},
     guards::{Guard, Step, commit, field_steps},
     request::{record_capacity, retry_reason, retry_while_busy, to_error},
     row::{ID, Row, VERSION, WRITE_ID, decode, string},
@@ -143,7 +143,7 @@ impl<R: Resource> Table<'_, R> {
         let next = Record { version: current.version + 1, updated_at: now(), resource, ..current.clone() };
         let fields = edit.fields_of(&next.resource);
         let write = Write { id: write_id, time: next.updated_at, writer: self.writer.as_deref() };
-        let expression = Expression::write::<R>(next.id, &fields, &write).require(&version_of(current));
+        let expression = Expression::write::<R>(next.id, &fields, &write).require(&same_version_as(current));
         let update = Update::builder()
             .table_name(self.name())
             .key(ID, string(next.id))

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::{
     raw::{
-        Running, assert_migrated, bookkeeping, command, finished, first_checkpoint, json_of, migrations, rows, run,
+        Running, assert_migrated, bookkeeping, command, first_checkpoint, json_of, migrations, rows, run, run_command,
         server_with, settings,
     },
     support::proxy::{Fault, Proxy},
@@ -42,7 +42,7 @@ async fn killed_runs_resume_and_write_each_record_once() {
         }
     }
     assert!(kills >= 2, "it was killed in the middle: {kills}");
-    let output = finished(&url, &["status", "--json"]).await;
+    let output = run_command(&url, &["status", "--json"]).await;
     for migration in json_of(&output)["migrations"].as_array().unwrap() {
         let ran = &migration["ran"];
         assert_eq!(
@@ -68,7 +68,7 @@ async fn stopped_run_exits_cleanly_and_the_next_one_resumes() {
     assert_eq!(child.wait().await.code(), Some(5));
     // The run released the lock, so the next one does not wait for the lease.
     assert!(bookkeeping(&url, "migration-lock").await.get("holder").is_none());
-    let output = finished(&url, &["up", "--json"]).await;
+    let output = run_command(&url, &["up", "--json"]).await;
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(json_of(&output)["migrations"][0]["written"], 200);
     rows(&url).await.values().for_each(|row| assert_migrated(row, 3));

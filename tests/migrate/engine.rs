@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use serverless_crud::{migrate, store::State};
 
 use crate::raw::{
-    assert_migrated, bookkeeping, call, fixtures, forget, id, migrations, old_item, put, rows, run, server_with,
+    assert_migrated, bookkeeping, call, clear_ledger, fixtures, id, migrations, old_item, put, rows, run, server_with,
     settings, up, write,
 };
 
@@ -20,7 +20,7 @@ async fn migrations_change_each_old_record_once() {
     after.values().for_each(|row| assert_migrated(row, 3));
 
     assert_eq!(up(url).await.migrations.len(), 0);
-    forget(url, &migrations()).await;
+    clear_ledger(url, &migrations()).await;
     let again = up(url).await;
     assert!(again.done && again.migrations.iter().all(|ran| ran.written == 0 && ran.scanned == 130));
     assert_eq!(rows(url).await, after);
@@ -44,7 +44,7 @@ async fn new_file_is_applied_after_the_applied_ones() {
     assert_eq!(report.migrations.iter().map(|ran| (ran.number, ran.written)).collect::<Vec<_>>(), [(4, 20)]);
     rows(url).await.values().for_each(|row| assert_migrated(row, 4));
 
-    forget(url, &grown()).await;
+    clear_ledger(url, &grown()).await;
     put(url, &[old_item(99)]).await;
     let report = run(url, grown(), &settings()).await.unwrap();
     assert_eq!(report.migrations.iter().map(|ran| ran.written).collect::<Vec<_>>(), [1; 4]);
@@ -113,9 +113,9 @@ async fn transform_keeps_other_attributes_as_stored() {
 async fn refused_record_is_reported_and_the_rest_is_migrated() {
     let server = server_with(60).await;
     let url = &server.dynamodb_url;
-    let mut poison = old_item(7);
-    poison["tags"] = json!({ "S": "x".repeat(41) });
-    put(url, &[poison]).await;
+    let mut invalid_item = old_item(7);
+    invalid_item["tags"] = json!({ "S": "x".repeat(41) });
+    put(url, &[invalid_item]).await;
     let report = up(url).await;
     assert!(!report.done && !report.stopped);
     let last = report.migrations.last().unwrap();
@@ -128,11 +128,11 @@ async fn refused_record_is_reported_and_the_rest_is_migrated() {
     after.values().for_each(|row| assert_migrated(row, 3));
 
     // After the record is fixed, the next run completes the migration.
-    let mend = json!({
+    let fix = json!({
         "TableName": "local-items", "Key": { "id": { "S": id(7) } }, "UpdateExpression": "SET tags = :tags",
         "ExpressionAttributeValues": { ":tags": { "S": "kitchen, coffee" } },
     });
-    call(url, "UpdateItem", &mend).await;
+    call(url, "UpdateItem", &fix).await;
     let report = up(url).await;
     assert!(report.done);
     assert_eq!((report.migrations[0].scanned, report.migrations[0].written), (60, 60));

@@ -25,7 +25,7 @@ fn valid_file_is_accepted_as_toml_and_json() {
 fn invalid_file_is_refused_with_the_fault() {
     let tables = shapes().into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" or ");
     let no_table = format!("there is no table `nothing`: use {tables}");
-    for (old, new, said) in [
+    for (old, new, expected) in [
         ("\"items\"", "\"nothing\"", no_table.as_str()),
         ("SET note", "SET version", "writes `version`, which every write sets by itself"),
         ("SET note", "SET updatedAt", "writes `updatedAt`, which every write sets by itself"),
@@ -54,7 +54,7 @@ fn invalid_file_is_refused_with_the_fault() {
         ("\":note\" = \"n\"", "\":note\" = { of = nan }", "`NaN` is not a valid DynamoDB number"),
     ] {
         let content = GOOD.replace(old, new);
-        assert!(faults(&content).contains(said), "{content}\n{}", faults(&content));
+        assert!(faults(&content).contains(expected), "{content}\n{}", faults(&content));
     }
     let user = GOOD.replace("items", "users").replace("SET note", "SET email");
     assert!(faults(&user).contains("writes `email`, which is unique"));

@@ -29,7 +29,7 @@ async fn job(app: &Arc<App>, event: Value, remaining: Duration) -> Value {
 }
 
 /// Creates an item that the third migration refuses.
-fn poison(number: usize) -> Value {
+fn invalid_item(number: usize) -> Value {
     let mut row = old_item(number);
     row["tags"] = json!({ "S": "x".repeat(50) });
     row
@@ -63,7 +63,7 @@ async fn invalid_event_is_refused_before_the_lock_is_taken() {
     let server = server_with(5).await;
     let url = &server.dynamodb_url;
     let before = (rows(url).await, bookkeeping(url, "migration-lock").await);
-    for (event, said) in [
+    for (event, expected) in [
         (json!({ "to": "x" }), "cannot be parsed"),
         (json!({ "max_wcu": 5 }), "unknown field `max_wcu`"),
         (json!({ "maxWCU": 5 }), "unknown field `maxWCU`"),
@@ -75,7 +75,7 @@ async fn invalid_event_is_refused_before_the_lock_is_taken() {
         (json!({ "to": 9 }), "no migration 0009"),
     ] {
         let answer = job(&app(url), event.clone(), Duration::from_secs(9)).await;
-        assert!(answer["failed"].as_str().unwrap().contains(said), "{event}: {answer}");
+        assert!(answer["failed"].as_str().unwrap().contains(expected), "{event}: {answer}");
     }
     assert_eq!((rows(url).await, bookkeeping(url, "migration-lock").await), before);
 }
@@ -84,7 +84,7 @@ async fn invalid_event_is_refused_before_the_lock_is_taken() {
 async fn job_reports_the_first_refused_records() {
     let server = server_with(6).await;
     let url = &server.dynamodb_url;
-    put(url, &(1..6).map(poison).collect::<Vec<_>>()).await;
+    put(url, &(1..6).map(invalid_item).collect::<Vec<_>>()).await;
     let answer = job(&app(url), json!({}), Duration::from_secs(60)).await;
     let failed = answer["failed"].as_str().unwrap();
     assert!(failed.starts_with("0003_items_split_tags refused 5 records: "), "{failed}");
@@ -107,7 +107,7 @@ async fn local_server_applies_pending_migrations_at_start() {
 #[tokio::test]
 async fn server_reports_failed_migrations_and_can_start_without_them() {
     let server = server_with(1).await;
-    put(&server.dynamodb_url, &[poison(1)]).await;
+    put(&server.dynamodb_url, &[invalid_item(1)]).await;
     let mut options = in_memory();
     (options.endpoint_url, options.migrations) = (Some(server.dynamodb_url.clone()), Some(fixtures()));
     let error = serverless_crud::local::start(options).await.err().unwrap().to_string();

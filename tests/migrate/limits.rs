@@ -7,8 +7,8 @@ use serverless_crud::migrate::{self, Halt, Progress};
 
 use crate::{
     raw::{
-        Running, bookkeeping, finished, first_checkpoint, json_of, migrations, old_item, put, rows, run, server_with,
-        settings, store,
+        Running, bookkeeping, first_checkpoint, json_of, migrations, old_item, put, rows, run, run_command,
+        server_with, settings, store,
     },
     support::proxy::{Call, Fault, Proxy},
 };
@@ -100,6 +100,6 @@ async fn duration_is_counted_up_to_the_last_checkpoint() {
     first_checkpoint(&url).await;
     child.signal("-KILL");
     child.wait().await;
-    let status = json_of(&finished(&url, &["status", "--json"]).await);
+    let status = json_of(&run_command(&url, &["status", "--json"]).await);
     assert!(status["migrations"][0]["ran"]["durationMs"].as_u64().unwrap() > 0, "{status}");
 }

@@ -10,8 +10,8 @@ use serverless_crud::{
 
 use crate::{
     raw::{
-        Running, assert_migrated, bookkeeping, finished, json_of, migrations, rows, run, server_with, settings, store,
-        until, up,
+        Running, assert_migrated, bookkeeping, json_of, migrations, rows, run, run_command, server_with, settings,
+        store, until, up,
     },
     support::proxy::{Call, Fault, Proxy},
 };
@@ -45,7 +45,7 @@ async fn run_without_wait_timeout_reports_the_lock_holder() {
     let store = store(&server.dynamodb_url);
     let ada = lock_settings("ada@laptop", Duration::from_secs(30), Duration::ZERO);
     let lock = Lock::acquire(&store, &ada, &Halt::default()).await.unwrap();
-    let beside = async {
+    let competitor = async {
         // While the holder sends heartbeats, its lease does not expire.
         let failure =
             Lock::acquire(&store, &lock_settings("bob", Duration::from_secs(1), Duration::ZERO), &Halt::default())
@@ -58,7 +58,7 @@ async fn run_without_wait_timeout_reports_the_lock_holder() {
     };
     tokio::select! {
         failure = lock.send_heartbeats() => panic!("{failure}"),
-        () = beside => {}
+        () = competitor => {}
     }
     lock.release().await;
     assert!(up(&server.dynamodb_url).await.done);
@@ -140,7 +140,7 @@ async fn process_suspended_past_its_lease_is_fenced() {
     let mut sleeper = Running::start(&url, &arguments);
     until("the first write", async || rows(&url).await.values().any(|row| row.contains_key("currency"))).await;
     sleeper.signal("-STOP");
-    let output = finished(&url, &["up", "--lease", "10", "--json", "--who", "taker"]).await;
+    let output = run_command(&url, &["up", "--lease", "10", "--json", "--who", "taker"]).await;
     assert!(output.status.success(), "{output:?}");
     let (ledger, before) = (bookkeeping(&url, "migration#0001").await, rows(&url).await);
     sleeper.signal("-CONT");
@@ -157,20 +157,20 @@ async fn process_suspended_past_its_lease_is_fenced() {
 async fn repair_shows_and_releases_the_lock() {
     let server = server_with(1).await;
     let url = server.dynamodb_url.clone();
-    let output = finished(&url, &["repair", "--yes"]).await;
+    let output = run_command(&url, &["repair", "--yes"]).await;
     assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("nothing to release"));
     let store = store(&url);
     let lock =
         Lock::acquire(&store, &lock_settings("ada@laptop", Duration::from_secs(600), Duration::ZERO), &Halt::default())
             .await
             .unwrap();
-    let output = finished(&url, &["status"]).await;
+    let output = run_command(&url, &["status"]).await;
     assert!(String::from_utf8_lossy(&output.stdout).contains("The lock is held by ada@laptop since"), "{output:?}");
-    let output = finished(&url, &["repair", "--json"]).await;
+    let output = run_command(&url, &["repair", "--json"]).await;
     assert_eq!(output.status.code(), Some(4));
     let holder = json_of(&output);
     assert_eq!((&holder["lock"]["who"], holder["released"].is_null()), (&"ada@laptop".into(), true));
-    let output = finished(&url, &["repair", "--yes"]).await;
+    let output = run_command(&url, &["repair", "--yes"]).await;
     assert!(String::from_utf8_lossy(&output.stdout).contains("ada@laptop"), "{output:?}");
     assert!(output.status.success());
     assert!(up(&url).await.done);

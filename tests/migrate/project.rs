@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use serverless_crud::{migrate, operations::resources, store::State};
 
 use crate::{
-    raw::{Rows, forget, old_item, put, rows, run, settings},
+    raw::{Rows, clear_ledger, old_item, put, rows, run, settings},
     support::TestServer,
 };
 
@@ -41,7 +41,7 @@ async fn migrations_apply_and_repeats_change_nothing() {
         assert_eq!(report.migrations[0].written, 0, "{}", migration.title());
         assert_eq!(rows(url).await, before);
     }
-    forget(url, &all).await;
+    clear_ledger(url, &all).await;
     let report = run(url, all, &settings()).await.unwrap();
     assert!(report.done && report.migrations.iter().all(|ran| ran.written == 0), "{report:?}");
 }

@@ -101,7 +101,7 @@ pub fn migrations() -> Vec<Migration> {
 }
 
 /// Deletes the ledger entries of migrations.
-pub async fn forget(url: &str, migrations: &[Migration]) {
+pub async fn clear_ledger(url: &str, migrations: &[Migration]) {
     for key in migrations.iter().map(|migration| format!("migration#{:04}", migration.number)) {
         call(url, "DeleteItem", &json!({ "TableName": "local-bookkeeping", "Key": { "pk": { "S": key } } })).await;
     }
@@ -150,7 +150,7 @@ pub fn command(url: &str, arguments: &[&str]) -> Command {
 }
 
 /// Runs the command to completion without blocking the server.
-pub async fn finished(url: &str, arguments: &[&str]) -> Output {
+pub async fn run_command(url: &str, arguments: &[&str]) -> Output {
     let mut command = command(url, arguments);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let id = child.id();
@@ -204,10 +204,10 @@ fn kill(id: u32, signal: &str) {
 }
 
 /// Waits until a condition is true, and panics after the time limit.
-pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let end = Instant::now() + LIMIT;
-    while !is_so().await {
-        assert!(Instant::now() < end, "{what} did not come");
+    while !condition().await {
+        assert!(Instant::now() < end, "timeout: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -66,12 +66,12 @@ async fn incomplete_migration_resumes_and_writes_no_record_twice() {
 async fn first_fifty_refused_records_are_reported() {
     let server = server_with(0).await;
     let url = &server.dynamodb_url;
-    let poison = (0..90).map(|number| {
+    let invalid_item = (0..90).map(|number| {
         let mut row = old_item(number);
         row["tags"] = json!({ "S": "x".repeat(41) });
         row
     });
-    put(url, &poison.collect::<Vec<_>>()).await;
+    put(url, &invalid_item.collect::<Vec<_>>()).await;
     let report = up(url).await;
     let last = report.migrations.last().unwrap();
     assert_eq!((last.refused, last.refusals.len()), (90, 50));
@@ -103,8 +103,11 @@ async fn invalid_expression_stops_the_run_and_can_be_fixed() {
     };
     let failure = apply(url, 2, &file("SET note == :note")).await.unwrap_err();
     assert!(matches!(failure, Failure::Refused(_)), "{failure}");
-    let said = failure.to_string();
-    assert!(said.starts_with("0001_items_a: DynamoDB cannot parse it") && said.contains("token: \"=\""), "{said}");
+    let message = failure.to_string();
+    assert!(
+        message.starts_with("0001_items_a: DynamoDB cannot parse it") && message.contains("token: \"=\""),
+        "{message}"
+    );
     let report = apply(url, 2, &file("SET note = :note")).await.unwrap();
     assert_eq!((report.done, report.migrations[0].written), (true, 20));
 }

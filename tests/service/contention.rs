@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
-    faults::behind_proxy_with,
+    faults::start_behind_proxy_with,
     samples::{create, get, item, read, send, user},
     support::{
         TestServer,
@@ -15,7 +15,7 @@ use crate::{
 
 /// Starts a server whose transactions take as long as DynamoDB's, with long timeouts for busy machines.
 async fn contended() -> (Proxy, TestServer, TestServer) {
-    let (proxy, server, behind) = behind_proxy_with(|options| options.timeout = 28.0).await;
+    let (proxy, server, behind) = start_behind_proxy_with(|options| options.timeout = 28.0).await;
     proxy.delay_transactions(10..=20);
     (proxy, server, behind)
 }
@@ -68,13 +68,13 @@ async fn no_item_is_created_for_a_deleted_user() {
 
 #[tokio::test]
 async fn conflict_beyond_the_deadline_returns_503_and_writes_nothing() {
-    let (proxy, server, _behind) = behind_proxy_with(|options| options.timeout = 1.5).await;
+    let (proxy, server, _behind) = start_behind_proxy_with(|options| options.timeout = 1.5).await;
     let owner = create(&server, "users", &user()).await;
     for (operation, body) in [("PutItem", item()), ("TransactWriteItems", owned_by(&owner))] {
         proxy.fault(operation, &[Fault::Conflict; 1000]);
         let answer = send(&server, Method::POST, "/v1/items", &body).await;
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-        proxy.heal();
+        proxy.clear_faults();
     }
     let items: Value = get(&server, "/v1/items").await.json().await.unwrap();
     assert_eq!(items["data"], json!([]));

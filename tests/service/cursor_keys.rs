@@ -97,10 +97,10 @@ fn json_of(answer: &ApiGatewayProxyResponse) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-fn assert_unavailable(answer: &ApiGatewayProxyResponse, why: &str) {
-    assert_eq!(answer.status_code, 503, "{why}");
-    assert_eq!(answer.multi_value_headers["retry-after"], "1", "{why}");
-    assert_eq!(answer.multi_value_headers["content-type"], "application/problem+json", "{why}");
+fn assert_unavailable(answer: &ApiGatewayProxyResponse, context: &str) {
+    assert_eq!(answer.status_code, 503, "{context}");
+    assert_eq!(answer.multi_value_headers["retry-after"], "1", "{context}");
+    assert_eq!(answer.multi_value_headers["content-type"], "application/problem+json", "{context}");
 }
 
 /// Returns a unique cursor with an invalid signature.

@@ -13,12 +13,12 @@ use crate::{
 };
 
 /// Starts a server with a DynamoDB behind a proxy. Returns the proxy, that server and the server of the DynamoDB.
-pub async fn behind_proxy() -> (Proxy, TestServer, TestServer) {
-    behind_proxy_with(|_| {}).await
+pub async fn start_behind_proxy() -> (Proxy, TestServer, TestServer) {
+    start_behind_proxy_with(|_| {}).await
 }
 
-/// Like [`behind_proxy`], with changed options.
-pub async fn behind_proxy_with(change: impl FnOnce(&mut Options)) -> (Proxy, TestServer, TestServer) {
+/// Like [`start_behind_proxy`], with changed options.
+pub async fn start_behind_proxy_with(change: impl FnOnce(&mut Options)) -> (Proxy, TestServer, TestServer) {
     let behind = TestServer::start().await;
     let proxy = Proxy::start(&behind.dynamodb_url).await;
     let url = proxy.url.clone();
@@ -33,7 +33,7 @@ pub async fn behind_proxy_with(change: impl FnOnce(&mut Options)) -> (Proxy, Tes
 
 #[tokio::test]
 async fn create_with_lost_response_takes_effect_once() {
-    let (proxy, server, _behind) = behind_proxy().await;
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for (collection, operation, body) in [("items", "PutItem", item()), ("users", "TransactWriteItems", user())] {
         proxy.fault(operation, &[Fault::LoseResponse]);
         let record = create(&server, collection, &body).await;
@@ -45,7 +45,7 @@ async fn create_with_lost_response_takes_effect_once() {
 
 #[tokio::test]
 async fn update_with_lost_response_takes_effect_once() {
-    let (proxy, server, _behind) = behind_proxy().await;
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for sample in samples() {
         let record = sample.created(&server).await;
         let path = sample.path_of(&record);
@@ -64,7 +64,7 @@ async fn update_with_lost_response_takes_effect_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn update_with_lost_response_never_undoes_a_later_one() {
-    let (proxy, server, behind) = behind_proxy().await;
+    let (proxy, server, behind) = start_behind_proxy().await;
     for sample in samples() {
         for if_match in ["\"1\"", "*"] {
             let path = sample.path_of(&sample.created(&server).await);
@@ -84,7 +84,7 @@ async fn update_with_lost_response_never_undoes_a_later_one() {
 
 #[tokio::test]
 async fn retry_during_half_visible_transaction_returns_the_first_response() {
-    let (proxy, server, _behind) = behind_proxy().await;
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for sample in samples() {
         let body = (sample.body)();
         let post = || server.request(Method::POST, &sample.path()).header("Idempotency-Key", "half").json(&body).send();
@@ -98,7 +98,7 @@ async fn retry_during_half_visible_transaction_returns_the_first_response() {
 
 #[tokio::test]
 async fn transaction_in_progress_is_not_repeated() {
-    let (proxy, server, _behind) = behind_proxy().await;
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for sample in samples() {
         let path = sample.path_of(&sample.created(&server).await);
         proxy.take();
@@ -108,13 +108,13 @@ async fn transaction_in_progress_is_not_repeated() {
         proxy.fault("TransactWriteItems", &[Fault::InProgress; 20]);
         let response = server.request(Method::DELETE, &path).send().await.unwrap();
         problem(response, 503).await;
-        proxy.heal();
+        proxy.clear_faults();
     }
 }
 
 #[tokio::test]
 async fn empty_page_before_the_end_skips_no_records() {
-    let (proxy, server, _behind) = behind_proxy().await;
+    let (proxy, server, _behind) = start_behind_proxy().await;
     let mut expected = Vec::new();
     for _ in 0..14 {
         expected.insert(0, create(&server, "items", &item()).await);
@@ -132,7 +132,7 @@ async fn empty_page_before_the_end_skips_no_records() {
 
 #[tokio::test]
 async fn record_in_two_shards_is_listed_once() {
-    let (proxy, server, _behind) = behind_proxy().await;
+    let (proxy, server, _behind) = start_behind_proxy().await;
     let mut expected = Vec::new();
     for _ in 0..30 {
         let record = create(&server, "items", &item()).await;
@@ -154,7 +154,7 @@ async fn record_in_two_shards_is_listed_once() {
 
 #[tokio::test]
 async fn expired_idempotency_key_is_new_before_its_row_is_deleted() {
-    let (_proxy, server, behind) = behind_proxy().await;
+    let (_proxy, server, behind) = start_behind_proxy().await;
     let post = || server.request(Method::POST, "/v1/items").header("Idempotency-Key", "old").json(&item()).send();
     let first: Value = post().await.unwrap().json().await.unwrap();
     let keys = json!({
@@ -175,7 +175,7 @@ async fn expired_idempotency_key_is_new_before_its_row_is_deleted() {
 
 #[tokio::test]
 async fn email_change_with_lost_response_takes_effect_once() {
-    let (proxy, server, _behind) = behind_proxy().await;
+    let (proxy, server, _behind) = start_behind_proxy().await;
     let record = create(&server, "users", &user()).await;
     let path = format!("/v1/users/{}", record["id"].as_str().unwrap());
     proxy.fault("TransactWriteItems", &[Fault::LoseResponse]);
@@ -189,7 +189,7 @@ async fn email_change_with_lost_response_takes_effect_once() {
 
 #[tokio::test]
 async fn delete_with_lost_response_succeeds() {
-    let (proxy, server, _behind) = behind_proxy().await;
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for sample in samples() {
         let path = sample.path_of(&sample.created(&server).await);
         proxy.fault("TransactWriteItems", &[Fault::LoseResponse]);
@@ -200,7 +200,7 @@ async fn delete_with_lost_response_succeeds() {
 
 #[tokio::test]
 async fn write_in_conflict_with_transactions_is_retried() {
-    let (proxy, server, _behind) = behind_proxy().await;
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for (collection, operation, body) in [("items", "PutItem", item()), ("users", "TransactWriteItems", user())] {
         proxy.fault(operation, &[Fault::Conflict; 5]);
         let record = create(&server, collection, &body).await;
@@ -214,7 +214,7 @@ async fn write_in_conflict_with_transactions_is_retried() {
 
 #[tokio::test]
 async fn exhausted_retries_return_503_and_write_nothing() {
-    let (proxy, server, _behind) = behind_proxy_with(|options| options.timeout = 1.5).await;
+    let (proxy, server, _behind) = start_behind_proxy_with(|options| options.timeout = 1.5).await;
     for (collection, operation, body) in [("items", "PutItem", item()), ("users", "TransactWriteItems", user())] {
         for fault in [Fault::Throttle, Fault::Conflict] {
             proxy.fault(operation, &[fault; 1000]);
@@ -222,7 +222,7 @@ async fn exhausted_retries_return_503_and_write_nothing() {
             assert_eq!(header(&response, "retry-after"), "1");
             let problem = problem(response, 503).await;
             assert!(!problem.to_string().contains("injected"), "nothing internal is shown");
-            proxy.heal();
+            proxy.clear_faults();
             let page: Value = get(&server, &format!("/v1/{collection}")).await.json().await.unwrap();
             assert_eq!(page["data"], json!([]));
         }
@@ -231,7 +231,7 @@ async fn exhausted_retries_return_503_and_write_nothing() {
 
 #[tokio::test]
 async fn short_throttle_is_retried() {
-    let (proxy, server, _behind) = behind_proxy().await;
+    let (proxy, server, _behind) = start_behind_proxy().await;
     proxy.fault("PutItem", &[Fault::Throttle]);
     let record = create(&server, "items", &item()).await;
     proxy.fault("GetItem", &[Fault::Throttle]);
@@ -242,7 +242,7 @@ async fn short_throttle_is_retried() {
 
 #[tokio::test]
 async fn corrupt_record_returns_an_error_with_its_id() {
-    let (_proxy, server, behind) = behind_proxy().await;
+    let (_proxy, server, behind) = start_behind_proxy().await;
     let record = create(&server, "items", &item()).await;
     let other = create(&server, "items", &item()).await;
     let id = record["id"].as_str().unwrap();
@@ -261,7 +261,7 @@ async fn corrupt_record_returns_an_error_with_its_id() {
 
 #[tokio::test]
 async fn record_of_another_schema_version_is_readable() {
-    let (_proxy, server, behind) = behind_proxy().await;
+    let (_proxy, server, behind) = start_behind_proxy().await;
     let record = create(&server, "items", &item()).await;
     let update = json!({
         "TableName": "local-items", "Key": { "id": { "S": record["id"] } },
@@ -293,7 +293,7 @@ pub async fn raw(server: &TestServer, operation: &str, body: &Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn page_cost_is_independent_of_table_size() {
-    let (proxy, server, behind) = behind_proxy().await;
+    let (proxy, server, behind) = start_behind_proxy().await;
     let mut costs = Vec::new();
     let mut filled = 0;
     for size in [100, 20_000] {

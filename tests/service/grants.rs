@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
-    faults::behind_proxy,
+    faults::start_behind_proxy,
     samples::{Sample, create, email, samples, user},
     support::{
         TestServer,
@@ -69,7 +69,7 @@ fn used_actions(proxy: &Proxy, function: &str) -> BTreeSet<Action> {
 
 #[tokio::test]
 async fn functions_use_exactly_their_granted_actions() {
-    let (proxy, server, _behind) = behind_proxy().await;
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for sample in samples() {
         for verb in VERBS {
             let function = format!("{}_{verb}", sample.collection);
@@ -79,7 +79,7 @@ async fn functions_use_exactly_their_granted_actions() {
                     proxy.fault("UpdateItem", &[Fault::LoseResponse]);
                 }
                 assert!(send(&server, &request).await.status().is_success(), "{request:?}");
-                proxy.heal();
+                proxy.clear_faults();
             }
             assert_eq!(used_actions(&proxy, &function), Grants::declared().of(&function), "{function}");
         }
@@ -121,7 +121,7 @@ async fn functions_need_no_other_actions_during_faults() {
 
 async fn assert_faults_need_no_other_actions(collection: &'static str, verb: &'static str) {
     let sample = samples().into_iter().find(|sample| sample.collection == collection).unwrap();
-    let (proxy, server, _behind) = behind_proxy().await;
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for request in requests(&server, &sample, verb).await {
         send(&server, &request).await;
     }
@@ -130,7 +130,7 @@ async fn assert_faults_need_no_other_actions(collection: &'static str, verb: &'s
             for request in requests(&server, &sample, verb).await {
                 proxy.fault(operation, &faults);
                 let status = send(&server, &request).await.status().as_u16();
-                proxy.heal();
+                proxy.clear_faults();
                 let context = format!("{request:?} with {faults:?} in {operation}");
                 assert_eq!(proxy.denied(), [], "{context}");
                 assert!([200, 201, 204, 503].contains(&status), "{status} for {context}");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    faults::{behind_proxy, raw},
+    faults::{raw, start_behind_proxy},
     samples::{create, get, item},
     support::TestServer,
 };
@@ -27,7 +27,7 @@ async fn fill(server: &TestServer, id: &str, expired: usize, live: usize) {
 
 #[tokio::test]
 async fn page_of_expired_entries_is_short_and_has_a_next_page() {
-    let (proxy, server, behind) = behind_proxy().await;
+    let (proxy, server, behind) = start_behind_proxy().await;
     let record = create(&server, "items", &item()).await;
     let id = record["id"].as_str().unwrap();
     fill(&behind, id, 300, 12).await;
@@ -49,7 +49,7 @@ async fn page_of_expired_entries_is_short_and_has_a_next_page() {
 
 #[tokio::test]
 async fn deleted_record_with_expired_entries_has_a_history() {
-    let (_proxy, server, behind) = behind_proxy().await;
+    let (_proxy, server, behind) = start_behind_proxy().await;
     let id = uuid::Uuid::now_v7().to_string();
     fill(&behind, &id, 300, 1).await;
     let page: Value = get(&server, &format!("/v1/items/{id}/history?limit=5&order=asc")).await.json().await.unwrap();

@@ -51,7 +51,7 @@ async fn fill<R: Resource>(store: &Store) -> BTreeSet<Uuid> {
 }
 
 /// Returns the ids of the whole list, or of the list filtered by the example's status.
-async fn listed<R: Resource>(store: &Store, is_filtered: bool) -> BTreeSet<Uuid> {
+async fn list_ids<R: Resource>(store: &Store, is_filtered: bool) -> BTreeSet<Uuid> {
     let filter = is_filtered.then(|| (&R::FILTERS[0], "active".to_owned()));
     let mut query = ListQuery { limit: 100, order: Order::Ascending, filter, cursor: None };
     let mut ids = BTreeSet::new();
@@ -71,12 +71,12 @@ async fn lists_include_records_of_every_shard_count() {
     let store = &app_at(&server.dynamodb_url).store;
     let mut all = fill::<Release<2, 2>>(store).await;
     // The first release raises `read`, the second raises `written`, and the third lowers `written`.
-    assert!(listed::<Release<2, 8>>(store, false).await == all);
+    assert!(list_ids::<Release<2, 8>>(store, false).await == all);
     all.extend(fill::<Release<8, 8>>(store).await);
-    assert!(listed::<Release<2, 8>>(store, false).await == all, "the release before, while both run");
+    assert!(list_ids::<Release<2, 8>>(store, false).await == all, "the release before, while both run");
     all.extend(fill::<Release<2, 8>>(store).await);
     for is_filtered in [false, true] {
-        assert!(listed::<Release<2, 8>>(store, is_filtered).await == all);
-        assert!(listed::<Release<2, 2>>(store, is_filtered).await != all, "which is why `read` never falls");
+        assert!(list_ids::<Release<2, 8>>(store, is_filtered).await == all);
+        assert!(list_ids::<Release<2, 2>>(store, is_filtered).await != all, "which is why `read` never falls");
     }
 }

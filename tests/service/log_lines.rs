@@ -25,7 +25,7 @@ const NAMES: [&str; 9] = [
     "recordFailedFirst",
     "batchCrashed",
 ];
-const AMPLE: Duration = Duration::from_secs(5);
+const LONG_LIMIT: Duration = Duration::from_secs(5);
 
 #[test]
 fn log_lines_match_the_stacks_metric_filters() {
@@ -71,20 +71,20 @@ async fn writes_the_lines() {
         "httpMethod": "GET" }, "body": null, "isBase64Encoded": false,
     })
     .to_string();
-    runtime::respond(&app, &|_, _| async { Ok(Answer::default()) }, &request, AMPLE).await;
-    runtime::respond(&app, &|_, _| async { Err(Error::NotFound) }, &request, AMPLE).await;
-    runtime::respond(&app, &|_, _| async { Err(Error::Unavailable("throttled".into())) }, &request, AMPLE).await;
-    runtime::respond(&app, &|_, _| async { panic!("a bug") }, &request, AMPLE).await;
+    runtime::respond(&app, &|_, _| async { Ok(Answer::default()) }, &request, LONG_LIMIT).await;
+    runtime::respond(&app, &|_, _| async { Err(Error::NotFound) }, &request, LONG_LIMIT).await;
+    runtime::respond(&app, &|_, _| async { Err(Error::Unavailable("throttled".into())) }, &request, LONG_LIMIT).await;
+    runtime::respond(&app, &|_, _| async { panic!("a bug") }, &request, LONG_LIMIT).await;
     runtime::respond(&app, &|_, _| std::future::pending(), &request, Duration::from_millis(20)).await;
 
     let done = streams::each(|_, _: Change<Item>| async { Ok(()) });
     let failing = streams::each(|_, _: Change<Item>| async { Err(Error::Unavailable("the bus is away".into())) });
-    let panicking_handler = streams::each(|_, _: Change<Item>| async { panic!("a bug") });
+    let panicking = streams::each(|_, _: Change<Item>| async { panic!("a bug") });
     let function = "serverless-crud-prod-items_get";
-    let _ = streams::answer(&app, function, &done, &batch(2), AMPLE).await;
-    let _ = streams::answer(&app, function, &failing, &batch(1), AMPLE).await;
-    let _ = streams::answer(&app, function, &failing, &batch(2), AMPLE).await;
-    let _ = streams::answer(&app, function, &panicking_handler, &batch(1), AMPLE).await;
+    let _ = streams::answer(&app, function, &done, &batch(2), LONG_LIMIT).await;
+    let _ = streams::answer(&app, function, &failing, &batch(1), LONG_LIMIT).await;
+    let _ = streams::answer(&app, function, &failing, &batch(2), LONG_LIMIT).await;
+    let _ = streams::answer(&app, function, &panicking, &batch(1), LONG_LIMIT).await;
 }
 
 /// Creates a batch of changes of items.

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    faults::behind_proxy,
+    faults::start_behind_proxy,
     support::{TestServer, proxy::Fault},
 };
 
@@ -85,7 +85,7 @@ async fn concurrent_publications_succeed_and_write_once() {
 
 #[tokio::test]
 async fn publish_sends_one_request_to_dynamodb() {
-    let (proxy, server, _behind) = behind_proxy().await;
+    let (proxy, server, _behind) = start_behind_proxy().await;
     let ids = [create(&server, "draft").await, create(&server, "active").await, create(&server, "archived").await];
     for id in ids.iter().map(String::as_str).chain([UNKNOWN]) {
         proxy.take();
@@ -97,7 +97,7 @@ async fn publish_sends_one_request_to_dynamodb() {
 
 #[tokio::test]
 async fn publish_with_lost_response_takes_effect_once() {
-    let (proxy, server, _behind) = behind_proxy().await;
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for if_match in [None, Some("\"1\"")] {
         let id = create(&server, "draft").await;
         proxy.fault("UpdateItem", &[Fault::LoseResponse]);

@@ -31,10 +31,10 @@ pub enum Fault {
 #[derive(Clone)]
 pub struct Secrets {
     pub url: String,
-    state: Arc<Mutex<Vault>>,
+    state: Arc<Mutex<SecretState>>,
 }
 
-struct Vault {
+struct SecretState {
     /// All versions, from the first to the current one.
     versions: Vec<String>,
     requests: usize,
@@ -46,8 +46,8 @@ impl Secrets {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let vault = Vault { versions: vec![random()], requests: 0, fault: None };
-        let secrets = Self { url, state: Arc::new(Mutex::new(vault)) };
+        let state = SecretState { versions: vec![random()], requests: 0, fault: None };
+        let secrets = Self { url, state: Arc::new(Mutex::new(state)) };
         let router = Router::new().fallback(answer).with_state(secrets.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         secrets
@@ -82,12 +82,12 @@ async fn answer(State(secrets): State<Secrets>, body: Bytes) -> Response {
     let request: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(request["SecretId"], ARN);
     let (fault, answer) = {
-        let mut vault = secrets.state.lock().unwrap();
+        let mut state = secrets.state.lock().unwrap();
         let is_current = request["VersionStage"] == "AWSCURRENT";
-        vault.requests += usize::from(is_current);
+        state.requests += usize::from(is_current);
         let back = if is_current { 1 } else { 2 };
-        let value = vault.versions.len().checked_sub(back).map(|place| vault.versions[place].clone());
-        (vault.fault, value)
+        let value = state.versions.len().checked_sub(back).map(|place| state.versions[place].clone());
+        (state.fault, value)
     };
     let refusal = |status, code: &str| reply(status, &json!({ "__type": code, "message": "no" }));
     match (fault, answer) {

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use crate::{
-    faults::behind_proxy,
+    faults::start_behind_proxy,
     runtime::app_at,
     samples::{create, item},
     support::proxy::Fault,
@@ -25,7 +25,7 @@ const STORM: usize = 200;
 
 #[tokio::test]
 async fn retry_budget_limits_requests_during_an_outage() {
-    let (proxy, server, _behind) = behind_proxy().await;
+    let (proxy, server, _behind) = start_behind_proxy().await;
     let record = create(&server, "items", &item()).await;
     let path = format!("/v1/items/{}", record["id"].as_str().unwrap());
     for (method, operation) in [(Method::GET, "GetItem"), (Method::PATCH, "UpdateItem")] {
@@ -42,7 +42,7 @@ async fn retry_budget_limits_requests_during_an_outage() {
         // Without a budget there would be three or eight times the requests. A failed update is followed by one read.
         let plain = if operation == "GetItem" { STORM } else { 2 * STORM };
         assert!((STORM + 1..=plain + BUDGET + 10).contains(&asked), "{asked} requests for {STORM} of {operation}");
-        proxy.heal();
+        proxy.clear_faults();
         // When the database responds again, requests succeed and the budget refills.
         let response = server.request(method.clone(), &path).json(&json!({ "name": "Changed" }));
         assert_eq!(response.header("If-Match", "*").send().await.unwrap().status(), StatusCode::OK);

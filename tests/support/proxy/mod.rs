@@ -102,7 +102,7 @@ impl Proxy {
             transactions: Arc::default(),
             updates: Arc::default(),
         };
-        let router = Router::new().fallback(pass).with_state(proxy.clone());
+        let router = Router::new().fallback(handle).with_state(proxy.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         proxy
     }
@@ -113,7 +113,7 @@ impl Proxy {
     }
 
     /// Removes all queued faults.
-    pub fn heal(&self) {
+    pub fn clear_faults(&self) {
         self.faults.lock().unwrap().clear();
     }
 
@@ -170,7 +170,7 @@ impl Call {
     }
 }
 
-async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Response {
+async fn handle(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Response {
     let call = Call::read(&headers, &body);
     proxy.requests.fetch_add(1, Ordering::Relaxed);
     proxy.calls.lock().unwrap().push(call.clone());
@@ -186,10 +186,10 @@ async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Re
         Ok(open) => open,
         Err(conflict) => return *conflict,
     };
-    carry_out(&proxy, call, fault, headers, body).await
+    apply(&proxy, call, fault, headers, body).await
 }
 
-async fn carry_out(proxy: &Proxy, call: Call, fault: Fault, headers: HeaderMap, body: Bytes) -> Response {
+async fn apply(proxy: &Proxy, call: Call, fault: Fault, headers: HeaderMap, body: Bytes) -> Response {
     let counted = usize::from(call.is_update_of_a_record());
     proxy.most_updates.fetch_max(proxy.updates.fetch_add(counted, Ordering::SeqCst) + counted, Ordering::SeqCst);
     if let Fault::After(other) = &fault {

@@ -1,42 +1,43 @@
 //! A CRUD backend on AWS Lambda and DynamoDB.
 //!
-//! # The rooms
+//! # Modules
 //!
-//! | room | what is in it |
+//! | module | content |
 //! | --- | --- |
-//! | [`resources`] | what is stored: a struct each, with its constraints |
-//! | [`record`] | the words all rooms share: `Resource`, `Record`, `Edit`, `ListQuery` |
-//! | [`error`] | what can go wrong, by what the caller can do about it |
-//! | [`http`] | reads requests, writes answers and problems |
-//! | [`handlers`] | the verbs, generic over the resource |
+//! | [`resources`] | the stored resources: one struct each, with its constraints |
+//! | [`record`] | the types that all modules share: `Resource`, `Record`, `Edit`, `ListQuery` |
+//! | [`error`] | the error type |
+//! | [`http`] | parsing of requests, construction of responses and problems |
+//! | [`handlers`] | the CRUD handlers, generic over the resource |
 //! | [`store`] | typed tables over DynamoDB |
-//! | [`cursors`] | signed positions of pages, and the keys that sign them |
-//! | [`config`] | the settings, from the environment |
-//! | `deadline` | the time limit of the work in progress |
-//! | [`app`] | what a cold start builds |
+//! | [`cursors`] | signed cursors of pages, and the keys that sign them |
+//! | [`config`] | the settings, from environment variables |
+//! | `deadline` | the deadline of the current task |
+//! | [`app`] | the application that a cold start builds |
 //! | [`actions`] | the operations beyond CRUD |
-//! | [`operations`] | the list of operations, each with its contract |
-//! | [`openapi`] | the contract as documents, derived from the list |
-//! | [`functions`] | the functions of the one executable, by name |
-//! | [`migrate`] | changes the data of live tables, as `migrations/` says |
-//! | [`runtime`] | events in, answers out |
-//! | [`streams`] | changes out of the tables' streams, and what is done with them |
+//! | [`operations`] | the list of operations with their contracts |
+//! | [`openapi`] | the documents derived from the operations |
+//! | [`functions`] | the functions of the executable, by name |
+//! | [`migrate`] | migrations of the data of live tables, from `migrations/` |
+//! | [`runtime`] | the runtime, which turns events into responses |
+//! | [`streams`] | the consumers of table streams and queues |
 //! | `local` | the local server: gateway and embedded DynamoDB |
 //!
-//! # The walk of a request
+//! # The path of a request
 //!
-//! API Gateway sends `PATCH /v1/items/{id}` as an event to the function `items_update`, which [`functions`]
-//! found under the name in Lambda's handler setting. [`runtime`] reads it into a request and calls [`handlers::update`], which asks [`http`] for the id, the precondition and
-//! the edit, and hands them to [`store::Table::update`]: one conditional write. The record comes back
-//! through [`http`] as the answer; an [`error::Error`] comes back through [`runtime`] as a problem.
+//! API Gateway sends `PATCH /v1/items/{id}` as an event to the function `items_update`, which [`functions`] looks up by
+//! the name in Lambda's handler setting. [`runtime`] parses the event into a request and calls [`handlers::update`]. The
+//! handler gets the id, the precondition and the edit from [`http`] and passes them to [`store::Table::update`], which
+//! sends one conditional write. [`http`] converts the record to the response. [`runtime`] converts an [`error::Error`]
+//! to a problem.
 //!
-//! # The walk of a change
+//! # The path of a change
 //!
-//! DynamoDB writes the change into the table's stream, and Lambda hands batches of it to two consumers.
-//! [`streams::respond`] decodes each record into a [`streams::Change`], gives it to the consumer in the order of
-//! its record, and answers with the first that failed, from which Lambda goes on. [`streams::answer`] has Lambda
-//! halve a batch that begins with it, so that it takes no other along where it is given up. One of the two publishes
-//! the change on the bus, from which every further consumer has it through a queue: [`streams::respond_to_messages`].
+//! DynamoDB writes the change to the stream of the table, and Lambda sends batches of stream records to two consumers.
+//! [`streams::respond`] decodes each record into a [`streams::Change`], passes the changes of a record to the consumer
+//! in order, and returns the first failed one, from which Lambda retries. [`streams::answer`] makes Lambda bisect a batch
+//! that begins with a failed record, so that no other record is discarded with it. One of the consumers publishes the
+//! change on the event bus. All further consumers receive it through queues: [`streams::respond_to_messages`].
 #![forbid(unsafe_code)]
 
 pub mod actions;

@@ -99,10 +99,10 @@ impl List for Vec<TableDefinition> {
 }
 
 /// The shape of each collection's rows.
-pub fn shapes() -> Vec<(&'static str, RowSchema)> {
-    let mut shapes = Vec::new();
-    list(&mut shapes);
-    shapes
+pub fn row_schemas() -> Vec<(&'static str, RowSchema)> {
+    let mut schemas = Vec::new();
+    list(&mut schemas);
+    schemas
 }
 
 impl List for Vec<(&'static str, RowSchema)> {

@@ -35,7 +35,9 @@ pub fn index_changes(released: &Value, current: &Value) -> Vec<String> {
     let table_of = |name: &Value| elements(&current["x-tables"]).find(|table| table["name"] == *name);
     let both = elements(&released["x-tables"]).filter_map(|old| Some((old, table_of(&old["name"])?)));
     both.filter_map(|(old, new)| {
-        let missing_in = |table: &Value, index: &Value| !elements(&table["indexes"]).any(|other| other == index);
+        // DynamoDB knows an index by its name and keys; the numbers of shards are the service's own.
+        let is_same = |a: &Value, b: &Value| ["name", "partitionKey", "sortKey"].iter().all(|key| a[key] == b[key]);
+        let missing_in = |table: &Value, index: &Value| !elements(&table["indexes"]).any(|other| is_same(other, index));
         let names = |from: &Value, other: &Value| -> Vec<String> {
             let changed = elements(&from["indexes"]).filter(|index| missing_in(other, index));
             changed.map(|index| format!("`{}`", text(&index["name"]))).collect()

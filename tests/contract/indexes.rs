@@ -27,6 +27,15 @@ fn one_index_more_or_less_is_taken() {
 }
 
 #[test]
+fn shards_are_no_change_of_an_index() {
+    let mut current = with(&BASE);
+    for index in current["x-tables"][0]["indexes"].as_array_mut().expect("indexes") {
+        (index["writeShards"], index["readShards"]) = (4.into(), 4.into());
+    }
+    assert_eq!(index_changes(&with(&BASE), &current), Vec::<String>::new());
+}
+
+#[test]
 fn two_changes_of_one_table_are_refused_with_what_to_do() {
     let cases = [
         (with(&[BASE[0], BASE[1], ("a", "aKey"), ("b", "bKey")]), "the table things adds `a`, `b` in one release"),

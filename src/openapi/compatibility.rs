@@ -8,6 +8,8 @@ use serde_json::Value;
 /// Keywords whose value may only grow where clients send, and those whose value may only shrink.
 const UPPER_BOUNDS: [&str; 3] = ["maxLength", "maximum", "maxItems"];
 const LOWER_BOUNDS: [&str; 3] = ["minLength", "minimum", "minItems"];
+/// The members of an index that DynamoDB knows.
+const KEYS: [&str; 3] = ["name", "partitionKey", "sortKey"];
 /// Keywords that clients who send must not meet anew or changed.
 const FIXED: [&str; 5] = ["pattern", "format", "uniqueItems", "exclusiveMinimum", "exclusiveMaximum"];
 
@@ -35,7 +37,9 @@ pub fn index_changes(released: &Value, current: &Value) -> Vec<String> {
     let table_of = |name: &Value| elements(&current["x-tables"]).find(|table| table["name"] == *name);
     let both = elements(&released["x-tables"]).filter_map(|old| Some((old, table_of(&old["name"])?)));
     both.filter_map(|(old, new)| {
-        let missing_in = |table: &Value, index: &Value| !elements(&table["indexes"]).any(|other| other == index);
+        // How its keys are spread over shards is nothing a stack changes.
+        let is_same = |one: &Value, other: &Value| KEYS.iter().all(|member| one[member] == other[member]);
+        let missing_in = |table: &Value, index: &Value| !elements(&table["indexes"]).any(|other| is_same(other, index));
         let names = |from: &Value, other: &Value| -> Vec<String> {
             let changed = elements(&from["indexes"]).filter(|index| missing_in(other, index));
             changed.map(|index| format!("`{}`", text(&index["name"]))).collect()

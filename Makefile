@@ -48,7 +48,7 @@ lint: setup ## Check format and lints of all code and workflows
 	scripts/check-language
 
 test-rust: ## Test the service, the local server and the contract's code
-	$(CARGO) test
+	$(CARGO) test --features lambda
 
 test-instructions: ## Hold the instructions of the hot paths against their budget
 	$(CARGO) bench --no-default-features --bench instructions

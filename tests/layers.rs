@@ -9,15 +9,16 @@ use std::{
 };
 
 /// The rooms a room may look into. `local` and the tools in `bin` may look everywhere.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("config", &[]),
     ("deadline", &[]),
     ("record", &[]),
     ("error", &[]),
     ("resources", &["record"]),
-    ("store", &["record", "error", "deadline"]),
+    ("cursors", &["deadline", "error"]),
+    ("store", &["record", "error", "deadline", "cursors"]),
     ("http", &["record", "error"]),
-    ("app", &["store", "config", "deadline"]),
+    ("app", &["store", "config", "deadline", "cursors"]),
     ("handlers", &["app", "http", "record", "error"]),
     ("actions", &["app", "http", "error", "operations", "resources"]),
     // `store` for the table definitions, `app`, `http` and `error` for the type of a handler. It lists the `actions`,

@@ -8,6 +8,8 @@ use serde_json::Value;
 /// Keywords whose value may only grow where clients send, and those whose value may only shrink.
 const UPPER_BOUNDS: [&str; 3] = ["maxLength", "maximum", "maxItems"];
 const LOWER_BOUNDS: [&str; 3] = ["minLength", "minimum", "minItems"];
+/// The members of an index that DynamoDB knows.
+const KEYS: [&str; 3] = ["name", "partitionKey", "sortKey"];
 /// Keywords that clients who send must not meet anew or changed.
 const FIXED: [&str; 5] = ["pattern", "format", "uniqueItems", "exclusiveMinimum", "exclusiveMaximum"];
 
@@ -36,7 +38,7 @@ pub fn index_changes(released: &Value, current: &Value) -> Vec<String> {
     let both = elements(&released["x-tables"]).filter_map(|old| Some((old, table_of(&old["name"])?)));
     both.filter_map(|(old, new)| {
         // DynamoDB knows an index by its name and keys; the numbers of shards are the service's own.
-        let is_same = |a: &Value, b: &Value| ["name", "partitionKey", "sortKey"].iter().all(|key| a[key] == b[key]);
+        let is_same = |a: &Value, b: &Value| KEYS.iter().all(|member| a[member] == b[member]);
         let missing_in = |table: &Value, index: &Value| !elements(&table["indexes"]).any(|other| is_same(other, index));
         let names = |from: &Value, other: &Value| -> Vec<String> {
             let changed = elements(&from["indexes"]).filter(|index| missing_in(other, index));

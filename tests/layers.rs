@@ -15,7 +15,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     ("record", &[]),
     ("error", &[]),
     ("resources", &["record"]),
-    ("cursors", &["deadline", "error"]),
+    ("cursors", &["error", "record"]),
     ("store", &["record", "error", "deadline", "cursors"]),
     ("http", &["record", "error"]),
     ("app", &["store", "config", "deadline", "cursors"]),

@@ -7,6 +7,7 @@ CARGO ?= cargo
 STAGE ?= dev
 TIER ?= basic
 NAME ?=
+PLURAL ?=
 TARGET ?= arm64
 ARCHITECTURE = $(subst aarch64,arm64,$(subst host,$(shell uname -m),$(TARGET)))
 ENDPOINT ?=
@@ -22,7 +23,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help run seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
 	bench bench-streams bench-migrate build deploy diff destroy migrate migrations api-key \
-	rotate-cursor-secret replay rename audit
+	rotate-cursor-secret replay resource rename audit
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -122,6 +123,9 @@ ifeq ($(origin STAGE),file)
 else
 	DRY_RUN=$(DRY_RUN) scripts/stack replay $(STAGE) $(CONSUMER)
 endif
+
+resource: ## Write a new resource and register it: NAME=order, PLURAL=orders where it is not NAME with an s
+	scripts/resource '$(NAME)' $(PLURAL)
 
 rename: ## Give a new project its name: NAME=shop
 	scripts/rename '$(NAME)'

@@ -272,11 +272,12 @@ class Changes:
 
     @contextmanager
     def broken(self, consumer: str):
-        """A version that cannot start is live."""
+        """A version that cannot start is live; one that finds no tables, where the emulator does not report failed starts."""
         functions, name = self.client("lambda"), f"{self.stack}-{consumer}"
         before = functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
         variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        configure(functions, name, variables | {"HISTORY_DAYS": "none"})
+        fault = {"HISTORY_DAYS": "none"} if self.emulator.has.start_errors else {"TABLE_PREFIX": "missing-"}
+        configure(functions, name, variables | fault)
         version = functions.publish_version(FunctionName=name)["Version"]
         functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
         try:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import boto3
@@ -97,7 +98,7 @@ class Run:
         with step("deploy"):
             self.deploy()
         outputs = json.loads((WORK / "outputs.json").read_text())[STACK]
-        if self.emulator.enforces_iam:
+        if self.emulator.has.iam:
             with step("queues and buckets refuse what has no TLS"):
                 self.do_without_tls()
         with step("Postman collection"):
@@ -126,7 +127,7 @@ class Run:
         # Its rows are of a shape that no consumer reads: nothing else is to come after them in the streams.
         with step("migrate records of an older shape"):
             self.migrate()
-        if self.emulator.enforces_iam:
+        if self.emulator.has.iam:
             with step("a role without its grants is refused"):
                 self.revoke(outputs)
 
@@ -161,7 +162,7 @@ class Run:
 
     def deploy(self) -> str:
         self.cdk("synth", "--quiet", "--output", str(ASSEMBLY), *self.context())
-        if self.emulator.is_ministack:
+        if not self.emulator.has.metric_math_alarms:
             leave_out_computed_alarms(ASSEMBLY)
         outputs = ["--outputs-file", str(WORK / "outputs.json")]
         return self.cdk("deploy", "--app", str(ASSEMBLY), "--all", "--require-approval", "never", *outputs)
@@ -197,7 +198,28 @@ class Run:
         variables = {"baseUrl": self.emulator.api(outputs["ApiId"]), "apiKey": self.key(outputs, "Premium")}
         settings = [part for name, value in variables.items() for part in ("--env-var", f"{name}={value}")]
         files = ["postman/serverless-crud.postman_collection.json", "-e", "postman/aws.postman_environment.json"]
-        run("newman", [str(newman), "run", *files, *settings], ROOT, self.environment)
+        report = WORK / "newman.json"
+        reporters = ["--reporters", "cli,json", "--reporter-json-export", str(report), "--suppress-exit-code"]
+        run("newman", [str(newman), "run", *files, *settings, *reporters], ROOT, self.environment)
+        result = json.loads(report.read_text())["run"]
+        failures = [failure for failure in result["failures"] if not self.is_excused(failure, result["executions"])]
+        if failures or not result["executions"]:
+            named = [f"{failure['source'].get('name')}: {failure['error']['message']}" for failure in failures]
+            raise Failure("\n".join(["the collection fails, see target/e2e-run/newman.log:", *named]))
+
+    def is_excused(self, failure: dict, executions: list[dict]) -> bool:
+        """Returns true if the gateway answered by itself, on an emulator without the API's gateway responses.
+
+        The status is checked all the same: the collection's first assertion is on it.
+        """
+        if self.emulator.has.gateway_responses or "status code" in failure["error"]["message"]:
+            return False
+        execution = next(one for one in executions if one["cursor"]["ref"] == failure["cursor"]["ref"])
+        try:
+            body = json.loads(bytes(execution["response"]["stream"]["data"]))
+        except (KeyError, ValueError):
+            return False
+        return isinstance(body, dict) and body.keys() == {"message"}
 
     def rotate(self, outputs: dict[str, str]) -> None:
         """Rotates the cursor secret between the pages of a list."""
@@ -234,8 +256,8 @@ class Run:
             "E2E_KEY": self.key(outputs, "Premium"),
             "E2E_BASIC_KEY": self.key(outputs, "Basic"),
         }
-        if not self.emulator.throttles:
-            variables["E2E_UNTHROTTLED"] = "1"
+        missing = [name for name, has in asdict(self.emulator.has).items() if not has]
+        variables["E2E_WITHOUT"] = ",".join(missing)
         run("tests", ["cargo", "test", "--test", "e2e", "--", "--ignored"], ROOT, os.environ | variables)
 
     def second_deployment(self) -> None:

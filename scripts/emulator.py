@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,14 +23,39 @@ class Failure(Exception):
 
 
 @dataclass(frozen=True)
+class Capabilities:
+    """The behaviour of AWS that an emulator has, as observed with `make e2e`. What it lacks is skipped there."""
+
+    # Usage plans answer 429.
+    throttling: bool
+    # Roles are enforced.
+    iam: bool
+    # The gateway's own answers are those of the API: problems with CORS headers.
+    gateway_responses: bool
+    # CloudFormation creates alarms on metric math.
+    metric_math_alarms: bool
+    # Functions are told the id of the caller's API key.
+    key_id: bool
+    # Invoke answers with a function error for a function that exits while it starts.
+    start_errors: bool
+
+
+MINISTACK = Capabilities(
+    throttling=True, iam=True, gateway_responses=True, metric_math_alarms=False, key_id=False, start_errors=True
+)
+LOCALSTACK = Capabilities(
+    throttling=False, iam=False, gateway_responses=False, metric_math_alarms=True, key_id=True, start_errors=False
+)
+
+
+@dataclass(frozen=True)
 class Emulator:
-    """Where it is, and what it enforces."""
+    """An emulator's address and capabilities."""
 
     url: str
+    # Started here, and stopped at the end.
     is_ours: bool
-    is_ministack: bool
-    throttles: bool
-    enforces_iam: bool
+    has: Capabilities
     host_suffix: str
 
     @classmethod
@@ -43,12 +68,12 @@ class Emulator:
         url = f"{parts.scheme}://{host}:{parts.port or 4566}"
         if _health(f"{url}/_localstack/health") is None:
             raise Failure(f"no emulator answers at {endpoint}: start one (`docker compose up -d`), or leave ENDPOINT out")
-        is_ministack = _health(f"{url}/_ministack/health")
-        if is_ministack is None:
-            yield cls(url, False, False, throttles=False, enforces_iam=False, host_suffix="localhost.localstack.cloud")
+        ministack = _health(f"{url}/_ministack/health")
+        if ministack is None:
+            yield cls(url, False, LOCALSTACK, host_suffix="localhost.localstack.cloud")
         else:
-            enforces_iam = is_ministack.get("auth") == "enabled"
-            yield cls(url, False, True, throttles=True, enforces_iam=enforces_iam, host_suffix="localhost")
+            has = replace(MINISTACK, iam=ministack.get("auth") == "enabled")
+            yield cls(url, False, has, host_suffix="localhost")
 
     @classmethod
     @contextmanager
@@ -71,7 +96,7 @@ class Emulator:
             process = subprocess.Popen(program, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
             _wait(process, f"{url}/_ministack/health", log)
-            yield cls(url, True, True, throttles=True, enforces_iam=True, host_suffix="localhost")
+            yield cls(url, True, MINISTACK, host_suffix="localhost")
         finally:
             process.terminate()
             try:

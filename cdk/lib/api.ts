@@ -100,18 +100,14 @@ export class Api extends Construct {
     };
   }
 
-  /**
-   * A model as the contract has it: `Model` would rename members called like words of JSON Schema. The schema is given as
-   * text, which the resource takes as well (its schema in CloudFormation's registry): CloudFormation refuses a template
-   * with a null in it, an enum's too (cloudformation-coverage-roadmap#1378).
-   */
+  /** A model as the contract has it: `Model` would rename members called like keywords of JSON Schema. */
   private model(name: string, schema: object): IModel {
     const model = new CfnModel(this, name, {
       restApiId: this.rest.restApiId,
       name,
       contentType: 'application/json',
+      schema,
     });
-    model.addPropertyOverride('Schema', JSON.stringify(schema));
     this.rest.latestDeployment?.addToLogicalId({ name, schema });
     this.rest.latestDeployment?.node.addDependency(model);
     return Model.fromModelName(this, `${name}Model`, model.ref);

@@ -58,7 +58,7 @@ describe('methods', () => {
   test('are validated against the model of each content type, as the contract has it', () => {
     const models = new Map(ofType(dev, 'AWS::ApiGateway::Model').map((model) => [model.id, model.properties]));
     assert.deepEqual(
-      Object.fromEntries([...models.values()].map((model) => [model.Name, JSON.parse(String(model.Schema))])),
+      Object.fromEntries([...models.values()].map((model) => [model.Name, model.Schema])),
       contract.models,
     );
     for (const operation of contract.operations) {
@@ -75,8 +75,9 @@ describe('methods', () => {
 
   test('let a PATCH set an optional enum field to null', () => {
     const [model] = ofType(dev, 'AWS::ApiGateway::Model').filter(({ properties }) => properties.Name === 'ItemsPatch');
-    const { status } = JSON.parse(String(model?.properties.Schema)).properties;
-    assert.deepEqual(status, { enum: ['draft', 'active', 'archived', null], type: ['string', 'null'] });
+    assert.deepEqual(at(model?.properties.Schema, 'properties', 'status'), {
+      anyOf: [{ enum: ['draft', 'active', 'archived'], type: 'string' }, { type: 'null' }],
+    });
   });
 
   test('a changed model is deployed', () => {

@@ -37,13 +37,11 @@ pub fn draft4(mut schema: Value) -> Value {
         for annotation in ANNOTATIONS {
             members.remove(annotation);
         }
-        if members.get("type").is_some_and(Value::is_array) {
-            extend_enum(members);
-        }
         exclusive_bounds(members);
         if let Some(constant) = members.remove("const") {
             members.insert("enum".into(), json!([constant]));
         }
+        split_nullable_enum(members);
     });
     schema["$schema"] = "http://json-schema.org/draft-04/schema#".into();
     schema
@@ -66,6 +64,15 @@ fn split_null(members: &mut Map<String, Value>) -> bool {
     let Some(Value::Array(kinds)) = members.get("type") else { return false };
     let kind = kinds.first().cloned().unwrap_or_default();
     members.insert("type".into(), kind).is_some()
+}
+
+/// Allows null beside an enum, whose values must name it otherwise: CloudFormation refuses a template that has a null
+/// anywhere (aws-cloudformation/cloudformation-coverage-roadmap#1378).
+fn split_nullable_enum(members: &mut Map<String, Value>) {
+    if members.contains_key("enum") && split_null(members) {
+        let values = Value::Object(std::mem::take(members));
+        members.insert("anyOf".into(), json!([values, { "type": "null" }]));
+    }
 }
 
 /// An enum must name null to allow it, whatever the type says.

@@ -23,14 +23,11 @@ import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
-import { byPath, type Contract, type Operation } from './contract.ts';
+import { byPath, type Contract, gatewayResponseOf, type Operation } from './contract.ts';
 import type { Functions } from './functions.ts';
-import { ALLOWED_HEADERS, EXPOSED_HEADERS, Problems, problem, problemHeaders } from './problems.ts';
+import { Problems, problem, problemHeaders } from './problems.ts';
 import type { StageOptions } from './stages.ts';
 import { removalPolicy } from './tables.ts';
-
-/** As long as browsers remember one at most. */
-const PREFLIGHT_AGE = Duration.hours(2);
 
 export interface ApiProps {
   readonly contract: Contract;
@@ -60,7 +57,7 @@ export class Api extends Construct {
       deployOptions: this.deployOptions(),
       cloudWatchRole: false,
     });
-    new Problems(this, 'Problems', this.rest, options.api.corsOrigins);
+    new Problems(this, 'Problems', this.rest, contract, options.api.corsOrigins);
     this.validator = this.rest.addRequestValidator('Validator', {
       validateRequestBody: true,
       validateRequestParameters: true,
@@ -118,6 +115,7 @@ export class Api extends Construct {
 
   private path(path: string, operations: readonly Operation[]): void {
     const resource = this.rest.root.resourceForPath(path);
+    const { allowedHeaders, exposedHeaders, maxAgeSeconds } = this.props.contract.cors;
     const allowed = [...operations.map(({ method }) => method), 'OPTIONS'];
     for (const operation of operations) {
       this.method(resource, operation);
@@ -125,9 +123,9 @@ export class Api extends Construct {
     resource.addCorsPreflight({
       allowOrigins: [...this.props.options.api.corsOrigins],
       allowMethods: allowed,
-      allowHeaders: ALLOWED_HEADERS,
-      exposeHeaders: EXPOSED_HEADERS,
-      maxAge: PREFLIGHT_AGE,
+      allowHeaders: [...allowedHeaders],
+      exposeHeaders: [...exposedHeaders],
+      maxAge: Duration.seconds(maxAgeSeconds),
     });
     this.anyOtherMethod(resource, allowed);
   }
@@ -160,16 +158,17 @@ export class Api extends Construct {
 
   /** 405 for the methods a path does not have. */
   private anyOtherMethod(resource: Resource, allowed: readonly string[]): void {
-    const origins = this.props.options.api.corsOrigins;
+    const { contract, options } = this.props;
+    const origins = options.api.corsOrigins;
+    const notAllowed = gatewayResponseOf(contract, ({ status }) => status === 405);
     const headers = {
-      ...problemHeaders(origins),
+      ...problemHeaders(notAllowed, contract, origins),
       'Access-Control-Allow-Origin': `'${origins[0]}'`,
       Allow: `'${allowed.join(', ')}'`,
     };
     // A mock wants a template for the body's type: for another type it answers 415.
     const request = JSON.stringify({ statusCode: 405 });
     const inResponse = (name: string) => `method.response.header.${name}`;
-    const detail = `This path has the methods ${allowed.join(', ')}.`;
     const integration = new MockIntegration({
       passthroughBehavior: PassthroughBehavior.NEVER,
       requestTemplates: { 'application/json': request, 'application/merge-patch+json': request },
@@ -179,7 +178,7 @@ export class Api extends Construct {
           responseParameters: Object.fromEntries(
             Object.entries(headers).map(([name, value]) => [inResponse(name), value]),
           ),
-          responseTemplates: { 'application/json': namingOrigin(origins) + problem(405, 'Method Not Allowed', detail) },
+          responseTemplates: { 'application/json': namingOrigin(origins) + problem(notAllowed) },
         },
       ],
     });

@@ -85,6 +85,25 @@ export interface EventConsumerDefinition extends AnyConsumerDefinition {
 
 export type ConsumerDefinition = StreamConsumerDefinition | EventConsumerDefinition;
 
+/** An answer that API Gateway gives without a function. */
+export interface GatewayResponseDefinition {
+  /** The response types it is for; none for 405, which a mock integration answers. */
+  readonly types: readonly string[];
+  readonly status: number;
+  readonly title: string;
+  readonly detail: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** True if `errors` holds what the request validator found. */
+  readonly hasErrors: boolean;
+}
+
+/** The headers pages may send and read, and the time they may rely on a preflight. */
+export interface CorsDefinition {
+  readonly allowedHeaders: readonly string[];
+  readonly exposedHeaders: readonly string[];
+  readonly maxAgeSeconds: number;
+}
+
 export interface Contract {
   readonly operations: readonly Operation[];
   /** Each function once, though several operations may share it. */
@@ -93,6 +112,8 @@ export interface Contract {
   /** The functions that no operation calls. */
   readonly jobs: readonly FunctionDefinition[];
   readonly tables: readonly TableDefinition[];
+  readonly gatewayResponses: readonly GatewayResponseDefinition[];
+  readonly cors: CorsDefinition;
   /** The draft 4 JSON Schema of each request model. */
   readonly models: Readonly<Record<string, object>>;
 }
@@ -121,6 +142,8 @@ interface Document {
   readonly 'x-tables': readonly TableDefinition[];
   readonly 'x-consumers'?: readonly ConsumerDefinition[];
   readonly 'x-jobs': readonly FunctionDefinition[];
+  readonly 'x-gateway-responses': readonly GatewayResponseDefinition[];
+  readonly 'x-cors': CorsDefinition;
 }
 
 /** Reads the contract at the top of the repository. */
@@ -143,6 +166,8 @@ export function readContract(root = REPOSITORY): Contract {
     consumers: document['x-consumers'] ?? [],
     jobs: document['x-jobs'],
     tables: document['x-tables'],
+    gatewayResponses: document['x-gateway-responses'],
+    cors: document['x-cors'],
     models: Object.fromEntries([...models].map((name) => [name, readJson<object>(`${root}/schemas/${name}.json`)])),
   };
 }
@@ -151,6 +176,18 @@ export function readContract(root = REPOSITORY): Contract {
 export function byPath(operations: readonly Operation[]): ReadonlyMap<string, readonly Operation[]> {
   const paths = new Set(operations.map(({ path }) => path));
   return new Map([...paths].map((path) => [path, operations.filter((operation) => operation.path === path)]));
+}
+
+/** The answer of API Gateway's own that fulfils the condition. */
+export function gatewayResponseOf(
+  { gatewayResponses }: Contract,
+  condition: (response: GatewayResponseDefinition) => boolean,
+): GatewayResponseDefinition {
+  const found = gatewayResponses.find(condition);
+  if (!found) {
+    throw new Error(`openapi.json has no answer of API Gateway with ${condition}`);
+  }
+  return found;
 }
 
 function parameterOf(document: Document, parameter: ParameterObject | { readonly $ref: string }): Parameter {

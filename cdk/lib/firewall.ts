@@ -5,7 +5,7 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
-import { EXPOSED_HEADERS } from './problems.ts';
+import { type Contract, gatewayResponseOf } from './contract.ts';
 import type { Plan, StageOptions } from './stages.ts';
 import { removalPolicy } from './tables.ts';
 
@@ -44,21 +44,22 @@ export function requestsInWindow(plans: Readonly<Record<string, Plan>>): number 
 }
 
 export interface FirewallProps {
+  readonly contract: Contract;
   readonly rest: RestApi;
   readonly name: string;
   readonly options: StageOptions;
 }
 
 export class Firewall extends Construct {
-  constructor(scope: Construct, id: string, { rest, name, options }: FirewallProps) {
+  constructor(scope: Construct, id: string, { contract, rest, name, options }: FirewallProps) {
     super(scope, id);
     const managed = Object.entries(MANAGED_RULES).map(([group, counted], index) => managedRule(group, counted, index));
     const acl = new CfnWebACL(this, 'Acl', {
       name,
       scope: 'REGIONAL',
       defaultAction: { allow: {} },
-      rules: [...managed, ...limits(requestsInWindow(options.plans), managed.length)],
-      customResponseBodies: { [TOO_MANY]: { contentType: 'APPLICATION_JSON', content: TOO_MANY_PROBLEM } },
+      rules: [...managed, ...limits(requestsInWindow(options.plans), managed.length, block(contract))],
+      customResponseBodies: { [TOO_MANY]: { contentType: 'APPLICATION_JSON', content: tooManyProblem(contract) } },
       dataProtectionConfig: { dataProtections: PROTECTED },
       visibilityConfig: seenAs(name),
     });
@@ -107,12 +108,10 @@ const PROTECTED: CfnWebACL.DataProtectProperty[] = [
 
 const TOO_MANY = 'TooManyRequests';
 /** The problem of a throttled request. WAF knows no `application/problem+json`, and no id of the request. */
-const TOO_MANY_PROBLEM = JSON.stringify({
-  type: 'about:blank',
-  title: 'Too Many Requests',
-  status: 429,
-  detail: 'Too many requests: wait, then try again.',
-});
+function tooManyProblem(contract: Contract): string {
+  const { title, status, detail } = gatewayResponseOf(contract, ({ types }) => types.includes('THROTTLED'));
+  return JSON.stringify({ type: 'about:blank', title, status, detail });
+}
 /** WAF looks again some ten seconds later; the count falls as the window moves on. */
 const RETRY_AFTER_SECONDS = 30;
 
@@ -120,28 +119,30 @@ const RETRY_AFTER_SECONDS = 30;
  * The answer to too many requests. It takes precedence over the gateway's own for WAF_FILTERED, which
  * remains that of the managed rules (AWS WAF developer guide, "Sending custom responses for Block actions").
  */
-const BLOCK: CfnWebACL.RuleActionProperty = {
-  block: {
-    customResponse: {
-      responseCode: 429,
-      customResponseBodyKey: TOO_MANY,
-      responseHeaders: [
-        { name: 'Retry-After', value: String(RETRY_AFTER_SECONDS) },
-        { name: 'Cache-Control', value: 'no-store' },
-        // Fixed, so it cannot name the origin that asks; the answer holds nothing private.
-        { name: 'Access-Control-Allow-Origin', value: '*' },
-        { name: 'Access-Control-Expose-Headers', value: EXPOSED_HEADERS.join(',') },
-      ],
+function block({ cors }: Contract): CfnWebACL.RuleActionProperty {
+  return {
+    block: {
+      customResponse: {
+        responseCode: 429,
+        customResponseBodyKey: TOO_MANY,
+        responseHeaders: [
+          { name: 'Retry-After', value: String(RETRY_AFTER_SECONDS) },
+          { name: 'Cache-Control', value: 'no-store' },
+          // Fixed, so it cannot name the origin that asks; the answer holds nothing private.
+          { name: 'Access-Control-Allow-Origin', value: '*' },
+          { name: 'Access-Control-Expose-Headers', value: cors.exposedHeaders.join(',') },
+        ],
+      },
     },
-  },
-};
+  };
+}
 
 /** A limit for each API key, and one for each address over the requests without a key, as preflights are. */
-function limits(limit: number, priority: number): CfnWebACL.RuleProperty[] {
+function limits(limit: number, priority: number, action: CfnWebACL.RuleActionProperty): CfnWebACL.RuleProperty[] {
   const rule = (name: string, place: number, statement: Partial<CfnWebACL.RateBasedStatementProperty>) => ({
     name,
     priority: priority + place,
-    action: BLOCK,
+    action,
     statement: {
       rateBasedStatement: { aggregateKeyType: 'IP', limit, evaluationWindowSec: WINDOW_SECONDS, ...statement },
     },

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { gatewayResponseOf, readContract } from '../lib/contract.ts';
 import { requestsInWindow } from '../lib/firewall.ts';
 import { STAGES, type StageName } from '../lib/stages.ts';
 import { templateOf } from './synthesized.ts';
@@ -64,8 +65,9 @@ describe('the firewall', () => {
       assert.match(String(headers.get('Access-Control-Expose-Headers')), /Retry-After/);
       const body = at(acl?.properties.CustomResponseBodies, String(at(answer, 'CustomResponseBodyKey')));
       assert.equal(at(body, 'ContentType'), 'APPLICATION_JSON');
-      const { status, type, title } = JSON.parse(String(at(body, 'Content'))) as Record<string, unknown>;
-      assert.deepEqual({ status, type, title }, { status: 429, type: 'about:blank', title: 'Too Many Requests' });
+      const { title, status, detail } = gatewayResponseOf(readContract(), ({ types }) => types.includes('THROTTLED'));
+      assert.equal(status, 429);
+      assert.deepEqual(JSON.parse(String(at(body, 'Content'))), { type: 'about:blank', title, status, detail });
     }
   });
 

@@ -3,10 +3,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { ResponseType } from 'aws-cdk-lib/aws-apigateway';
 import { render } from 'velocityjs';
+import { gatewayResponseOf, readContract } from '../lib/contract.ts';
 import { STAGES } from '../lib/stages.ts';
 import { templateOf } from './synthesized.ts';
-import { at, list, ofType } from './template.ts';
+import { at, type Json, list, ofType } from './template.ts';
 
 const HOSTILE = [
   '"',
@@ -17,6 +19,33 @@ const HOSTILE = [
   '$context.requestId $!{context.requestId} #set($x = 1)',
   '"; DROP \\" \\\\" \\',
 ];
+/**
+ * Every response type
+ * (https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html).
+ */
+const RESPONSE_TYPES = [
+  'ACCESS_DENIED',
+  'API_CONFIGURATION_ERROR',
+  'AUTHORIZER_CONFIGURATION_ERROR',
+  'AUTHORIZER_FAILURE',
+  'BAD_REQUEST_BODY',
+  'BAD_REQUEST_PARAMETERS',
+  'DEFAULT_4XX',
+  'DEFAULT_5XX',
+  'EXPIRED_TOKEN',
+  'INTEGRATION_FAILURE',
+  'INTEGRATION_TIMEOUT',
+  'INVALID_API_KEY',
+  'INVALID_SIGNATURE',
+  'MISSING_AUTHENTICATION_TOKEN',
+  'QUOTA_EXCEEDED',
+  'REQUEST_TOO_LARGE',
+  'RESOURCE_NOT_FOUND',
+  'THROTTLED',
+  'UNAUTHORIZED',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'WAF_FILTERED',
+];
 /** The types no operation can have: for other paths, for bodies, for authorizers and signatures. */
 const UNREACHABLE = new Set([
   'MISSING_AUTHENTICATION_TOKEN',
@@ -25,6 +54,7 @@ const UNREACHABLE = new Set([
   'UNSUPPORTED_MEDIA_TYPE',
   'UNAUTHORIZED',
 ]);
+const contract = readContract();
 const REQUEST_ID = 'c6af9ac6-7b61-11e6-9a41-93e8deadbeef';
 
 /**
@@ -68,6 +98,35 @@ function contextOf(sent: string): object {
 
 describe('a gateway response', () => {
   const answers = ofType(templateOf(), 'AWS::ApiGateway::GatewayResponse').map(({ properties }) => properties);
+
+  test('is in the contract once for each response type that AWS documents', () => {
+    assert.deepEqual(contract.gatewayResponses.flatMap(({ types }) => types).sort(), RESPONSE_TYPES);
+  });
+
+  test('has a response type that is in the list above, which knows those of the CDK', () => {
+    const known = Object.values(ResponseType).map(({ responseType }: ResponseType) => responseType);
+    assert.deepEqual(known.sort(), RESPONSE_TYPES);
+  });
+
+  test('is deployed with the text and the headers of the contract, and no other is', () => {
+    assert.deepEqual(answers.map(({ ResponseType }) => String(ResponseType)).sort(), RESPONSE_TYPES);
+    for (const { ResponseType, ResponseTemplates, ResponseParameters, StatusCode } of answers) {
+      const response = gatewayResponseOf(contract, ({ types }) => types.includes(String(ResponseType)));
+      const { title, status, detail } = JSON.parse(String(at(ResponseTemplates, 'application/json')));
+      assert.deepEqual(
+        { title, status, detail, code: StatusCode },
+        { title: response.title, status: response.status, detail: response.detail, code: String(response.status) },
+      );
+      const cors = ['Access-Control-Allow-Origin', 'Access-Control-Expose-Headers', 'Vary'];
+      const headers = Object.entries(ResponseParameters as Record<string, Json>)
+        .map(([name, value]) => [name.replace('gatewayresponse.header.', ''), value] as const)
+        .filter(([name]) => !cors.includes(name));
+      assert.deepEqual(
+        Object.fromEntries(headers),
+        Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, `'${value}'`])),
+      );
+    }
+  });
 
   for (const { ResponseType, ResponseTemplates, StatusCode } of answers) {
     test(`of the type ${ResponseType} is the promised problem, whatever the caller sent`, () => {
@@ -155,10 +214,9 @@ describe('the answer to a method a path does not have', () => {
   test('is the promised problem, whatever the Origin', () => {
     for (const origin of [...HOSTILE, ...origins]) {
       const problem = JSON.parse(answer(origin).body);
-      assert.deepEqual(
-        { ...problem, detail: '' },
-        { type: 'about:blank', title: 'Method Not Allowed', status: 405, detail: '', requestId: REQUEST_ID },
-      );
+      const { title, status, detail } = gatewayResponseOf(contract, ({ types }) => types.length === 0);
+      assert.equal(status, 405);
+      assert.deepEqual(problem, { type: 'about:blank', title, status, detail, requestId: REQUEST_ID });
     }
   });
 

@@ -576,7 +576,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The function did not answer in time. */
+        /** @description The service took too long to answer: try again. */
         GatewayTimeout: {
             headers: {
                 [name: string]: unknown;
@@ -584,7 +584,7 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "detail": "The function did not answer in time.",
+                 *       "detail": "The service took too long to answer: try again.",
                  *       "requestId": "0f1e2d3c-4b5a-4968-8776-655443322110",
                  *       "status": 504,
                  *       "title": "Gateway Timeout",
@@ -685,7 +685,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Too many requests: slow down. */
+        /** @description Too many requests: wait, then try again. */
         TooManyRequests: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
@@ -694,7 +694,7 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "detail": "Too many requests: slow down.",
+                 *       "detail": "Too many requests: wait, then try again.",
                  *       "requestId": "0f1e2d3c-4b5a-4968-8776-655443322110",
                  *       "status": 429,
                  *       "title": "Too Many Requests",

@@ -35,15 +35,16 @@ use super::{
 use crate::{
     app::App,
     error::Error,
-    http::{self, Answer, Problem, cors},
+    http::{
+        self, Answer, Problem, cors,
+        gateway::{self, GatewayResponse},
+    },
     operations::{Access, Operation},
     runtime,
 };
 
 /// API Gateway's limit for an integration.
 const MAX_INTEGRATION: Duration = Duration::from_secs(29);
-/// How long a page may rely on a preflight, in seconds.
-const PREFLIGHT_LIFETIME: &str = "7200";
 
 /// What the gateway answers with.
 pub struct Gateway {
@@ -151,8 +152,7 @@ impl Call<'_> {
             return Err(if is_get { page.into() } else { self.not_allowed("GET") });
         }
         let found = self.gateway.router.find(path);
-        let (resource, parameters) =
-            found.ok_or_else(|| self.problem(StatusCode::NOT_FOUND, "There is nothing at this path."))?;
+        let (resource, parameters) = found.ok_or_else(|| self.gateway_response(&gateway::NOT_FOUND))?;
         if self.head.method == Method::OPTIONS {
             return Err(preflight(resource).into());
         }
@@ -189,8 +189,8 @@ impl Call<'_> {
         });
         match time::timeout(self.gateway.integration_timeout, function).await {
             Ok(Ok(answer)) => self.declared(operation, answer),
-            Ok(Err(_)) => Err(self.problem(StatusCode::BAD_GATEWAY, "The function did not answer.")),
-            Err(_) => Err(self.problem(StatusCode::GATEWAY_TIMEOUT, "The function did not answer in time.")),
+            Ok(Err(_)) => Err(self.gateway_response(&gateway::INTEGRATION_FAILURE)),
+            Err(_) => Err(self.gateway_response(&gateway::INTEGRATION_TIMEOUT)),
         }
     }
 
@@ -207,23 +207,24 @@ impl Call<'_> {
     }
 
     fn refuse(&self, refusal: &Refusal) -> Box<Answer> {
-        let (wait, detail) = match refusal {
-            Refusal::UnknownKey => {
-                return self.problem(StatusCode::FORBIDDEN, "The header x-api-key must hold a valid API key.");
-            }
-            Refusal::TooFast(wait) => (wait, "Too many requests: slow down."),
-            Refusal::QuotaUsedUp(wait) => (wait, "The API key's requests for this month are used up."),
+        let (wait, response) = match refusal {
+            Refusal::UnknownKey => return self.gateway_response(&gateway::INVALID_API_KEY),
+            Refusal::TooFast(wait) => (wait, gateway::THROTTLED),
+            Refusal::QuotaUsedUp(wait) => (wait, gateway::QUOTA_EXCEEDED),
         };
-        let mut answer = self.problem(StatusCode::TOO_MANY_REQUESTS, detail);
+        let mut answer = self.gateway_response(&response);
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
         answer
     }
 
     fn not_allowed(&self, methods: &str) -> Box<Answer> {
-        let detail = format!("This path takes {methods}.");
-        let mut answer = self.problem(StatusCode::METHOD_NOT_ALLOWED, &detail);
+        let mut answer = self.gateway_response(&gateway::METHOD_NOT_ALLOWED);
         answer.headers_mut().insert(header::ALLOW, methods.parse().expect("methods are header values"));
         answer
+    }
+
+    fn gateway_response(&self, response: &GatewayResponse) -> Box<Answer> {
+        Box::new(response.answer(&self.id))
     }
 
     fn problem(&self, status: StatusCode, detail: &str) -> Box<Answer> {
@@ -247,7 +248,7 @@ fn preflight(resource: &RestResource) -> Answer {
         .status(StatusCode::NO_CONTENT)
         .header(header::ACCESS_CONTROL_ALLOW_METHODS, resource.methods())
         .header(header::ACCESS_CONTROL_ALLOW_HEADERS, cors::ALLOWED_HEADERS)
-        .header(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_LIFETIME)
+        .header(header::ACCESS_CONTROL_MAX_AGE, cors::MAX_AGE_SECONDS)
         .body(lambda_http::Body::Empty)
         .expect("methods and names are header values")
 }

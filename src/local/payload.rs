@@ -10,6 +10,8 @@ use axum::{
 use futures_util::StreamExt;
 use tokio::time;
 
+use crate::http::gateway::REQUEST_TOO_LARGE;
+
 /// API Gateway's limit for a payload.
 const MAX_PAYLOAD: usize = 10 * 1024 * 1024;
 /// How long a client may take to send its body.
@@ -35,7 +37,7 @@ pub async fn read(body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
     };
     time::timeout(BODY_LIMIT, all).await.unwrap_or(Err((StatusCode::REQUEST_TIMEOUT, "The body came too slowly.")))?;
     if length > MAX_PAYLOAD {
-        return Err((StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than the 10 MB the API takes."));
+        return Err((REQUEST_TOO_LARGE.status, REQUEST_TOO_LARGE.detail));
     }
     Ok(kept.into())
 }

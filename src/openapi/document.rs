@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{dialect, operation::operation, responses};
+use super::{dialect, gateway, operation::operation, responses};
 use crate::{
     functions::{consumers, jobs},
     operations::{Collection, Contract, Operation, Parameter, history, operations, resources, tables},
@@ -17,6 +17,7 @@ const ABOUT: &str = "A serverless CRUD backend on AWS Lambda and DynamoDB.\n\n\
 /// The extension `x-function` names an operation's Lambda, the DynamoDB actions it needs and the secrets it reads,
 /// `x-request-model` the file in `schemas/` its body is checked against, `x-tables` the tables, `x-consumers` the
 /// functions that are given changes, and `x-jobs` those that nothing calls by itself.
+/// `x-gateway-responses` has the answers that API Gateway gives by itself, `x-cors` the headers pages may send and read.
 pub fn document() -> Value {
     let operations: Vec<_> = operations().into_iter().map(|operation| (operation.contract(), operation)).collect();
     json!({
@@ -41,6 +42,8 @@ pub fn document() -> Value {
         "x-tables": tables(),
         "x-consumers": consumers(),
         "x-jobs": jobs(),
+        "x-gateway-responses": gateway::gateway_responses(),
+        "x-cors": gateway::cors(),
     })
 }
 

@@ -9,6 +9,7 @@ mod dialect;
 mod document;
 mod events;
 mod files;
+mod gateway;
 mod operation;
 mod postman;
 mod responses;

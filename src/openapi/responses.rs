@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     error::{Error, Violation},
-    http::{Problem, problem},
+    http::{gateway, problem},
     operations::{ProblemResponse, pascal_case},
 };
 
@@ -39,13 +39,9 @@ pub fn shared_problems() -> Map<String, Value> {
         Error::Internal("".into()),
         Error::Unavailable("".into()),
     ];
-    let of_the_gateway = [
-        (StatusCode::FORBIDDEN, "The header x-api-key must hold a valid API key."),
-        (StatusCode::TOO_MANY_REQUESTS, "Too many requests: slow down."),
-        (StatusCode::GATEWAY_TIMEOUT, "The function did not answer in time."),
-    ];
+    let of_the_gateway = [gateway::INVALID_API_KEY, gateway::THROTTLED, gateway::INTEGRATION_TIMEOUT];
     let functions = of_functions.iter().map(example);
-    let gateway = of_the_gateway.into_iter().map(|(status, detail)| json!(Problem::new(status, detail, REQUEST_ID)));
+    let gateway = of_the_gateway.iter().map(|response| json!(response.problem(REQUEST_ID)));
     let named = |example: Value| {
         let status = example["status"].as_u64().and_then(|status| StatusCode::from_u16(status.try_into().ok()?).ok());
         let status = status.expect("a problem has a status");

@@ -81,6 +81,19 @@ fn models_are_small_and_take_their_own_examples() {
 }
 
 #[test]
+fn the_gateways_415_names_every_media_type_of_a_body() {
+    let document = document();
+    let responses = document["x-gateway-responses"].as_array().expect("there are responses");
+    let response = responses.iter().find(|response| response["status"] == 415).expect("there is a 415");
+    let detail = response["detail"].as_str().expect("a text");
+    for media_type in
+        operations().iter().filter_map(|operation| operation.contract().body).flat_map(|body| body.media_types)
+    {
+        assert!(detail.contains(media_type), "{media_type}");
+    }
+}
+
+#[test]
 fn operations_that_share_a_function_share_its_code() {
     let all = operations();
     for (index, operation) in all.iter().enumerate() {

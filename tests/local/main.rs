@@ -6,6 +6,7 @@ mod disk;
 mod event;
 mod failed_changes;
 mod gateway;
+mod gateway_responses;
 mod health;
 mod indexes;
 mod log;

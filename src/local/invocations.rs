@@ -62,7 +62,7 @@ async fn invoke(State(app): State<Arc<App>>, PathPart(name): PathPart<String>, e
         let kind = [("x-amzn-errortype", "ResourceNotFoundException")];
         return (StatusCode::NOT_FOUND, kind, Json(error)).into_response();
     };
-    match streams::answer(&app, function, consumer.as_ref(), &event, TIME_LIMIT).await {
+    match streams::respond_or_fail(&app, function, consumer.as_ref(), &event, TIME_LIMIT).await {
         Ok(response) => Json(response).into_response(),
         Err(cause) => {
             let error = json!({ "errorType": "Error", "errorMessage": cause });

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     functions::{Source, consumers},
-    streams::{EventConsumer, LATER},
+    streams::{EventConsumer, REPEAT_QUEUE_SUFFIX},
 };
 
 /// The number of times a message may fail before it goes to the dead letters, as `maxReceiveCount` in `cdk/lib/subscriptions.ts`.
@@ -74,7 +74,7 @@ pub fn open(folder: &Path) -> io::Result<Vec<Queue>> {
         queues.push(queue(definition.name.into(), Duration::from_secs(delay_seconds.into()), None, RECEIVES));
         if let Some(repeat) = repeats {
             let passes = repeat.until().as_secs().div_ceil(repeat.every().as_secs()) as u32;
-            let name = format!("{}{LATER}", definition.name);
+            let name = format!("{}{REPEAT_QUEUE_SUFFIX}", definition.name);
             queues.push(queue(name, repeat.every(), Some(repeat.every()), passes + RECEIVES));
         }
     }

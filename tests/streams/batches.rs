@@ -12,7 +12,7 @@ use serverless_crud::{
     app::App,
     error::Error,
     resources::Item,
-    streams::{self, Change, Consumer, EventRecord, Wave},
+    streams::{self, Change, Consumer, EventRecord, Outcomes},
 };
 
 use crate::{
@@ -50,7 +50,7 @@ impl Done {
 /// A consumer that meets its poison at a place.
 fn consumer(done: &Done, poison: Option<(usize, Poison)>) -> impl Consumer {
     let (done, poison) = (done.clone(), poison.map(|(place, poison)| (sequence(place), poison)));
-    streams::each(move |_, change: Change<Item>| {
+    streams::on_change(move |_, change: Change<Item>| {
         let (done, poison) = (done.clone(), poison.clone());
         async move {
             // What is side by side ends in any order.
@@ -74,7 +74,7 @@ struct Plain {
 }
 
 impl Consumer for Plain {
-    fn consume<'a>(&'a self, _: &'a Arc<App>, wave: &'a [&'a EventRecord]) -> Wave<'a> {
+    fn consume<'a>(&'a self, _: &'a Arc<App>, wave: &'a [&'a EventRecord]) -> Outcomes<'a> {
         let outcome = |record: &&EventRecord| {
             let sequence = record.change.sequence_number.clone().unwrap();
             if self.fails_at.as_ref() == Some(&sequence) {
@@ -275,7 +275,7 @@ async fn a_change_has_its_kind_its_fields_its_cause_and_its_writer() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let consumer = {
         let seen = seen.clone();
-        streams::each(move |_, change: Change<Item>| {
+        streams::on_change(move |_, change: Change<Item>| {
             seen.lock().unwrap().push(change.into_entry());
             async { Ok(()) }
         })

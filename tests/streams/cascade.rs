@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
-use serverless_crud::streams::LATER;
+use serverless_crud::streams::REPEAT_QUEUE_SUFFIX;
 
 use crate::{
     mapping::Rig,
@@ -100,13 +100,13 @@ async fn an_item_that_the_index_shows_an_hour_after_the_deletion_is_archived_too
     let none = Vec::<Value>::new();
     assert_eq!(rig.pass("users_cascade", "", TimeDelta::seconds(5), events.clone()).await, none, "the first pass");
     for minutes in [15, 30, 45, 60] {
-        let staying = rig.pass("users_cascade", LATER, TimeDelta::minutes(minutes), events.clone()).await;
+        let staying = rig.pass("users_cascade", REPEAT_QUEUE_SUFFIX, TimeDelta::minutes(minutes), events.clone()).await;
         assert_eq!(staying, events, "it comes again after {minutes} minutes");
         assert!(!is_archived(&read(&rig.server, &item).await));
     }
     is_in_index("SET ownerIdKey = :owner").await;
-    rig.pass("users_cascade", LATER, TimeDelta::minutes(75), events.clone()).await;
+    rig.pass("users_cascade", REPEAT_QUEUE_SUFFIX, TimeDelta::minutes(75), events.clone()).await;
     assert!(is_archived(&read(&rig.server, &item).await));
-    let last = rig.pass("users_cascade", LATER, TimeDelta::minutes(361), events).await;
+    let last = rig.pass("users_cascade", REPEAT_QUEUE_SUFFIX, TimeDelta::minutes(361), events).await;
     assert_eq!(last, none, "after six hours it is done");
 }

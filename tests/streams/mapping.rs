@@ -33,7 +33,7 @@ pub async fn deliver<'a>(app: &Arc<App>, name: &str, consumer: &dyn Consumer, re
     let (mut given_up, mut open) = (Vec::new(), vec![(records, RETRIES)]);
     while let Some((batch, retries)) = open.pop() {
         let event = json!({ "Records": batch }).to_string();
-        let failed = match streams::answer(app, name, consumer, &event, LIMIT).await {
+        let failed = match streams::respond_or_fail(app, name, consumer, &event, LIMIT).await {
             Ok(response) => match response.batch_item_failures.first() {
                 None => continue,
                 // A name it does not know is that of the whole batch.

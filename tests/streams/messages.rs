@@ -13,7 +13,7 @@ use serverless_crud::{
     error::Error,
     record::Action,
     resources::{Item, User},
-    streams::{self, BatchResponse, Event, What},
+    streams::{self, BatchResponse, ChangeKind, Event},
 };
 
 use crate::{
@@ -89,14 +89,14 @@ async fn a_message_that_fails_panics_or_cannot_be_read_stays_and_the_others_are_
 #[tokio::test]
 async fn an_event_has_the_records_of_its_change_or_says_that_it_has_none() {
     let whole = Event::<Item>::decode(serde_json::from_value(event("item.updated")).unwrap()).unwrap();
-    let Some(What::Updated { old, new, changed }) = whole.what().unwrap() else { panic!("{whole:?}") };
+    let Some(ChangeKind::Updated { old, new, changed }) = whole.kind().unwrap() else { panic!("{whole:?}") };
     assert_eq!((old.version, new.version, changed), (1, 2, vec!["name".to_owned()]));
     assert_eq!(whole.sequence.len(), 40);
 
     let mut large = event("user.deleted");
     large["data"].as_object_mut().unwrap().remove("old");
     let large = Event::<User>::decode(serde_json::from_value(large).unwrap()).unwrap();
-    assert!(large.what().unwrap().is_none());
+    assert!(large.kind().unwrap().is_none());
     assert_eq!(
         (large.action, large.record.to_string()),
         (Action::Deleted, event("user.deleted")["subject"].as_str().unwrap().into())
@@ -105,7 +105,7 @@ async fn an_event_has_the_records_of_its_change_or_says_that_it_has_none() {
     let mut old = event("item.created");
     old["data"]["new"].as_object_mut().unwrap().remove("name");
     let old = Event::<Item>::decode(serde_json::from_value(old).unwrap()).unwrap();
-    assert!(old.what().is_err(), "a record of another shape is not taken for none");
+    assert!(old.kind().is_err(), "a record of another shape is not taken for none");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The front door: does for each HTTP request what API Gateway would, and calls the function behind it.
+//! A local gateway: handles each HTTP request as API Gateway does, and calls the function behind it.
 
 use std::{
     collections::HashMap,
@@ -46,7 +46,7 @@ use crate::{
 /// API Gateway's limit for an integration.
 const MAX_INTEGRATION: Duration = Duration::from_secs(29);
 
-/// What the gateway answers with.
+/// The gateway's configuration and shared state.
 pub struct Gateway {
     app: Arc<App>,
     /// The app of each function.
@@ -60,12 +60,12 @@ pub struct Gateway {
     host: String,
     function_timeout: Duration,
     integration_timeout: Duration,
-    /// Every function that runs holds one.
+    /// Cloned into every running function: the channel closes when the last one ends.
     running: mpsc::Sender<()>,
 }
 
 impl Gateway {
-    /// A gateway to these operations that listens as `host`.
+    /// Returns a gateway to these operations, with `host` as the host of its URLs.
     pub fn new(
         app: Arc<App>,
         functions: HashMap<String, Arc<App>>,
@@ -91,9 +91,9 @@ impl Gateway {
     }
 }
 
-/// Answers what comes in on the listener, until it is told to stop.
+/// Serves requests on the listener until `stopped` resolves.
 pub async fn serve(gateway: Gateway, listener: TcpListener, stopped: oneshot::Receiver<()>) -> io::Result<()> {
-    // An answer is one write: there is nothing to gain from waiting for more.
+    // A response is one write, so that Nagle's algorithm would only delay it.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let service = axum::Router::new().fallback(handle).with_state(Arc::new(gateway));
     let service = service.into_make_service_with_connect_info::<SocketAddr>();
@@ -122,9 +122,9 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// The function's answer, or the gateway's own in its place.
+    /// Returns the function's response, or the gateway's own as an error.
     async fn answer(&self, body: Body) -> Result<Response<Body>, Box<Answer>> {
-        // The body is read before anything is answered: a client that is still sending would not see the answer.
+        // The body is read first: a client that is still sending would not see an early response.
         let body = payload::read(body).await;
         if self.head.uri.path() == "/health" && self.head.method == Method::GET {
             return Err(health(&self.gateway.app, &self.id).await.into());
@@ -177,7 +177,7 @@ impl Call<'_> {
         event.to_string()
     }
 
-    /// Runs the function, which goes on to its end even when its answer comes too late or nobody waits for it.
+    /// Runs the function. It runs to completion even after the integration timeout, or when the client disconnects.
     async fn invoke(&self, operation: &Operation, event: String) -> Result<Response<Body>, Box<Answer>> {
         let app = self.gateway.functions[&operation.function].clone();
         let (handler, running) = (operation.handler.clone(), self.gateway.running.clone());
@@ -194,7 +194,7 @@ impl Call<'_> {
         }
     }
 
-    /// The function's answer, if the operation's contract has its status: clients are told of no other.
+    /// Returns the function's response if the contract declares its status, otherwise a 500.
     fn declared(&self, operation: &Operation, answer: ApiGatewayProxyResponse) -> Result<Response<Body>, Box<Answer>> {
         let status = answer.status_code;
         let is_declared = self.gateway.statuses[&operation.name].iter().any(|known| i64::from(*known) == status);
@@ -209,7 +209,7 @@ impl Call<'_> {
     fn refuse(&self, refusal: &Refusal) -> Box<Answer> {
         let (wait, response) = match refusal {
             Refusal::UnknownKey => return self.gateway_response(&gateway::INVALID_API_KEY),
-            Refusal::TooFast(wait) => (wait, gateway::THROTTLED),
+            Refusal::RateExceeded(wait) => (wait, gateway::THROTTLED),
             Refusal::QuotaUsedUp(wait) => (wait, gateway::QUOTA_EXCEEDED),
         };
         let mut answer = self.gateway_response(&response);
@@ -231,7 +231,7 @@ impl Call<'_> {
         Box::new(Problem::new(status, detail, &self.id).into_answer())
     }
 
-    /// An answer of the gateway's own, which pages may read as they may a function's.
+    /// Converts one of the gateway's own responses, with the CORS headers of a function's response.
     fn own(&self, mut answer: Answer) -> Response<Body> {
         cors::allow(&mut answer, self.header("origin"), &self.gateway.app.config.cors_origins);
         answer.map(payload::into_body)
@@ -242,7 +242,7 @@ impl Call<'_> {
     }
 }
 
-/// The answer to a preflight (Fetch §3.2.2); whether the origin may call is added as to every answer.
+/// Returns the response to a preflight (Fetch §3.2.2). The header that allows the origin is added as to every response.
 fn preflight(resource: &RestResource) -> Answer {
     Response::builder()
         .status(StatusCode::NO_CONTENT)

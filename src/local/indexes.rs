@@ -1,4 +1,4 @@
-//! Brings the tables of an earlier version to the indexes the contract wants: a filter is new, or keyed another way.
+//! Updates the indexes of existing tables to match the contract, as after a filter was added or its key changed.
 
 use serde_json::json;
 
@@ -11,30 +11,31 @@ use crate::{
     store::{IndexDefinition, Store, TableDefinition, TableKeys, add_index, remove_index, table_keys},
 };
 
-/// Makes the indexes that tables lack, anew those that are keyed another way, and keys the rows for them.
+/// Creates missing indexes, recreates those with another key, and adds the key attributes to existing rows.
 ///
-/// Only in the embedded database. The tables of another endpoint can belong to a stack: there the first difference is
-/// named, with what to do.
+/// This is done only in the embedded database. Tables of another endpoint can belong to a deployed stack: there, the
+/// first difference is returned as an error that says how to resolve it.
 ///
 /// # Errors
 /// [`StartError::Table`], and [`StartError::Tables`] when DynamoDB refuses.
-pub async fn complete(store: &Store, tables: &[TableDefinition], is_embedded: bool) -> Result<(), StartError> {
+pub async fn update(store: &Store, tables: &[TableDefinition], is_embedded: bool) -> Result<(), StartError> {
     for table in tables {
         let found = table_keys(store, table).await.map_err(StartError::refused)?;
         check_key(&found, table)?;
         let wanted: Vec<_> = table.indexes.iter().filter(|index| !found.has(index)).collect();
         if let Some(index) = wanted.first().filter(|_| !is_embedded) {
-            return Err(not_ours(&found, index));
+            return Err(external_table_error(&found, index));
         }
         if !wanted.is_empty() {
-            make(store, table, &found, &wanted).await.map_err(StartError::refused)?;
+            create_indexes(store, table, &found, &wanted).await.map_err(StartError::refused)?;
         }
     }
     Ok(())
 }
 
-/// The rows first: a start that ends in between finds the index missing, and begins again.
-async fn make(
+/// Adds the key attributes to the rows, and then creates the indexes. In this order, a start that is interrupted finds
+/// the index missing and begins again.
+async fn create_indexes(
     store: &Store,
     table: &TableDefinition,
     found: &TableKeys,
@@ -51,7 +52,7 @@ async fn make(
         }
         add_index(store, table, index).await?;
         runtime::write_line(json!({
-            "level": LogLevel::Info.name(), "table": found.name, "indexMade": index.name, "rowsKeyed": rows,
+            "level": LogLevel::Info.name(), "table": found.name, "indexCreated": index.name, "rowsKeyed": rows,
         }));
     }
     Ok(())
@@ -69,7 +70,7 @@ fn check_key(found: &TableKeys, table: &TableDefinition) -> Result<(), StartErro
     Err(StartError::Table { table: found.name.clone(), fault })
 }
 
-fn not_ours(found: &TableKeys, index: &IndexDefinition) -> StartError {
+fn external_table_error(found: &TableKeys, index: &IndexDefinition) -> StartError {
     let IndexDefinition { name, partition_key, .. } = index;
     let fault = match found.index(name) {
         Some(other) => format!(

@@ -1,4 +1,4 @@
-//! The problems operations answer with.
+//! The problem responses of the document.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -11,7 +11,7 @@ use crate::{
 
 const REQUEST_ID: &str = "0f1e2d3c-4b5a-4968-8776-655443322110";
 
-/// The response of a problem: most operations refer to a shared one.
+/// Returns the response of a problem. Most operations refer to a shared one.
 pub fn problem_reference(problem: &ProblemResponse) -> Value {
     let status = StatusCode::from_u16(problem.status).expect("an operation declares HTTP statuses");
     match &problem.error {
@@ -20,7 +20,7 @@ pub fn problem_reference(problem: &ProblemResponse) -> Value {
     }
 }
 
-/// The responses all operations share, by name.
+/// Returns the responses that all operations share, by name.
 pub fn shared_problems() -> Map<String, Value> {
     let of_functions = [
         Error::Invalid(vec![
@@ -50,7 +50,7 @@ pub fn shared_problems() -> Map<String, Value> {
     functions.chain(gateway).map(named).collect()
 }
 
-/// The schema of every problem (RFC 9457).
+/// Returns the schema of every problem (RFC 9457).
 pub fn problem_schema() -> Value {
     let text = |description: &str| json!({ "type": "string", "description": description });
     json!({
@@ -92,24 +92,24 @@ fn problem_response(status: StatusCode, example: &Value) -> Value {
     })
 }
 
-/// The body the service answers an error with.
+/// Returns the response body of an error.
 fn example(error: &Error) -> Value {
     let lambda_http::Body::Text(body) = problem(error, REQUEST_ID).into_body() else { return Value::Null };
     serde_json::from_str(&body).expect("a problem is JSON")
 }
 
-/// A status as a component's name: `NotFound`.
+/// Returns the component name of a status, such as `NotFound`.
 fn name(status: StatusCode) -> String {
     pascal_case(&status.canonical_reason().unwrap_or_default().replace(' ', "_"))
 }
 
-/// The headers a problem has.
+/// Returns the headers of a problem.
 fn response_headers(status: StatusCode) -> Value {
     let is_passing = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
     reference_headers(if is_passing { &["Retry-After"] } else { &[] })
 }
 
-/// References to shared headers.
+/// Returns references to shared headers.
 pub fn reference_headers(names: &[&str]) -> Value {
     let reference = |name: &&str| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }));
     names.iter().map(reference).collect::<Map<_, _>>().into()

@@ -1,4 +1,4 @@
-//! The settings of a deployment, read once from environment variables.
+//! The settings of a deployment, from environment variables.
 
 use std::{fmt, fs};
 
@@ -6,39 +6,39 @@ use rustls_pki_types::{CertificateDer, pem::PemObject};
 
 const HISTORY_DAYS: u32 = 365;
 
-/// The settings, read once from the environment.
+/// The settings of a deployment.
 #[derive(Clone)]
 pub struct Config {
-    /// `TABLE_PREFIX`: what the names of this deployment's tables start with.
+    /// `TABLE_PREFIX`: the prefix of the names of this deployment's tables.
     pub table_prefix: String,
-    /// `CURSOR_SECRET_ARN`: the secret in Secrets Manager that signs cursors, in the functions of lists and histories.
+    /// `CURSOR_SECRET_ARN`: the secret in Secrets Manager that signs cursors, for the functions of lists and histories.
     /// Default: none.
     pub cursor_secret: CursorSecret,
-    /// `CORS_ORIGINS`: the origins whose pages may read answers, separated by commas; `*` for all. Default: none.
+    /// `CORS_ORIGINS`: the origins whose pages may read responses, separated by commas, or `*` for all. Default: none.
     pub cors_origins: Vec<String>,
-    /// `LOG_LEVEL`: `INFO` for a line on each request, `ERROR` for the failed ones alone. Default: `INFO`.
+    /// `LOG_LEVEL`: `INFO` to log each request, `ERROR` to log only failed ones. Default: `INFO`.
     pub log_level: LogLevel,
     /// `AWS_REGION`: set by Lambda.
     pub region: String,
-    /// `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`: another DynamoDB than AWS's. Default: none.
+    /// `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`: a DynamoDB endpoint other than AWS. Default: none.
     pub endpoint_url: Option<String>,
-    /// `AWS_ENDPOINT_URL_EVENTBRIDGE` or `AWS_ENDPOINT_URL`: another EventBridge than AWS's. Default: none.
+    /// `AWS_ENDPOINT_URL_EVENTBRIDGE` or `AWS_ENDPOINT_URL`: an EventBridge endpoint other than AWS. Default: none.
     pub events_endpoint_url: Option<String>,
-    /// `AWS_ENDPOINT_URL_SECRETS_MANAGER` or `AWS_ENDPOINT_URL`: another Secrets Manager than AWS's. Default: none.
+    /// `AWS_ENDPOINT_URL_SECRETS_MANAGER` or `AWS_ENDPOINT_URL`: a Secrets Manager endpoint other than AWS. Default: none.
     pub secrets_endpoint_url: Option<String>,
-    /// `EVENT_BUS`: the bus changes are published on. Default: `default`.
+    /// `EVENT_BUS`: the event bus on which changes are published. Default: `default`.
     pub event_bus: String,
-    /// `HISTORY_DAYS`: how long the history keeps a change. Default: 365.
+    /// `HISTORY_DAYS`: the number of days for which the history keeps a change. Default: 365.
     pub history_days: u32,
-    /// `AWS_CA_BUNDLE`: the file whose certificates, in PEM, are trusted in place of Amazon's; here its content.
+    /// `AWS_CA_BUNDLE`: a file of PEM certificates to trust in place of Amazon's. Holds the content of the file.
     pub ca_bundle: Option<Vec<u8>>,
 }
 
 impl Config {
-    /// Reads the settings from environment variables, through `variable`.
+    /// Reads the settings from environment variables, which `variable` looks up.
     ///
     /// # Errors
-    /// Names the first variable that is missing or malformed.
+    /// Returns the first variable that is missing or malformed.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let given = |name| variable(name).filter(|value| !value.is_empty());
         let required = |name| given(name).ok_or(ConfigError { name, problem: "is not set" });
@@ -74,10 +74,10 @@ impl Config {
         })
     }
 
-    /// Reads the settings from the process's environment.
+    /// Reads the settings from the environment of the process.
     ///
     /// # Errors
-    /// As [`Config::read`].
+    /// Returns the same errors as [`Config::read`].
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::read(|name| std::env::var(name).ok())
     }
@@ -86,25 +86,25 @@ impl Config {
 /// The secret that signs cursors.
 #[derive(Clone)]
 pub enum CursorSecret {
-    /// No secret: no list is served.
+    /// No secret, for functions without lists.
     None,
-    /// Its value, on the local server.
+    /// The value of the secret, for the local server.
     Value(String),
-    /// Its ARN in Secrets Manager, in a Lambda.
+    /// The ARN of the secret in Secrets Manager, for Lambda.
     Arn(String),
 }
 
-/// How much is logged.
+/// The level of logging.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub enum LogLevel {
     /// Every request.
     Info,
-    /// Requests that failed on our side.
+    /// Requests that failed with a server error.
     Error,
 }
 
 impl LogLevel {
-    /// As it is written.
+    /// Returns the name of the level in the environment variable.
     pub fn name(self) -> &'static str {
         match self {
             Self::Info => "INFO",
@@ -119,7 +119,8 @@ fn split_origins(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim)
 }
 
-/// Whether each is `*` or an origin as browsers write it: scheme, host and maybe a port (RFC 6454 §6.1).
+/// Returns true if each element is `*` or an origin as browsers serialize it: scheme, host and optional port (RFC 6454
+/// §6.1).
 fn are_origins(text: &str) -> bool {
     let has_host_alone = |origin: &str| {
         let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
@@ -146,12 +147,12 @@ fn is_table_prefix(text: &str) -> bool {
     text.len() <= 200 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
-/// An environment variable that stops the start.
+/// An invalid environment variable, which prevents the start.
 #[derive(Debug, PartialEq)]
 pub struct ConfigError {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// What is wrong with it.
+    /// A description of the problem.
     pub problem: &'static str,
 }
 

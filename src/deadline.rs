@@ -1,4 +1,4 @@
-//! The time limit of the work in progress.
+//! The deadline of the current task.
 
 use std::time::Duration;
 
@@ -8,17 +8,18 @@ tokio::task_local! {
     static DEADLINE: Instant;
 }
 
-/// Runs `work` for as long as `limit` allows.
+/// Runs `work` with a time limit.
 ///
-/// Requests to DynamoDB fit into the limit: one that hangs leaves time for another, and retries end before it does.
+/// Requests to DynamoDB respect the limit: a request that hangs leaves time for another attempt, and retries end before
+/// the deadline.
 ///
 /// # Errors
-/// When it is not done by then.
+/// Returns an error if `work` does not complete in time.
 pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Elapsed> {
     timeout(limit, DEADLINE.scope(Instant::now() + limit, work)).await
 }
 
-/// Returns the time that is left; none where the work has no limit.
+/// Returns the remaining time, or `None` if the current task has no deadline.
 pub fn remaining() -> Option<Duration> {
     DEADLINE.try_with(|deadline| deadline.saturating_duration_since(Instant::now())).ok()
 }

@@ -1,54 +1,54 @@
-//! What can go wrong, by what the caller can do about it.
+//! The error type of the service.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// The reason a request was not carried out.
+/// The error of a request.
 ///
-/// `http::problem` turns it into the answer; `runtime` logs the causes it holds, which no client sees.
+/// `http::problem` converts it to the response. `runtime` logs the causes, which are never sent to clients.
 #[derive(Debug)]
 pub enum Error {
-    /// Mend the request: every fault found in it (400).
+    /// The request is invalid (400). Holds all violations.
     Invalid(Vec<Violation>),
-    /// There is no such record (404).
+    /// The record does not exist (404).
     NotFound,
-    /// Another record is in the way, or missing: the fields concerned (409).
+    /// The request conflicts with other records (409). Holds the affected fields.
     Conflict(Vec<Violation>),
-    /// The record is in a state that rules the operation out (409): which, in a sentence.
+    /// The state of the record does not allow the operation (409). Holds an explanation.
     WrongState(&'static str),
-    /// The record has moved on since the caller read it (412).
+    /// The record has changed since the caller read it (412).
     StaleVersion,
-    /// The body, or the record it would make, is too large (413).
+    /// The body or the resulting record is too large (413).
     TooLarge,
-    /// The body is not of a media type the operation reads (415).
+    /// The operation does not accept the media type of the body (415).
     UnsupportedMediaType {
-        /// The media types it reads, the usual one first.
+        /// The accepted media types, the preferred one first.
         expected: &'static [&'static str],
     },
-    /// The idempotency key came before with another body (422).
+    /// The idempotency key was used with another body (422).
     IdempotencyKeyReused,
-    /// Try again later: DynamoDB is throttling, slow or unreachable (503).
+    /// DynamoDB is throttling, slow or unreachable (503).
     Unavailable(Cause),
-    /// A stored record cannot be read (500).
+    /// A stored record cannot be decoded (500).
     Corrupt {
-        /// The collection it is in.
+        /// The collection.
         collection: &'static str,
-        /// The record.
+        /// The id of the record.
         id: String,
-        /// Where the record is wrong, without its values.
+        /// The reason, without values of the record.
         cause: Cause,
     },
-    /// A fault of ours (500).
+    /// An internal error (500).
     Internal(Cause),
 }
 
-/// Why something failed, for the log alone.
+/// The cause of an error, which is only logged.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// The cause of an error where the code itself failed: it panicked, or its time ran out.
+/// The cause of an error if the function itself failed: a panic or a timeout.
 ///
-/// An alarm tells it from the failure of a request or a stream record, see [`Error::is_crash`].
+/// An alarm distinguishes it from the failure of a request or a stream record, see [`Error::is_crash`].
 #[derive(Debug)]
 pub struct Crash(pub &'static str);
 
@@ -61,12 +61,12 @@ impl fmt::Display for Crash {
 impl std::error::Error for Crash {}
 
 impl Error {
-    /// Returns true if a panic or a lack of time is the cause.
+    /// Returns true if a panic or a timeout is the cause.
     pub fn is_crash(&self) -> bool {
         matches!(self, Self::Unavailable(cause) | Self::Internal(cause) if cause.is::<Crash>())
     }
 
-    /// Both values, or every fault in both; an error that is no fault of the request's form comes first.
+    /// Combines two results: both values, or the violations of both. Errors other than [`Error::Invalid`] take precedence.
     pub fn join<A, B>(first: Result<A, Self>, second: Result<B, Self>) -> Result<(A, B), Self> {
         match (first, second) {
             (Ok(first), Ok(second)) => Ok((first, second)),
@@ -78,12 +78,12 @@ impl Error {
         }
     }
 
-    /// One fault in a header.
+    /// Creates an error for a header.
     pub fn header(name: &'static str, detail: impl Into<String>) -> Self {
         Self::Invalid(vec![Violation { at: Location::Header(name), detail: detail.into() }])
     }
 
-    /// The cause to log, where there is one.
+    /// Returns the cause to log, if any.
     pub fn cause(&self) -> Option<String> {
         match self {
             Self::Unavailable(cause) | Self::Internal(cause) => Some(cause.to_string()),
@@ -93,34 +93,34 @@ impl Error {
     }
 }
 
-/// One fault in a request.
+/// A violation in a request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Violation {
-    /// Where it is.
+    /// The location.
     #[serde(flatten)]
     pub at: Location,
-    /// What is wrong, in words.
+    /// A description of the violation.
     pub detail: String,
 }
 
 impl Violation {
-    /// A fault in a body, at a JSON Pointer (RFC 6901).
+    /// Creates a violation in a body, at a JSON Pointer (RFC 6901).
     pub fn pointer(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { at: Location::Pointer(pointer.into()), detail: detail.into() }
     }
 
-    /// A fault in a top-level field of a body.
+    /// Creates a violation in a top-level field of a body.
     pub fn field(field: &str, detail: impl Into<String>) -> Self {
         Self::pointer(format!("/{field}"), detail)
     }
 
-    /// A fault in a path or query parameter.
+    /// Creates a violation in a path or query parameter.
     pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { at: Location::Parameter(name.into()), detail: detail.into() }
     }
 }
 
-/// The part of a request a fault is in.
+/// The location of a violation in a request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Location {

@@ -1,4 +1,4 @@
-//! Requests to DynamoDB that fit into the time a function has left.
+//! Attempt timeouts that respect the deadline of the function.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 use super::client::{ATTEMPT_TIMEOUT, MAX_ATTEMPTS};
 use crate::deadline::remaining;
 
-/// Gives each request its share of the time left.
+/// An interceptor that limits each attempt to its share of the remaining time.
 #[derive(Debug)]
 pub struct FitToDeadline;
 
@@ -24,17 +24,17 @@ impl Intercept for FitToDeadline {
         _: &BeforeSerializationInterceptorContextRef<'_>,
         settings: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // Without a limit nobody waits.
+        // Without a deadline the default timeout applies.
         let Some(left) = remaining() else { return Ok(()) };
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(share(left));
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt_timeout(left));
         settings.interceptor_state().store_put(timeouts.build());
         Ok(())
     }
 }
 
-/// How long an attempt may take, so that one that hangs leaves time for the others.
+/// Returns the time limit of an attempt, which leaves time for further attempts.
 ///
-/// The work as a whole has a timer: one more for each request as a whole would wake the runtime once more.
-fn share(left: Duration) -> Duration {
+/// The request as a whole needs no timeout, because the task has one. A second timer would cost another wake-up.
+fn attempt_timeout(left: Duration) -> Duration {
     ATTEMPT_TIMEOUT.min(left / MAX_ATTEMPTS)
 }

@@ -1,4 +1,4 @@
-//! What a cold start builds: the store, out of the settings.
+//! The application that a cold start builds: settings, clients and store.
 
 mod client;
 mod deadline;
@@ -20,15 +20,15 @@ pub use crate::{
     store::metered,
 };
 use crate::{cursors::CursorKeys, store::Store};
-pub use client::{client, client_over};
+pub use client::{client, client_with_http};
 pub use secrets::secrets_client;
-pub use signature::KeptKey;
+pub use signature::CachingSigner;
 pub use tls::{Roots, http_client, https_client};
 
-/// How long the start waits for DynamoDB at most.
+/// The maximum time that the start waits for DynamoDB.
 const PRIME_LIMIT: Duration = Duration::from_millis(500);
 
-/// What every handler works with.
+/// The state that all handlers share.
 pub struct App {
     /// The settings.
     pub config: Config,
@@ -37,7 +37,7 @@ pub struct App {
 }
 
 impl App {
-    /// Builds the app over a DynamoDB client, with the cursor key the settings hold, if they hold one.
+    /// Creates the app with a DynamoDB client, and with the cursor key in the settings if any.
     pub fn new(config: Config, client: Client) -> Arc<Self> {
         let keys = match &config.cursor_secret {
             CursorSecret::Value(secret) => CursorKeys::fixed(secret),
@@ -46,14 +46,14 @@ impl App {
         Self::with_cursor_keys(config, client, keys)
     }
 
-    /// Builds the app over a DynamoDB client, with other cursor keys.
+    /// Creates the app with a DynamoDB client and cursor keys.
     pub fn with_cursor_keys(config: Config, client: Client, keys: CursorKeys) -> Arc<Self> {
         let store = Store::new(client, &config.table_prefix, keys);
         Arc::new(Self { config, store })
     }
 
-    /// Builds the app in a Lambda: credentials and region come from its environment, so that no other
-    /// source is asked, and AWS's own roots are trusted, or those of `AWS_CA_BUNDLE`.
+    /// Creates the app in a Lambda function. Credentials and region come from the environment alone. The trusted roots are
+    /// Amazon's, or those of `AWS_CA_BUNDLE`.
     pub fn in_lambda(config: Config) -> Arc<Self> {
         let sdk = Builder::new()
             .behavior_version(BehaviorVersion::latest())
@@ -63,9 +63,9 @@ impl App {
             Some(url) => sdk.endpoint_url(url),
             None => sdk,
         };
-        let sdk = KeptKey::install(sdk, &config.region);
+        let sdk = CachingSigner::install(sdk, &config.region);
         let http = https_client(Roots::in_lambda(&config));
-        let client = client_over(http.clone(), sdk);
+        let client = client_with_http(http.clone(), sdk);
         let keys = match &config.cursor_secret {
             CursorSecret::Arn(arn) => CursorKeys::fetched(secrets_in_lambda(http, &config), arn),
             CursorSecret::None | CursorSecret::Value(_) => return Self::new(config, client),
@@ -73,11 +73,11 @@ impl App {
         Self::with_cursor_keys(config, client, keys)
     }
 
-    /// Opens the way to DynamoDB, so that the first request finds it open.
+    /// Opens the connection to DynamoDB for the first request, and starts to fetch the cursor keys.
     ///
-    /// A Lambda starts on a whole core, whatever its memory: what is done here costs the first caller nothing.
-    /// It never fails, and ends within half a second: a way that stays shut is the first request's to report. The keys
-    /// of cursors are asked for too, where the function has any, but not waited for.
+    /// Lambda runs the initialization on a whole core, whatever the memory of the function, so work done here saves time in
+    /// the first request. The method never fails and takes at most half a second: the first request reports a connection
+    /// error. It does not wait for the cursor keys.
     pub async fn prime(&self) {
         self.store.cursor_keys().prime();
         let _ = tokio::time::timeout(PRIME_LIMIT, self.store.prime()).await;

@@ -13,9 +13,9 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(900);
 const MAX_ATTEMPTS: u32 = 3;
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 
-/// A client of Secrets Manager with this service's timeouts and retries, over an HTTP client.
+/// Creates a client of Secrets Manager with this service's timeouts and retries and the given HTTP client.
 pub fn secrets_client(http: SharedHttpClient, sdk: Builder) -> Client {
-    // The same connection timeout as DynamoDB's: both clients then share the TLS settings that are built for it.
+    // With the same connection timeout as DynamoDB's client, both share one TLS configuration.
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT);
     let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(FIRST_BACKOFF);
     let sdk = sdk

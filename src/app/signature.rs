@@ -1,4 +1,4 @@
-//! Signatures of DynamoDB's requests, with the key of the day kept.
+//! Request signing for DynamoDB with a cached signing key.
 
 use std::{
     fmt,
@@ -30,28 +30,28 @@ use sha2::{Digest, Sha256};
 const SERVICE: &str = "dynamodb";
 const DATE: &str = "x-amz-date";
 const TOKEN: &str = "x-amz-security-token";
-/// What the SDK does not sign either: a proxy may change it.
+/// The headers that are not signed, because a proxy may change them. The SDK does not sign them either.
 const UNSIGNED: [&str; 4] = ["authorization", "transfer-encoding", "user-agent", "x-amzn-trace-id"];
-/// What the signature adds: a request that has one of them already is left to the SDK.
+/// The headers that the signature adds. The SDK signs requests that already have one of them.
 const ADDED: [&str; 3] = ["host", DATE, TOKEN];
 
-/// How far the clock may be from DynamoDB's: AWS takes signatures up to five minutes old.
+/// The tolerated difference to DynamoDB's clock. AWS accepts signatures up to five minutes old.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(1);
 
-/// Signs as the SDK does, byte for byte, with less work.
+/// A signer with the same output as the SDK's, byte for byte, and less work.
 ///
-/// The SDK derives the key anew for each request, though it is the same for a day, and copies the headers four times.
-/// Here the key is kept, and the canonical request is written once. What is not a plain request of DynamoDB's protocol
-/// is left to the SDK; so is every request while the clock is off, which the SDK corrects.
+/// The SDK derives the key for each request, although it is valid for a day, and copies the headers four times. This
+/// signer caches the key and builds the canonical request once. It leaves to the SDK all requests other than plain ones
+/// of DynamoDB's protocol, and all requests while the clock is wrong, since the SDK corrects for the difference.
 ///
 /// Signature Version 4: IAM User Guide, "Create a signed AWS API request".
 #[derive(Clone)]
-pub struct KeptKey(Arc<Signer>);
+pub struct CachingSigner(Arc<Signer>);
 
 struct Signer {
     region: Region,
     sdk: SigV4Signer,
-    kept: Mutex<Option<Key>>,
+    cached: Mutex<Option<Key>>,
     is_clock_off: AtomicBool,
 }
 
@@ -61,27 +61,27 @@ struct Key {
     bytes: Vec<u8>,
 }
 
-impl KeptKey {
-    /// Makes a client of DynamoDB sign with it.
+impl CachingSigner {
+    /// Installs the signer in a client of DynamoDB.
     pub fn install(sdk: Builder, region: &str) -> Builder {
         let signer = Signer {
             region: Region::new(region.to_owned()),
             sdk: SigV4Signer::new(),
-            kept: Mutex::default(),
+            cached: Mutex::default(),
             is_clock_off: AtomicBool::default(),
         };
-        let kept = Self(Arc::new(signer));
-        sdk.interceptor(kept.clone()).push_auth_scheme(kept)
+        let signer = Self(Arc::new(signer));
+        sdk.interceptor(signer.clone()).push_auth_scheme(signer)
     }
 }
 
-impl fmt::Debug for KeptKey {
+impl fmt::Debug for CachingSigner {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("KeptKey")
+        formatter.write_str("CachingSigner")
     }
 }
 
-impl AuthScheme for KeptKey {
+impl AuthScheme for CachingSigner {
     fn scheme_id(&self) -> AuthSchemeId {
         SCHEME_ID
     }
@@ -95,7 +95,7 @@ impl AuthScheme for KeptKey {
     }
 }
 
-impl Sign for KeptKey {
+impl Sign for CachingSigner {
     fn sign_http_request(
         &self,
         request: &mut HttpRequest,
@@ -117,12 +117,12 @@ impl Sign for KeptKey {
     }
 }
 
-impl Intercept for KeptKey {
+impl Intercept for CachingSigner {
     fn name(&self) -> &'static str {
-        "KeptKey"
+        "CachingSigner"
     }
 
-    /// Compares the clock with the one of each answer.
+    /// Compares the clock with the `Date` header of each response.
     fn read_before_deserialization(
         &self,
         context: &BeforeDeserializationInterceptorContextRef<'_>,
@@ -140,7 +140,7 @@ impl Intercept for KeptKey {
 }
 
 impl Signer {
-    /// The headers that sign a request; none where it is not a plain one.
+    /// Returns the headers that sign a request, or `None` if the SDK must sign it.
     fn headers(
         &self,
         request: &HttpRequest,
@@ -166,8 +166,8 @@ impl Signer {
     }
 
     fn key(&self, credentials: &Credentials, day: &str, now: SystemTime) -> Vec<u8> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = &*kept
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = &*cached
             && key.access_key_id == credentials.access_key_id()
             && key.day == day
         {
@@ -176,12 +176,12 @@ impl Signer {
         let key = generate_signing_key(credentials.secret_access_key(), now, self.region.as_ref(), SERVICE);
         let bytes = key.as_ref().to_vec();
         let access_key_id = credentials.access_key_id().to_owned();
-        *kept = Some(Key { access_key_id, day: day.to_owned(), bytes: bytes.clone() });
+        *cached = Some(Key { access_key_id, day: day.to_owned(), bytes: bytes.clone() });
         bytes
     }
 }
 
-/// The host of a URL that has nothing after it, as it stands in the `Host` header.
+/// Returns the value of the `Host` header for a URL without path or query.
 fn host(url: &str) -> Option<&str> {
     let (scheme, rest) = url.split_once("://")?;
     let host = rest.strip_suffix('/').unwrap_or(rest);
@@ -189,7 +189,7 @@ fn host(url: &str) -> Option<&str> {
     (!host.contains(['/', '?', '@']) && !host.ends_with(default_port)).then_some(host)
 }
 
-/// The canonical request, and the names of the headers in it.
+/// Returns the canonical request and the names of its headers.
 fn canonical<'a>(
     request: &'a HttpRequest,
     added: impl Iterator<Item = (&'a str, &'a str)>,
@@ -216,7 +216,7 @@ fn canonical<'a>(
     Some((text, names))
 }
 
-/// Whether a header goes into the canonical request as it is: no spaces to trim or to fold.
+/// Returns true if a header is in canonical form: it has no spaces to trim or to fold.
 fn is_plain(name: &str, value: &str) -> bool {
     !ADDED.contains(&name) && value.trim_matches(' ').len() == value.len() && !value.contains("  ")
 }

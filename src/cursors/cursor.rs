@@ -1,4 +1,4 @@
-//! A cursor: the position of a page, signed and bound to the query it came from.
+//! Cursors: positions of pages, signed and bound to their query.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,23 +11,23 @@ use crate::{
     record::now,
 };
 
-/// How long a cursor is good for, in seconds.
+/// The lifetime of a cursor, in seconds.
 const LIFETIME: i64 = 24 * 60 * 60;
 const EXPIRY_BYTES: usize = 8;
 const SIGNATURE_BYTES: usize = 16;
-/// How far the clocks of two functions may be apart; a cursor's time is in whole seconds.
+/// The tolerated difference between the clocks of two functions. A cursor's time is in whole seconds.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
 
 /// A key that signs cursors.
 pub struct CursorKey(Hmac<Sha256>);
 
 impl CursorKey {
-    /// Makes a key from a secret of any length.
+    /// Creates a key from a secret of any length.
     pub fn new(secret: &str) -> Self {
-        Self(Hmac::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length"))
+        Self(Hmac::new_from_slice(secret.as_bytes()).expect("HMAC accepts keys of any length"))
     }
 
-    /// Returns the cursor of the page after `position`: expiry and position, signed together with the list it is of.
+    /// Creates the cursor of the page after `position`: expiry and position, signed together with the list.
     pub fn seal(&self, list: &str, position: &[u8]) -> String {
         let expiry = now().timestamp() + LIFETIME;
         let mut bytes = [&expiry.to_be_bytes()[..], position].concat();
@@ -42,17 +42,17 @@ impl CursorKey {
     }
 
     fn sign(&self, list: &str, bytes: &[u8]) -> Hmac<Sha256> {
-        // The length keeps what is signed apart from what it is bound to.
+        // The length separates the signed bytes from the name of the list.
         self.0.clone().chain_update(bytes.len().to_be_bytes()).chain_update(bytes).chain_update(list.as_bytes())
     }
 }
 
-/// A cursor as a client sent it, whose signature is not checked yet.
+/// A cursor whose signature is not verified yet.
 pub struct ParsedCursor {
     bytes: Vec<u8>,
-    /// The start of the signature.
+    /// The offset of the signature.
     end: usize,
-    /// The Unix time at which it expires.
+    /// The expiry, as a Unix time.
     expiry: i64,
 }
 
@@ -60,30 +60,30 @@ impl ParsedCursor {
     /// Parses a cursor.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for what no key can have signed.
+    /// Returns [`Error::Invalid`] if the text is malformed.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let parsed = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| {
             let end = bytes.len().checked_sub(SIGNATURE_BYTES).filter(|end| *end > EXPIRY_BYTES)?;
             let expiry = i64::from_be_bytes(*bytes.first_chunk::<EXPIRY_BYTES>()?);
             Some(Self { bytes, end, expiry })
         });
-        parsed.ok_or_else(forged)
+        parsed.ok_or_else(invalid_cursor)
     }
 
-    /// Returns the position in it, once its signature is known to be right.
+    /// Returns the position. The caller must have verified the signature.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when it has expired.
+    /// Returns [`Error::Invalid`] if the cursor has expired.
     pub fn into_position(mut self) -> Result<Vec<u8>, Error> {
         if self.expiry < now().timestamp() {
-            return Err(refused("has expired: start again without one"));
+            return Err(cursor_violation("has expired: start again without one"));
         }
         self.bytes.truncate(self.end);
         Ok(self.bytes.split_off(EXPIRY_BYTES))
     }
 
-    /// Returns true if, by the time it claims to be from, a key younger than `known` can have signed it by `now`.
-    pub fn may_be_younger_than(&self, known: SystemTime, now: SystemTime) -> bool {
+    /// Returns true if, according to its claimed time of issue, a key newer than `known` may have signed it before `now`.
+    pub fn may_be_newer_than(&self, known: SystemTime, now: SystemTime) -> bool {
         let Some(issued) = self.expiry.checked_sub(LIFETIME).and_then(|time| u64::try_from(time).ok()) else {
             return false;
         };
@@ -96,11 +96,11 @@ impl ParsedCursor {
     }
 }
 
-/// The refusal of a cursor that is malformed, forged or of another list.
-pub fn forged() -> Error {
-    refused("is not a cursor of this list: start again without one")
+/// Creates the error for a cursor that is malformed, forged or of another list.
+pub fn invalid_cursor() -> Error {
+    cursor_violation("is not a cursor of this list: start again without one")
 }
 
-fn refused(detail: &str) -> Error {
+fn cursor_violation(detail: &str) -> Error {
     Error::Invalid(vec![Violation::parameter("cursor", detail)])
 }

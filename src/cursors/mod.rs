@@ -1,7 +1,7 @@
-//! Signed positions of pages, and the keys that sign them.
+//! Signed cursors of pages, and the keys that sign them.
 //!
-//! A deployment's keys are the versions `AWSCURRENT` and `AWSPREVIOUS` of a secret in AWS Secrets Manager: the current
-//! one signs, both open. A rotation so leaves the cursors of pages in progress valid.
+//! The keys of a deployment are the versions `AWSCURRENT` and `AWSPREVIOUS` of a secret in AWS Secrets Manager. The
+//! current key signs, and both verify. So existing cursors remain valid after a rotation.
 
 mod cursor;
 mod fetched;
@@ -12,19 +12,19 @@ use std::sync::Arc;
 use futures_util::future::{Either, Ready, ready, select};
 
 use self::{
-    cursor::{CursorKey, ParsedCursor, forged},
+    cursor::{CursorKey, ParsedCursor, invalid_cursor},
     fetched::FetchedKeys,
 };
 use crate::error::Error;
 
-/// The keys of one moment.
+/// The current and the previous key.
 pub struct KeyPair {
     current: CursorKey,
     previous: Option<CursorKey>,
 }
 
 impl KeyPair {
-    /// Returns the cursor of the page after `position`, signed with the current key.
+    /// Creates the cursor of the page after `position`, signed with the current key.
     pub fn seal(&self, list: &str, position: &[u8]) -> String {
         self.current.seal(list, position)
     }
@@ -35,7 +35,7 @@ impl KeyPair {
     }
 }
 
-/// The keys that sign and open cursors.
+/// The source of the keys that sign and verify cursors.
 #[derive(Clone)]
 pub struct CursorKeys(Source);
 
@@ -47,22 +47,22 @@ enum Source {
 }
 
 impl CursorKeys {
-    /// No keys, where no list is served.
+    /// Creates a source without keys, for functions without lists.
     pub fn none() -> Self {
         Self(Source::None)
     }
 
-    /// One key, made of a secret that does not change.
+    /// Creates a source of one key from a fixed secret.
     pub fn fixed(secret: &str) -> Self {
         Self(Source::Fixed(Arc::new(KeyPair { current: CursorKey::new(secret), previous: None })))
     }
 
-    /// The keys of a secret in Secrets Manager, fetched when they are needed.
+    /// Creates a source that fetches the keys from a secret in Secrets Manager when they are needed.
     pub fn fetched(client: aws_sdk_secretsmanager::Client, arn: &str) -> Self {
         Self(Source::Fetched(Arc::new(FetchedKeys::new(client, arn))))
     }
 
-    /// Starts to fetch the keys, and does not wait for them: the first request finds them, or the fetch under way.
+    /// Starts to fetch the keys in the background, so that the first request finds them or the running fetch.
     pub fn prime(&self) {
         if let Source::Fetched(keys) = &self.0 {
             let keys = keys.clone();
@@ -70,11 +70,11 @@ impl CursorKeys {
         }
     }
 
-    /// Returns the position in a cursor: where the page before ended.
+    /// Verifies a cursor and returns the position in it: the end of the previous page.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a cursor that is malformed, forged, of another list, or expired;
-    /// [`Error::Unavailable`] when the keys cannot be fetched.
+    /// Returns [`Error::Invalid`] for a cursor that is malformed, forged, expired or of another list, and
+    /// [`Error::Unavailable`] if the keys cannot be fetched.
     pub async fn open(&self, list: &str, cursor: &str) -> Result<Vec<u8>, Error> {
         let cursor = ParsedCursor::parse(cursor)?;
         let is_signed = match &self.0 {
@@ -82,28 +82,28 @@ impl CursorKeys {
             Source::Fixed(keys) => keys.has_signed(list, &cursor),
             Source::Fetched(keys) => keys.have_signed(list, &cursor).await?,
         };
-        if is_signed { cursor.into_position() } else { Err(forged()) }
+        if is_signed { cursor.into_position() } else { Err(invalid_cursor()) }
     }
 
-    /// Runs `work` while the keys are fetched, unless they are there.
+    /// Runs `work`, and fetches the keys at the same time if needed.
     ///
-    /// The future that comes with its output waits for the keys: a page that has no next one does not need them.
-    pub async fn beside<T>(
+    /// Returns the output and a future that waits for the keys. A page without a next one does not need them.
+    pub async fn fetch_during<T>(
         &self,
         work: impl Future<Output = T>,
     ) -> (T, impl Future<Output = Result<Arc<KeyPair>, Error>>) {
-        let at_hand = |keys| -> Ready<Result<Arc<KeyPair>, Error>> { ready(keys) };
+        let immediate = |keys| -> Ready<Result<Arc<KeyPair>, Error>> { ready(keys) };
         let keys = match &self.0 {
-            Source::None => return (work.await, Either::Left(at_hand(Err(no_keys())))),
-            Source::Fixed(keys) => return (work.await, Either::Left(at_hand(Ok(keys.clone())))),
+            Source::None => return (work.await, Either::Left(immediate(Err(no_keys())))),
+            Source::Fixed(keys) => return (work.await, Either::Left(immediate(Ok(keys.clone())))),
             Source::Fetched(keys) => keys,
         };
-        if let Some(keys) = keys.at_hand() {
-            return (work.await, Either::Left(at_hand(Ok(keys))));
+        if let Some(keys) = keys.fresh() {
+            return (work.await, Either::Left(immediate(Ok(keys))));
         }
         match select(Box::pin(work), Box::pin(keys.get())).await {
             Either::Left((output, keys)) => (output, Either::Right(keys)),
-            Either::Right((keys, work)) => (work.await, Either::Left(at_hand(keys))),
+            Either::Right((keys, work)) => (work.await, Either::Left(immediate(keys))),
         }
     }
 }

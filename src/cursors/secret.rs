@@ -1,4 +1,4 @@
-//! The secret in AWS Secrets Manager that the keys are made of.
+//! The secret in AWS Secrets Manager that holds the cursor keys.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::{CursorKey, KeyPair};
 
-/// How long a fetch takes at most, with its retries: less than any function has for a request.
+/// The time limit of a fetch with its retries, which is below the timeout of every function.
 const FETCH_LIMIT: Duration = Duration::from_secs(2);
 const MIN_SECRET_LENGTH: usize = 32;
 
@@ -22,22 +22,22 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// A secret by its ARN.
+    /// Creates a reference to a secret by its ARN.
     pub fn new(client: Client, arn: &str) -> Self {
         Self { client, arn: arn.to_owned() }
     }
 
-    /// Fetches its current version and the one before, side by side.
+    /// Fetches the current and the previous version concurrently.
     ///
-    /// A secret that was never rotated has no version before. One that is malformed is passed over: it has signed
-    /// nothing.
+    /// A secret that was never rotated has no previous version. A malformed previous version is ignored, because it cannot
+    /// have signed a cursor.
     ///
     /// # Errors
-    /// The cause in a line for the log, without a value.
+    /// Returns the cause in one line for the log, without the value of a secret.
     pub async fn fetch(&self) -> Result<KeyPair, String> {
         let both = async { tokio::try_join!(self.version("AWSCURRENT"), self.version("AWSPREVIOUS")) };
         let (current, previous) =
-            timeout(FETCH_LIMIT, both).await.map_err(|_| "Secrets Manager did not answer in time")??;
+            timeout(FETCH_LIMIT, both).await.map_err(|_| "Secrets Manager did not respond in time")??;
         let current = current.ok_or("the cursor secret has no current version")?;
         let current = key(&current).ok_or("the cursor secret is malformed: it must have at least 32 characters")?;
         Ok(KeyPair { current, previous: previous.as_ref().and_then(key) })
@@ -58,7 +58,7 @@ fn key(version: &GetSecretValueOutput) -> Option<CursorKey> {
     version.secret_string().filter(|secret| secret.len() >= MIN_SECRET_LENGTH).map(CursorKey::new)
 }
 
-/// Returns the cause in a line for the log; the error as a whole would show the response.
+/// Returns the cause in one line for the log. The whole error would contain the response.
 fn cause(error: &SdkError<GetSecretValueError>) -> String {
     match error {
         SdkError::ServiceError(service) => {
@@ -66,8 +66,8 @@ fn cause(error: &SdkError<GetSecretValueError>) -> String {
             let (code, message) = (code.unwrap_or("an error"), message.unwrap_or("no message"));
             format!("Secrets Manager answered {code}: {message}")
         }
-        SdkError::TimeoutError(_) => "Secrets Manager did not answer in time".into(),
+        SdkError::TimeoutError(_) => "Secrets Manager did not respond in time".into(),
         SdkError::DispatchFailure(_) => "Secrets Manager could not be reached".into(),
-        _ => "the answer of Secrets Manager could not be read".into(),
+        _ => "the response of Secrets Manager could not be read".into(),
     }
 }

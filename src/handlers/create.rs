@@ -9,7 +9,7 @@ use crate::{
     record::{Record, Resource},
 };
 
-/// Adds a record: 201 with `Location` and `ETag`. With an `Idempotency-Key`, once.
+/// Creates a record: 201 with `Location` and `ETag`. An `Idempotency-Key` makes repeats safe.
 pub async fn create<R: Resource>(app: Arc<App>, request: Request) -> Result<Answer, Error> {
     let (resource, key) = http::creation::<R>(&request)?;
     let record =

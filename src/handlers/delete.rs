@@ -9,7 +9,7 @@ use crate::{
     record::Resource,
 };
 
-/// Deletes a record: 204; a second time it is 404.
+/// Deletes a record: 204. A second request gets 404.
 pub async fn delete<R: Resource>(app: Arc<App>, request: Request) -> Result<Answer, Error> {
     let (id, precondition) = Error::join(http::id(&request), http::precondition(&request))?;
     app.store.table::<R>().written_by(http::caller(&request)).delete(id, &precondition).await?;

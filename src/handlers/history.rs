@@ -9,9 +9,9 @@ use crate::{
     record::Resource,
 };
 
-/// Pages through the changes of a record, newest first, also of one that is deleted: 200 with `nextCursor`.
+/// Lists the changes of a record page by page, also of a deleted one: 200 with `nextCursor`.
 ///
-/// The history follows the record by the time its stream takes: a record without an entry yet has an empty one.
+/// The history lags behind the record by the delay of the stream. A new record without an entry has an empty history.
 pub async fn history<R: Resource>(app: Arc<App>, request: Request) -> Result<Answer, Error> {
     let (id, query) = Error::join(http::id(&request), http::history_query(&request))?;
     let page = app.store.history(R::COLLECTION, id, &query).await?;

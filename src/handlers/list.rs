@@ -9,7 +9,7 @@ use crate::{
     record::Resource,
 };
 
-/// Lists records page by page: 200 with `nextCursor`, and `Link` where there is a next page.
+/// Lists records page by page: 200 with `nextCursor`, and `Link` if there is a next page.
 pub async fn list<R: Resource>(app: Arc<App>, request: Request) -> Result<Answer, Error> {
     let query = http::list_query::<R>(&request)?;
     let page = app.store.table::<R>().list(&query).await?;

@@ -1,4 +1,4 @@
-//! The verbs, each written once for every resource.
+//! The CRUD handlers, generic over the resource.
 
 mod create;
 mod delete;

@@ -1,4 +1,4 @@
-//! Reads a resource out of JSON, with every fault found at once.
+//! Decoding of resources from JSON. Reports all violations at once.
 
 use serde_json::Value;
 use serde_path_to_error::Segment;
@@ -9,18 +9,18 @@ use crate::{
     record::{MAX_KEY_BYTES, Resource, to_object},
 };
 
-/// The most faults one answer names.
+/// The maximum number of violations in a response.
 const MAX_VIOLATIONS: usize = 50;
-/// The longest list of values an answer repeats.
+/// The maximum length of a list of allowed values in a message.
 const MAX_REPEATED: usize = 200;
 
-/// Reads a resource out of a JSON value.
+/// Decodes a resource from a JSON value.
 ///
-/// Types are checked one fault at a time, each mended with the example's value so that the next comes
-/// to light; then the constraints of the fields whose types were right.
+/// serde stops at the first type error. Each one is repaired with the example's value to find the next. Then the
+/// constraints of the fields with correct types are checked.
 ///
 /// # Errors
-/// Every violation, at most [`MAX_VIOLATIONS`].
+/// Returns all violations, at most [`MAX_VIOLATIONS`].
 pub fn decode<R: Resource>(mut value: Value) -> Result<R, Vec<Violation>> {
     if !value.is_object() {
         return Err(vec![Violation::pointer("", "must be a JSON object")]);
@@ -39,7 +39,7 @@ pub fn decode<R: Resource>(mut value: Value) -> Result<R, Vec<Violation>> {
             }
             Err(error) => {
                 let fault = TypeFault::from(&error);
-                fault.mend(&mut value, &example);
+                fault.repair(&mut value, &example);
                 let repeated = faults.contains(&fault.violation);
                 faults.push(fault.violation);
                 if repeated {
@@ -62,9 +62,9 @@ fn remove_unknown_fields(value: &mut Value, example: &Value) -> Vec<Violation> {
     unknown.iter().take(MAX_VIOLATIONS).map(name_fault).collect()
 }
 
-/// Finds what serde takes although the contract does not: members of nested objects that no field reads, whatever
-/// `deny_unknown_fields` says of their type, and values of another kind than the field, as an enum out of an object or
-/// a struct out of an array.
+/// Finds violations of the contract that serde accepts: unknown members of nested objects, even without
+/// `deny_unknown_fields`, and values of another JSON type than the field, such as an object for an enum or an array for
+/// a struct.
 fn shape_faults(sent: &Value, read: &Value, example: &Value, pointer: &str, faults: &mut Vec<Violation>) {
     match (sent, read) {
         (Value::Object(sent), Value::Object(read)) => {
@@ -74,7 +74,7 @@ fn shape_faults(sent: &Value, read: &Value, example: &Value, pointer: &str, faul
                     (Some(read), example) => {
                         shape_faults(sent, read, example.unwrap_or(&Value::Null), &pointer, faults);
                     }
-                    // A null that is as good as absent, or an empty value that is not written.
+                    // A null that equals an absent field, or an empty value that is not serialized.
                     (None, Some(_)) => {}
                     (None, None) => faults.push(Violation::pointer(pointer, "is not a known field")),
                 }
@@ -103,12 +103,12 @@ fn constraint_faults<R: Resource>(resource: &R, known: &[Violation]) -> Vec<Viol
     let is_at_or_in = |inner: &str, outer: &str| {
         inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    let mended = |fault: &Violation| known.iter().any(|known| is_at_or_in(pointer(known), pointer(fault)));
-    found.retain(|fault| !mended(fault));
+    let is_repaired = |fault: &Violation| known.iter().any(|known| is_at_or_in(pointer(known), pointer(fault)));
+    found.retain(|fault| !is_repaired(fault));
     found
 }
 
-/// The values that no key of a table or an index can hold.
+/// Returns the values that do not fit into a key of a table or an index.
 fn key_faults<R: Resource>(resource: &R) -> Vec<Violation> {
     let object = to_object(resource);
     let text = |field: &str| object.get(field).and_then(Value::as_str);
@@ -131,7 +131,7 @@ fn pointer(violation: &Violation) -> &str {
     }
 }
 
-/// A value of the wrong type, a missing one or one too many, as serde reports it.
+/// A value of the wrong type, a missing field or an unknown field, as serde reports it.
 struct TypeFault {
     violation: Violation,
     unknown: bool,
@@ -152,13 +152,13 @@ impl From<&serde_path_to_error::Error<serde_json::Error>> for TypeFault {
             }
             return Self { violation: Violation::pointer(pointer, "is not a known field"), unknown: true };
         }
-        Self { violation: Violation::pointer(pointer, in_plain_words(&message)), unknown: false }
+        Self { violation: Violation::pointer(pointer, describe_type_error(&message)), unknown: false }
     }
 }
 
 impl TypeFault {
-    /// Puts the example's value where the fault is, or removes a member that should not be there.
-    fn mend(&self, value: &mut Value, example: &Value) {
+    /// Replaces the faulty value with the example's, or removes the unknown member.
+    fn repair(&self, value: &mut Value, example: &Value) {
         let (parent, last) = pointer(&self.violation).rsplit_once('/').unwrap_or_default();
         let name = last.replace("~1", "/").replace("~0", "~");
         let sample = sample_at(example, pointer(&self.violation));
@@ -175,7 +175,7 @@ impl TypeFault {
     }
 }
 
-/// The example's value at a pointer, where the first element of a list stands for all.
+/// Returns the example's value at a pointer. The first element of an array stands for all.
 fn sample_at(example: &Value, pointer: &str) -> Value {
     let step = |value: &Value, name: &str| match value {
         Value::Array(elements) => elements.first().cloned(),
@@ -197,10 +197,10 @@ fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// A serde message without Rust's type names and without the value the client sent.
-fn in_plain_words(message: &str) -> String {
+/// Rewrites a message of serde without Rust type names and without the value that the client sent.
+fn describe_type_error(message: &str) -> String {
     let Some((_, expected)) = message.rsplit_once("expected ") else {
-        // chrono's words for a text that is no time name no form.
+        // The messages of chrono for an invalid time do not name the expected format.
         let is_time = ["input ", "premature end of input", "trailing input", "no possible date"];
         let is_time = is_time.iter().any(|start| message.starts_with(start));
         return if is_time { "must be an RFC 3339 date and time".into() } else { message.into() };
@@ -223,7 +223,7 @@ fn in_plain_words(message: &str) -> String {
         }
         "f32" | "f64" => "must be a number".into(),
         "a map" => "must be an object".into(),
-        // What serde says of an enum.
+        // The message of serde for an enum.
         "string or map" => "must be a string".into(),
         "a sequence" => "must be an array".into(),
         "an RFC 3339 formatted date and time string" => "must be a string".into(),
@@ -232,7 +232,7 @@ fn in_plain_words(message: &str) -> String {
     }
 }
 
-/// Turns the validator's nested errors into one violation each.
+/// Converts the nested errors of the validator to a list of violations.
 fn flatten(errors: &ValidationErrors, parent: &str, found: &mut Vec<Violation>) {
     for (field, kind) in errors.errors() {
         let pointer = format!("{parent}/{}", camel_case(field));

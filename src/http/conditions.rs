@@ -1,4 +1,4 @@
-//! Reads `If-Match` and `If-None-Match`: entity tags are record versions.
+//! Parsing of `If-Match` and `If-None-Match`. Entity tags are record versions.
 
 use lambda_http::Request;
 
@@ -7,24 +7,24 @@ use crate::{error::Error, record::Precondition};
 
 const MAX_ENTITY_TAGS: usize = 20;
 
-/// What `If-Match` requires of the record; without the header, that it exists.
+/// Returns the precondition in `If-Match`. Without the header, the record must exist.
 ///
 /// # Errors
-/// [`Error::Invalid`] when the header is neither `*` nor a list of entity tags (RFC 9110 §13.1.1), and for
-/// `If-None-Match`, which a write cannot meet: it never creates.
+/// Returns [`Error::Invalid`] if the header is neither `*` nor a list of entity tags (RFC 9110 §13.1.1), and for
+/// `If-None-Match`, which a write of an existing record can never satisfy.
 pub fn precondition(request: &Request) -> Result<Precondition, Error> {
     if header(request, "if-none-match").is_some() {
         return Err(Error::header("If-None-Match", "is for GET alone: a write takes If-Match"));
     }
     let Some(value) = header(request, "if-match") else { return Ok(Precondition::Exists) };
-    // If-Match compares strongly: a weak tag matches nothing (RFC 9110 §8.8.3.2).
+    // If-Match uses strong comparison, so weak tags never match (RFC 9110 §8.8.3.2).
     versions(&value, |tag| !tag.is_weak).ok_or_else(|| Error::header("If-Match", MALFORMED))
 }
 
-/// The versions the client holds already (`If-None-Match`), where it says so.
+/// Returns the versions in `If-None-Match`, which the client has cached.
 ///
 /// # Errors
-/// [`Error::Invalid`] when the header is neither `*` nor a list of entity tags (RFC 9110 §13.1.2).
+/// Returns [`Error::Invalid`] if the header is neither `*` nor a list of entity tags (RFC 9110 §13.1.2).
 pub fn not_modified_versions(request: &Request) -> Result<Option<Precondition>, Error> {
     let Some(value) = header(request, "if-none-match") else { return Ok(None) };
     versions(&value, |_| true).map(Some).ok_or_else(|| Error::header("If-None-Match", MALFORMED))
@@ -47,7 +47,7 @@ fn versions(value: &str, counts: impl Fn(&EntityTag) -> bool) -> Option<Precondi
     is_in_bounds.then_some(Precondition::VersionIn(versions))
 }
 
-/// Reads a list of entity tags (RFC 9110 §8.8.3), in which empty elements do not count (§5.6.1.2).
+/// Parses a list of entity tags (RFC 9110 §8.8.3) and ignores empty elements (§5.6.1.2).
 fn entity_tags(mut rest: &str) -> Option<Vec<EntityTag<'_>>> {
     let mut tags = Vec::new();
     loop {
@@ -65,7 +65,7 @@ fn entity_tags(mut rest: &str) -> Option<Vec<EntityTag<'_>>> {
     }
 }
 
-/// The version an ETag of ours names: digits without a leading zero.
+/// Returns the version in an ETag of this service: digits without a leading zero.
 fn version(tag: &str) -> Option<u64> {
     tag.parse().ok().filter(|version: &u64| version.to_string() == tag)
 }

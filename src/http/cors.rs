@@ -1,10 +1,10 @@
-//! Cross-origin access (Fetch §3.2), for the answers functions write; preflights are the gateway's.
+//! Cross-origin access (Fetch §3.2) for the responses of functions. The gateway handles preflights.
 
 use http::{HeaderValue, header};
 
 use super::Answer;
 
-/// The answer headers a page may read.
+/// The response headers that a page may read.
 pub const EXPOSED_HEADERS: &str = "ETag, Link, Location, Retry-After";
 
 /// The request headers a page may send.
@@ -13,9 +13,9 @@ pub const ALLOWED_HEADERS: &str = "Content-Type, If-Match, If-None-Match, Idempo
 /// The time a page may rely on a preflight: the longest that browsers accept.
 pub const MAX_AGE_SECONDS: u32 = 7_200;
 
-/// Lets the origin read the answer, when `allowed` has it or `*`.
+/// Allows the origin to read the response if `allowed` contains it or `*`.
 ///
-/// Where the answer depends on the origin, caches are told so, whether or not it is allowed (Fetch §3.2.5).
+/// Adds `Vary` if the response depends on the origin, even if this origin is not allowed (Fetch §3.2.5).
 pub fn allow(answer: &mut Answer, origin: Option<&str>, allowed: &[String]) {
     let is_open = allowed.iter().any(|allowed| allowed == "*");
     let named = origin.filter(|origin| allowed.iter().any(|allowed| allowed == origin));

@@ -1,4 +1,4 @@
-//! The REST proxy event (payload version 1.0) API Gateway sends: what is read of it, and nothing else.
+//! Parsing of the REST proxy event (payload version 1.0) that API Gateway sends. Only the used fields are read.
 
 use std::{
     borrow::Cow,
@@ -14,15 +14,15 @@ use serde_json::value::RawValue;
 
 use crate::error::Error;
 
-/// What API Gateway knows of a request besides the request itself.
+/// The context that API Gateway adds to a request.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Context {
-    /// API Gateway's id of the request.
+    /// The request id of API Gateway.
     pub request_id: Option<String>,
-    /// The path template, as in `/v1/items/{id}`.
+    /// The path template, such as `/v1/items/{id}`.
     pub resource_path: Option<String>,
-    /// The path as the client sees it, with the stage or base path.
+    /// The path that the client sent, with the stage or base path.
     pub path: Option<String>,
     #[serde(default)]
     identity: Identity,
@@ -42,13 +42,13 @@ struct Authorizer {
 }
 
 impl Context {
-    /// That of a request.
+    /// Returns the context of a request.
     pub fn of(request: &Request) -> Option<&Self> {
         request.extensions().get()
     }
 }
 
-/// Who sends the request, as far as API Gateway knows: an authorizer's principal, or the id of the API key.
+/// Returns the principal of the request: the authorizer's principal or the id of the API key, if any.
 pub fn caller(request: &Request) -> Option<String> {
     let context = Context::of(request)?;
     let principal = context.authorizer.as_ref().and_then(|authorizer| authorizer.principal_id.as_ref());
@@ -63,7 +63,7 @@ struct Event<'a> {
     #[serde(borrow)]
     multi_value_headers: Option<Headers<'a>>,
     multi_value_query_string_parameters: Option<HashMap<String, Vec<String>>>,
-    /// Read only where an event, one written by hand for a test, has no lists.
+    /// Parsed only if the event has no multi-value headers, as in test events written by hand.
     #[serde(borrow)]
     headers: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -77,16 +77,16 @@ struct Event<'a> {
     request_context: Context,
 }
 
-/// A text that is copied only where the event has it escaped.
+/// A string that borrows from the event unless it contains escapes.
 #[derive(Deserialize, Eq, Ord, PartialEq, PartialOrd)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 type Headers<'a> = BTreeMap<Text<'a>, Vec<Text<'a>>>;
 
-/// Reads an event.
+/// Parses an event.
 ///
 /// # Errors
-/// When `text` is no such event.
+/// Returns [`Error::Internal`] if `text` is not such an event.
 pub fn event(text: &str) -> Result<Request, Error> {
     read(text).map_err(Error::Internal)
 }
@@ -114,7 +114,7 @@ fn read(text: &str) -> Result<Request, Box<dyn StdError + Send + Sync>> {
     Ok(request)
 }
 
-/// A map of values as one of lists with one value each.
+/// Converts a map of values to a map of single-element lists.
 fn single_values<'a, K, V, M>(map: Option<&'a RawValue>) -> Result<M, serde_json::Error>
 where
     K: Deserialize<'a> + Ord,
@@ -125,8 +125,8 @@ where
     Ok(map.into_iter().flatten().map(|(name, value)| (name, vec![value])).collect())
 }
 
-/// The headers. `http` refuses control characters in a value: each becomes a space. A precondition or an idempotency
-/// key does not survive that, so that the request is refused; without the header it would be carried out unguarded.
+/// Converts the headers. The `http` crate refuses control characters in values, so each becomes a space. A precondition
+/// or idempotency key is then invalid and the request is refused. Without the header, the request would run unguarded.
 fn headers(lists: &Headers) -> Result<HeaderMap, http::Error> {
     let mut headers = HeaderMap::with_capacity(lists.len());
     for (Text(name), values) in lists {

@@ -1,4 +1,4 @@
-//! Parses JSON strictly: what other parsers would read differently is refused.
+//! A strict JSON parser, which refuses input that other parsers read differently.
 
 use std::fmt;
 
@@ -10,14 +10,14 @@ use serde_json::{Map, Value};
 
 use crate::error::Violation;
 
-/// Parses JSON, refusing what parsers disagree on: duplicate members (RFC 8259 §4), lone surrogates, deep nesting.
+/// Parses JSON and refuses duplicate members (RFC 8259 §4), lone surrogates and deep nesting.
 pub fn parse(text: &[u8]) -> Result<Value, Violation> {
     serde_json::from_slice(text)
         .map(|Strict(value)| value)
         .map_err(|error| Violation::pointer("", format!("is not valid JSON: {error}")))
 }
 
-/// A JSON value read without tolerance for duplicate members, which serde_json lets overwrite each other.
+/// A JSON value without duplicate members. serde_json would keep the last duplicate.
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {

@@ -1,4 +1,4 @@
-//! HTTP: what a request says, and how an answer is written. The only room that names headers and statuses.
+//! HTTP requests and responses. This is the only module that uses header names and status codes.
 
 mod body;
 mod conditions;
@@ -19,5 +19,5 @@ pub use query::{DEFAULT_LIMIT, MAX_LIMIT, history_query, list_query};
 pub use request::{MAX_BODY_BYTES, RequestFacts, creation, edit, id};
 pub use response::{created, list, no_content, not_modified, ok};
 
-/// An answer on its way to API Gateway.
+/// A response to API Gateway.
 pub type Answer = Response<lambda_http::Body>;

@@ -1,4 +1,4 @@
-//! Errors as clients see them: RFC 9457 problem details.
+//! Error responses: RFC 9457 problem details.
 
 use http::{StatusCode, header};
 use lambda_http::Body;
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Answer;
 use crate::error::{Error, Violation};
 
-/// How long a client should wait before it tries again, in seconds.
+/// The `Retry-After` header, in seconds.
 const RETRY_AFTER: &str = "1";
 
 // The details that functions and API Gateway share.
@@ -17,40 +17,40 @@ pub(super) const INTERNAL: &str = "Something went wrong on our side.";
 
 /// An `application/problem+json` body.
 ///
-/// The type is always `about:blank`: each status has one meaning here (RFC 9457 §4.2.1).
+/// The type is always `about:blank`, because each status has one meaning in this API (RFC 9457 §4.2.1).
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
     /// `about:blank`.
     pub r#type: &'static str,
-    /// The status in words.
+    /// The reason phrase of the status.
     pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// What went wrong, for people.
+    /// A human-readable explanation.
     pub detail: String,
-    /// Every fault in the request, with its place.
+    /// The violations in the request, with their locations.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Violation>,
-    /// The id to quote when asking for help.
+    /// The request id, for support.
     pub request_id: String,
 }
 
 impl Problem {
-    /// A problem with one sentence of detail.
+    /// Creates a problem.
     pub fn new(status: StatusCode, detail: impl Into<String>, request_id: &str) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
         let (status, detail, request_id) = (status.as_u16(), detail.into(), request_id.to_owned());
         Self { r#type: "about:blank", title, status, detail, errors: Vec::new(), request_id }
     }
 
-    /// The same problem, naming the faults it consists of.
+    /// Adds the violations in the request.
     pub fn with_errors(mut self, errors: Vec<Violation>) -> Self {
         self.errors = errors;
         self
     }
 
-    /// The answer that carries the problem.
+    /// Converts the problem to a response.
     pub fn into_answer(self) -> Answer {
         let mut builder = http::Response::builder()
             .status(self.status)
@@ -64,7 +64,7 @@ impl Problem {
     }
 }
 
-/// The answer to an error.
+/// Converts an error to a response.
 pub fn for_error(error: &Error, request_id: &str) -> Answer {
     let (status, detail) = describe(error);
     let errors = match error {

@@ -1,4 +1,4 @@
-//! Reads the query string of a list or a history.
+//! Parsing of the query string of lists and histories.
 
 use lambda_http::{Request, RequestExt};
 use serde_json::{Map, Value};
@@ -9,28 +9,28 @@ use crate::{
     record::{Filter, ListQuery, Order, Resource, to_object},
 };
 
-/// How many records a page holds unless the request says so.
+/// The default number of records per page.
 pub const DEFAULT_LIMIT: u8 = 20;
-/// The most records a page holds.
+/// The maximum number of records per page.
 pub const MAX_LIMIT: u8 = 100;
 
-/// What a list request asks for: `limit`, `order`, `cursor` and at most one filter.
+/// Parses the query of a list: `limit`, `order`, `cursor` and at most one filter.
 ///
 /// # Errors
-/// [`Error::Invalid`] with every parameter that is unknown, repeated or malformed.
+/// Returns [`Error::Invalid`] with all unknown, repeated or malformed parameters.
 pub fn list_query<R: Resource>(request: &Request) -> Result<ListQuery, Error> {
     read_query(request, read_filter::<R>)
 }
 
-/// What a history request asks for: `limit`, `order` and `cursor`.
+/// Parses the query of a history: `limit`, `order` and `cursor`.
 ///
 /// # Errors
-/// As [`list_query`].
+/// Returns the same errors as [`list_query`].
 pub fn history_query(request: &Request) -> Result<ListQuery, Error> {
     read_query(request, |_, _, _| Err(unknown(&[])))
 }
 
-/// Reads a parameter that not every list has, or says what is wrong with it.
+/// A parser of the parameters that only some lists have. Returns the violations.
 type ReadOther = fn(&mut ListQuery, &str, &str) -> Result<(), Vec<String>>;
 
 fn read_query(request: &Request, read_other: ReadOther) -> Result<ListQuery, Error> {
@@ -84,14 +84,14 @@ fn unknown(filters: &[Filter]) -> Vec<String> {
     vec![format!("is not a parameter of this list: it takes {names}")]
 }
 
-/// Checks a filter's value as the same value of the field in a body would be, and brings it to the field's stored form.
+/// Validates a filter's value like the same field in a body, and converts it to the stored form.
 fn filter_value<R: Resource>(filter: &Filter, value: &str) -> Result<String, Vec<String>> {
     let example = to_object(&R::example());
     let sent = typed(value, example.get(filter.field));
     let resource = merged_into_example::<R>(&Map::from_iter([(filter.field.to_owned(), sent)]))
         .map_err(|faults| faults.into_iter().map(|fault| fault.detail).collect::<Vec<_>>())?;
     match to_object(&resource).remove(filter.field) {
-        // An index has no empty keys.
+        // DynamoDB does not accept empty index keys.
         Some(Value::String(text)) if text.is_empty() => Err(vec!["must not be empty".into()]),
         Some(Value::String(text)) => Ok(text),
         Some(other) => Ok(other.to_string()),
@@ -99,9 +99,9 @@ fn filter_value<R: Resource>(filter: &Filter, value: &str) -> Result<String, Vec
     }
 }
 
-/// The JSON value a query parameter stands for: text has no types, the field's example says which is meant.
+/// Converts a query parameter to a JSON value of the same type as the field's example.
 ///
-/// A filter looks for a value, so that `null` is a text like any other.
+/// `null` is ordinary text, since a filter always matches a value.
 fn typed(text: &str, example: Option<&Value>) -> Value {
     match (example, serde_json::from_str(text)) {
         (Some(Value::Number(_)), Ok(number @ Value::Number(_))) => number,

@@ -1,4 +1,4 @@
-//! Reads what a request says, with every fault in the promised format.
+//! Parsing of requests.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Method;
@@ -18,15 +18,15 @@ use crate::{
     record::{Edit, IdempotencyKey, Resource, merge_patch, parse_id, to_object},
 };
 
-/// The largest body read: DynamoDB's limit for one item.
+/// The maximum size of a body: DynamoDB's limit for one item.
 pub const MAX_BODY_BYTES: usize = 400 * 1024;
 
 const MAX_IDEMPOTENCY_KEY_LENGTH: usize = 255;
 
-/// The id in the path.
+/// Returns the id in the path.
 ///
 /// # Errors
-/// [`Error::Invalid`] when it is no UUID.
+/// Returns [`Error::Invalid`] if it is not a UUID.
 pub fn id(request: &Request) -> Result<Uuid, Error> {
     let parameters = request.path_parameters_ref();
     let text = parameters.and_then(|parameters| parameters.first("id")).unwrap_or_default();
@@ -34,20 +34,20 @@ pub fn id(request: &Request) -> Result<Uuid, Error> {
     parse_id(&decoded).ok_or_else(|| Error::Invalid(vec![Violation::parameter("id", "must be a UUID")]))
 }
 
-/// The resource in the body of a `PUT`.
+/// Decodes the resource in the body of a `PUT`.
 ///
 /// # Errors
-/// [`Error::Invalid`] with every violation, [`Error::TooLarge`], [`Error::UnsupportedMediaType`].
+/// Returns [`Error::Invalid`] with all violations, [`Error::TooLarge`] or [`Error::UnsupportedMediaType`].
 fn resource<R: Resource>(request: &Request) -> Result<R, Error> {
     body::decode(json_body(request, &["application/json"])?).map_err(Error::Invalid)
 }
 
-/// The edit in the body of a `PUT`, the whole resource, or a `PATCH`, a JSON Merge Patch (RFC 7396).
+/// Decodes the body of a `PUT`, which is a whole resource, or of a `PATCH`, which is a JSON Merge Patch (RFC 7396).
 ///
-/// A patch is checked by merging it into a valid resource: what is wrong then is wrong in the patch.
+/// A patch is validated by merging it into a valid resource: all violations are then in the patch.
 ///
 /// # Errors
-/// As [`resource`]; null for a field that is required is a violation.
+/// Returns the same errors as [`resource`]. Null for a required field is a violation.
 pub fn edit<R: Resource>(request: &Request) -> Result<Edit<R>, Error> {
     if request.method() == Method::PUT {
         return resource(request).map(Edit::Replace);
@@ -60,7 +60,7 @@ pub fn edit<R: Resource>(request: &Request) -> Result<Edit<R>, Error> {
     Ok(Edit::Merge { patch, values })
 }
 
-/// A valid resource with the patch merged in, or what is wrong with the patch.
+/// Merges a patch into a valid resource, and returns the result or the violations in the patch.
 pub fn merged_into_example<R: Resource>(patch: &Map<String, Value>) -> Result<R, Vec<Violation>> {
     let example = Value::Object(to_object(&R::example()));
     let mut merged = example.clone();
@@ -69,9 +69,9 @@ pub fn merged_into_example<R: Resource>(patch: &Map<String, Value>) -> Result<R,
     body::decode(merged)
 }
 
-/// Puts back the members that null took out of the merge although no field has their name: they are to be refused.
+/// Restores unknown members that null removed from the merge, so that they are refused.
 ///
-/// One of them could have the name of an attribute of ours, which it would remove from the row.
+/// An unknown member could have the name of an internal attribute, and null would remove that attribute from the row.
 fn restore_unknown(merged: &mut Value, patch: &Map<String, Value>, example: &Value) {
     let Some(members) = merged.as_object_mut() else { return };
     for (name, value) in patch {
@@ -105,17 +105,17 @@ fn json_body(request: &Request, accepted: &'static [&'static str]) -> Result<Val
     json::parse(bytes).map_err(|fault| Error::Invalid(vec![fault]))
 }
 
-/// The value of a header; several of the same name are one list (RFC 9110 §5.2).
+/// Returns the value of a header. Repeated headers are joined to one list (RFC 9110 §5.2).
 pub fn header(request: &Request, name: &str) -> Option<String> {
     let values: Vec<_> =
         request.headers().get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     (!values.is_empty()).then(|| values.join(", "))
 }
 
-/// What a `POST` adds, and the idempotency key it comes with.
+/// Decodes the resource in the body of a `POST`, and its idempotency key if any.
 ///
 /// # Errors
-/// As [`resource`]; a key that is empty, too long or not printable ASCII is a violation.
+/// Returns the same errors as [`resource`]. A key that is empty, too long or not printable ASCII is a violation.
 pub fn creation<R: Resource>(request: &Request) -> Result<(R, Option<IdempotencyKey>), Error> {
     let key = idempotency_key(request);
     let body = json_body(request, &["application/json"]).and_then(|value| {
@@ -126,33 +126,33 @@ pub fn creation<R: Resource>(request: &Request) -> Result<(R, Option<Idempotency
     Ok((resource, key.zip(fingerprint).map(|(key, fingerprint)| IdempotencyKey { key, fingerprint })))
 }
 
-/// The idempotency key, bare or quoted as the IETF draft writes it. It is the caller's own: two API keys can
-/// use the same one.
+/// Returns the idempotency key, bare or quoted as in the IETF draft. The caller is a prefix, so that two API keys can use
+/// the same idempotency key.
 fn idempotency_key(request: &Request) -> Result<Option<String>, Error> {
     let Some(value) = header(request, "idempotency-key") else { return Ok(None) };
     let quoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let key = quoted.unwrap_or(&value);
-    let printable = key.bytes().all(|byte| byte.is_ascii_graphic());
-    if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY_LENGTH || !printable {
+    let is_printable = key.bytes().all(|byte| byte.is_ascii_graphic());
+    if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY_LENGTH || !is_printable {
         let detail = format!("must be 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} printable ASCII characters without spaces");
         return Err(Error::header("Idempotency-Key", detail));
     }
     Ok(Some(format!("{}/{key}", caller(request).unwrap_or_default())))
 }
 
-/// What the log and every answer need to know of a request.
+/// The facts of a request that logs and responses need.
 #[derive(Clone, Debug, Default)]
 pub struct RequestFacts {
-    /// API Gateway's id of the request.
+    /// The request id of API Gateway.
     pub request_id: String,
-    /// Method and path template, as in `GET /v1/items/{id}`.
+    /// The method and path template, such as `GET /v1/items/{id}`.
     pub route: String,
-    /// The page the request comes from, where it says so.
+    /// The `Origin` header, if any.
     pub origin: Option<String>,
 }
 
 impl RequestFacts {
-    /// Reads them.
+    /// Returns the facts of a request.
     pub fn of(request: &Request) -> Self {
         let context = Context::of(request).cloned().unwrap_or_default();
         Self {

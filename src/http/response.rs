@@ -1,4 +1,4 @@
-//! Writes answers.
+//! Construction of responses.
 
 use http::{StatusCode, header};
 use lambda_http::{Body, Request, RequestExt};
@@ -8,35 +8,35 @@ use serde::Serialize;
 use super::{Answer, event::Context};
 use crate::record::{Page, Record, Resource};
 
-/// What a query value may hold unescaped (RFC 3986 §2.3).
+/// The characters that need no escape in a query value (RFC 3986 §2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// 201 with `Location`, `ETag` and the record.
+/// Creates a 201 response with `Location`, `ETag` and the record.
 pub fn created<R: Resource>(request: &Request, record: &Record<R>) -> Answer {
     let location = format!("{}/{}", public_path(request).trim_end_matches('/'), record.id);
     let mut answer = with_record(StatusCode::CREATED, record);
-    answer.headers_mut().insert(header::LOCATION, location.parse().expect("a path API Gateway routed is ASCII"));
+    answer.headers_mut().insert(header::LOCATION, location.parse().expect("paths routed by API Gateway are ASCII"));
     answer
 }
 
-/// 200 with `ETag` and the record.
+/// Creates a 200 response with `ETag` and the record.
 pub fn ok<R: Resource>(record: &Record<R>) -> Answer {
     with_record(StatusCode::OK, record)
 }
 
-/// 304 with `ETag`.
+/// Creates a 304 response with `ETag`.
 pub fn not_modified<R: Resource>(record: &Record<R>) -> Answer {
     answer(StatusCode::NOT_MODIFIED).header(header::ETAG, etag(record)).body(Body::Empty).expect(VALID)
 }
 
-/// 204.
+/// Creates a 204 response.
 pub fn no_content() -> Answer {
     answer(StatusCode::NO_CONTENT).body(Body::Empty).expect(VALID)
 }
 
-/// 200 with a page, and a `Link` to the next one (RFC 8288) where there is one.
+/// Creates a 200 response with a page, and a `Link` to the next one (RFC 8288) if there is one.
 ///
-/// The link is relative to the request's own URL, so that it holds behind any stage or domain.
+/// The link is relative to the URL of the request, so it is valid behind any stage or domain.
 pub fn list<T: Serialize>(request: &Request, page: &Page<T>) -> Answer {
     let body = PageBody { data: &page.data, next_cursor: page.next.as_deref() };
     let mut builder = answer(StatusCode::OK).header(header::CONTENT_TYPE, "application/json");
@@ -75,7 +75,7 @@ fn json(value: &impl Serialize) -> Body {
     Body::Text(serde_json::to_string(value).expect("records and problems are JSON"))
 }
 
-/// The path as the client sees it, with the stage or base path.
+/// Returns the path that the client sent, with the stage or base path.
 fn public_path(request: &Request) -> &str {
     Context::of(request).and_then(|context| context.path.as_deref()).unwrap_or_default()
 }

@@ -43,7 +43,7 @@ async fn create_indexes(
 ) -> Result<(), Error> {
     let shape = shapes().into_iter().find(|(name, _)| *name == table.name);
     let rows = match shape {
-        Some((_, shape)) => store.key_rows(&shape).await?,
+        Some((_, shape)) => store.rebuild_index_attributes(&shape).await?,
         None => 0,
     };
     for index in wanted {

@@ -16,7 +16,7 @@ use super::{
     runner::Run,
     write::RowOutcome,
 };
-use crate::store::{Entry, Mark, PageRequest, ScannedPage, Segment, metered};
+use crate::store::{Entry, PageRequest, ScannedPage, Segment, WriteMarker, metered};
 
 /// The maximum number of refused records stored in the ledger.
 const MAX_NAMED_REFUSALS: usize = 50;
@@ -92,10 +92,10 @@ impl<'a> Engine<'a> {
 
     async fn run_segment(&self, index: usize, count: usize) -> Result<bool, Failure> {
         let entry = self.entry_snapshot();
-        let (mut segment, mark) = (entry.segments[index].clone(), entry.mark());
+        let (mut segment, marker) = (entry.segments[index].clone(), entry.marker());
         while !segment.done {
-            let page = self.read_page(&segment, (index, count), &mark).await?;
-            segment = self.write_page(page, &segment, &mark).await?;
+            let page = self.read_page(&segment, (index, count), &marker).await?;
+            segment = self.write_page(page, &segment, &marker).await?;
             let current = self.with_entry(|entry| {
                 let others = entry.segments.iter().enumerate().filter(|(other, _)| *other != index);
                 let named: usize = others.map(|(_, segment)| segment.refusals.len()).sum();
@@ -115,7 +115,7 @@ impl<'a> Engine<'a> {
         &self,
         segment: &Segment,
         (index, count): (usize, usize),
-        mark: &Mark,
+        marker: &WriteMarker,
     ) -> Result<ScannedPage, Failure> {
         let Run { store, settings, reads, halt, progress, .. } = self.run;
         let narrow = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
@@ -125,7 +125,7 @@ impl<'a> Engine<'a> {
             after: segment.after.as_deref(),
             limit: reads.page_size(settings.parallelism.page_size, count),
             filter: &self.migration.filter,
-            mark,
+            marker,
             whole: matches!(self.migration.change, Change::Transform(_)),
         };
         let reservation = reads.reserve(halt).await?;
@@ -136,9 +136,9 @@ impl<'a> Engine<'a> {
     }
 
     /// Writes the matching rows of a page and returns the segment's next checkpoint.
-    async fn write_page(&self, page: ScannedPage, segment: &Segment, mark: &Mark) -> Result<Segment, Failure> {
+    async fn write_page(&self, page: ScannedPage, segment: &Segment, marker: &WriteMarker) -> Result<Segment, Failure> {
         let concurrency = usize::from(self.run.settings.parallelism.writes.max(1));
-        let outcomes = stream::iter(page.rows).map(|row| self.write_row(row, mark)).buffer_unordered(concurrency);
+        let outcomes = stream::iter(page.rows).map(|row| self.write_row(row, marker)).buffer_unordered(concurrency);
         let mut next = segment.clone();
         for outcome in outcomes.try_collect::<Vec<_>>().await? {
             match outcome {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use crate::store::Raw;
+use crate::store::RawExpression;
 
 /// The clauses of an update expression.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,8 +71,8 @@ pub fn bind_placeholders(
     text: &str,
     names: &HashMap<String, String>,
     values: &HashMap<String, Value>,
-) -> Result<Raw, String> {
-    let mut raw = Raw { text: text.to_owned(), ..Raw::default() };
+) -> Result<RawExpression, String> {
+    let mut raw = RawExpression { text: text.to_owned(), ..RawExpression::default() };
     for placeholder in placeholders(text) {
         if let Some(name) = names.get(placeholder) {
             raw.names.insert(placeholder.to_owned(), name.clone());

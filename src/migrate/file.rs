@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     operations::shapes,
-    store::{Raw, Shape},
+    store::{RawExpression, RowSchema},
 };
 
 /// Prefixes of DynamoDB's messages about an expression it cannot parse.
@@ -37,11 +37,11 @@ pub struct Migration {
     /// The SHA-256 of the file's content.
     pub checksum: String,
     /// The constraints of the table that a change must respect.
-    pub shape: Shape,
+    pub shape: RowSchema,
     /// The purpose.
     pub description: String,
     /// The filter expression that selects the records.
-    pub filter: Raw,
+    pub filter: RawExpression,
     /// The change made to each selected record.
     pub change: Change,
 }
@@ -54,7 +54,7 @@ pub enum Change {
         /// The clauses.
         clauses: Clauses,
         /// The names and values it uses.
-        used: Raw,
+        used: RawExpression,
     },
     /// A Rust function.
     Transform(Transform),
@@ -119,7 +119,7 @@ impl Migration {
 }
 
 impl Document {
-    fn check(&self, shape: &Shape) -> Result<(Raw, Change), Vec<String>> {
+    fn check(&self, shape: &RowSchema) -> Result<(RawExpression, Change), Vec<String>> {
         let mut faults = self.check_placeholders();
         let mut collect_fault = |outcome: Result<_, String>, part: &str| {
             outcome.map_err(|fault| faults.push(format!("`{part}` {fault}"))).ok()
@@ -133,7 +133,7 @@ impl Document {
             (Some(update), None) => match parse_clauses(update) {
                 Ok(clauses) => {
                     let attributes = clauses.attributes(&self.names);
-                    let refused = attributes.iter().filter_map(|attribute| shape.refuses(attribute));
+                    let refused = attributes.iter().filter_map(|attribute| shape.refusal_of(attribute));
                     faults.extend(refused.map(|fault| format!("`update` {fault}")));
                     used.map(|used| Change::Expression { clauses, used })
                 }
@@ -210,7 +210,7 @@ fn check_value(value: &toml::Value) -> Result<(), String> {
     }
 }
 
-fn shape_of(table: &str) -> Result<Shape, String> {
+fn shape_of(table: &str) -> Result<RowSchema, String> {
     let shapes = shapes();
     let known = shapes.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" or ");
     let found = shapes.into_iter().find(|(name, _)| *name == table);

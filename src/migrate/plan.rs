@@ -11,13 +11,13 @@ use super::{
     retry::with_retries,
     update::build_update,
 };
-use crate::store::{Found, Mark, PageRequest, ScannedPage, Store, Written, metered};
+use crate::store::{PageRequest, ScannedPage, Store, StoredRow, WriteMarker, WriteOutcome, metered};
 
 /// The maximum number of examples and refusals shown.
 const MAX_EXAMPLES: usize = 5;
 const PAGE_SIZE: u16 = 500;
-/// The mark used for trial updates. No stored row has it.
-const TRIAL_MARK: &str = "plan";
+/// The marker used for trial updates. No stored row has it.
+const TRIAL_RUN: &str = "plan";
 
 /// The predicted effect of a migration.
 #[derive(Clone, Debug, Serialize)]
@@ -45,7 +45,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    fn refuse(&mut self, row: &Found, reason: String) {
+    fn refuse(&mut self, row: &StoredRow, reason: String) {
         self.refused += 1;
         if self.refusals.len() < MAX_EXAMPLES {
             self.refusals.push((row.id().to_owned(), reason));
@@ -124,10 +124,10 @@ impl Planner<'_> {
         after: Option<&str>,
         wants_rows: bool,
     ) -> Result<(u64, ScannedPage), Failure> {
-        let (filter, mark) = (&migration.filter, &Mark::new(TRIAL_MARK, 0));
+        let (filter, marker) = (&migration.filter, &WriteMarker::new(TRIAL_RUN, 0));
         let limit = self.reads.page_size(PAGE_SIZE, 1);
         let (table, segment) = (migration.shape.table, (0, 1));
-        let request = PageRequest { table, segment, after, limit, filter, mark, whole: true };
+        let request = PageRequest { table, segment, after, limit, filter, marker, whole: true };
         let reservation = self.reads.reserve(self.halt).await?;
         let send = async || {
             if wants_rows {
@@ -141,9 +141,9 @@ impl Planner<'_> {
         page.map_err(|failure| migration.read_failure(failure))
     }
 
-    async fn plan_row(&self, migration: &Migration, row: &Found, plan: &mut Plan) -> Result<(), Failure> {
-        let mark = Mark::new(TRIAL_MARK, 0);
-        let update = match build_update(migration, row, &mark) {
+    async fn plan_row(&self, migration: &Migration, row: &StoredRow, plan: &mut Plan) -> Result<(), Failure> {
+        let marker = WriteMarker::new(TRIAL_RUN, 0);
+        let update = match build_update(migration, row, &marker) {
             Ok(Some(update)) => update,
             Ok(None) => return Ok(()),
             Err(reason) => {
@@ -155,7 +155,7 @@ impl Planner<'_> {
         let Some(scratch) = self.scratch.filter(|_| plan.examples.len() < MAX_EXAMPLES) else { return Ok(()) };
         let table = migration.shape.table;
         scratch.put_copy(table, row).await?;
-        if let Written::Refused(reason) = scratch.write_row(table, row.id(), &update).await? {
+        if let WriteOutcome::Refused(reason) = scratch.write_row(table, row.id(), &update).await? {
             if let Some(failure) = migration.write_failure(&reason) {
                 return Err(failure);
             }
@@ -164,7 +164,7 @@ impl Planner<'_> {
             return Ok(());
         }
         let is_expression = matches!(migration.change, Change::Expression { .. });
-        if is_expression && scratch.still_matches(table, row.id(), &migration.filter, &mark).await? == Some(true) {
+        if is_expression && scratch.row_matches(table, row.id(), &migration.filter, &marker).await? == Some(true) {
             plan.fault = Some(format!("{} would still match the filter after its update", row.id()));
         }
         if let Some(changed) = scratch.read_row(table, row.id()).await? {

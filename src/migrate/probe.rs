@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{Failure, engine::Engine, file::Change};
-use crate::store::{Entry, RowUpdate, Written};
+use crate::store::{Entry, RowUpdate, WriteOutcome};
 
 impl Engine<'_> {
     /// Checks the record that an earlier, interrupted run wrote first.
@@ -17,7 +17,7 @@ impl Engine<'_> {
     }
 
     /// Sends one write. Until a write is verified, writes run one at a time.
-    pub(super) async fn write(&self, id: &str, update: &RowUpdate) -> Result<Written, Failure> {
+    pub(super) async fn write(&self, id: &str, update: &RowUpdate) -> Result<WriteOutcome, Failure> {
         if self.is_verified.load(Ordering::Relaxed) {
             return self.send(id, update).await;
         }
@@ -35,7 +35,7 @@ impl Engine<'_> {
         })
         .await?;
         let written = self.send(id, update).await?;
-        if matches!(written, Written::Done) {
+        if matches!(written, WriteOutcome::Done) {
             self.check_probe(id).await?;
         }
         Ok(written)
@@ -45,10 +45,11 @@ impl Engine<'_> {
     ///
     /// If it still matched, progress could not be told from the data.
     async fn check_probe(&self, id: &str) -> Result<(), Failure> {
-        let (table, filter, mark) = (self.migration.shape.table, &self.migration.filter, self.entry_snapshot().mark());
+        let (table, filter, marker) =
+            (self.migration.shape.table, &self.migration.filter, self.entry_snapshot().marker());
         let matches = match &self.migration.change {
             Change::Expression { .. } => {
-                self.run.with_retries(|| self.run.store.still_matches(table, id, filter, &mark)).await?
+                self.run.with_retries(|| self.run.store.row_matches(table, id, filter, &marker)).await?
             }
             // The transform's result was checked for stability before the write.
             Change::Transform(_) => Some(false),

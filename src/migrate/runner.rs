@@ -165,12 +165,12 @@ impl Run<'_> {
             let latest = self.with_retries(|| self.store.ledger_take(migration.number, fence, who)).await?;
             let latest = latest.ok_or(Failure::Fenced)?;
             match latest.state {
-                _ if !belongs_to(&latest, migration) && latest.is_blank() => {}
+                _ if !belongs_to(&latest, migration) && latest.has_no_writes() => {}
                 _ if !belongs_to(&latest, migration) => {
                     return Err(Failure::Refused(vec![edited_fault(&latest, migration)]));
                 }
                 // Another pass with the same mark: records written by earlier passes are not written again.
-                State::Incomplete => return self.save_entry(latest.once_more()).await,
+                State::Incomplete => return self.save_entry(latest.next_pass()).await,
                 State::Applied if self.settings.again.is_some() => was_applied = true,
                 // Applied in the meantime: an earlier holder's last write arrived after this run read the ledger.
                 State::Running | State::Applied => return Ok(latest),

@@ -36,7 +36,7 @@ pub async fn load_status(
     let mut entries =
         try_join_all(numbers.map(|number| with_retries(halt, || true, move || store.ledger_entry(number)))).await?;
     let mut faults = Vec::new();
-    if let Some(unknown) = entries.pop().flatten().filter(|entry| !entry.is_blank()) {
+    if let Some(unknown) = entries.pop().flatten().filter(|entry| !entry.has_no_writes()) {
         let title = format!("{:04}_{}", unknown.number, unknown.name);
         faults.push(format!(
             "{title} was applied here, but its file is missing: restore it, or deploy a version that has it"
@@ -45,7 +45,7 @@ pub async fn load_status(
     let mut statuses = Vec::new();
     for (migration, entry) in migrations.into_iter().zip(entries) {
         let has_begun = entry.is_some();
-        let entry = entry.filter(|entry| belongs_to(entry, &migration) || !entry.is_blank());
+        let entry = entry.filter(|entry| belongs_to(entry, &migration) || !entry.has_no_writes());
         if let Some(entry) = entry.as_ref().filter(|entry| !belongs_to(entry, &migration)) {
             faults.push(edited_fault(entry, &migration));
         }

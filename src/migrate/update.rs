@@ -3,20 +3,20 @@
 use std::panic;
 
 use super::file::{Change, Fields, Migration, Transform};
-use crate::store::{Found, Mark, RowUpdate};
+use crate::store::{RowUpdate, StoredRow, WriteMarker};
 
 /// Builds the update of a row. Returns `None` if the row is already up to date.
 ///
 /// # Errors
 /// Returns the reason the row cannot be changed.
-pub fn build_update(migration: &Migration, row: &Found, mark: &Mark) -> Result<Option<RowUpdate>, String> {
+pub fn build_update(migration: &Migration, row: &StoredRow, marker: &WriteMarker) -> Result<Option<RowUpdate>, String> {
     match &migration.change {
         Change::Expression { clauses, used } => {
-            Ok(Some(RowUpdate::by_expression(&migration.filter, &clauses.set, &clauses.other_clauses, used, mark)))
+            Ok(Some(RowUpdate::by_expression(&migration.filter, &clauses.set, &clauses.other_clauses, used, marker)))
         }
         Change::Transform(transform) => {
             let after = apply_transform(*transform, row.fields(&migration.shape))?;
-            RowUpdate::to(&migration.shape, row, &after, &migration.filter, mark)
+            RowUpdate::from_fields(&migration.shape, row, &after, &migration.filter, marker)
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{Failure, engine::Engine, file::Change, runner::Run, update::build_update};
-use crate::store::{Found, Mark, RowUpdate, Written, metered};
+use crate::store::{RowUpdate, StoredRow, WriteMarker, WriteOutcome, metered};
 
 /// The maximum number of attempts after conflicting writes to the same record.
 const MAX_CONFLICTS: usize = 50;
@@ -24,11 +24,11 @@ pub enum RowOutcome {
 
 impl Engine<'_> {
     /// Updates one row.
-    pub(super) async fn write_row(&self, mut row: Found, mark: &Mark) -> Result<RowOutcome, Failure> {
-        if row.has_mark(mark) {
+    pub(super) async fn write_row(&self, mut row: StoredRow, marker: &WriteMarker) -> Result<RowOutcome, Failure> {
+        if row.has_marker(marker) {
             return Ok(RowOutcome::Written);
         }
-        if row.is_of_run(mark) {
+        if row.is_written_by_run(marker) {
             return Ok(RowOutcome::WrittenEarlier);
         }
         let id = row.id().to_owned();
@@ -38,27 +38,27 @@ impl Engine<'_> {
             Ok(RowOutcome::Refused(id.clone(), reason))
         };
         for _ in 0..MAX_CONFLICTS {
-            let update = match build_update(self.migration, &row, mark) {
+            let update = match build_update(self.migration, &row, marker) {
                 Ok(Some(update)) => update,
                 Ok(None) => return Ok(RowOutcome::Skipped),
                 Err(reason) => return refused(reason),
             };
             match self.write(&id, &update).await {
-                Ok(Written::Done) => {
+                Ok(WriteOutcome::Done) => {
                     self.run.progress.written.fetch_add(1, Ordering::Relaxed);
                     return Ok(RowOutcome::Written);
                 }
-                Ok(Written::Refused(reason)) => {
+                Ok(WriteOutcome::Refused(reason)) => {
                     return self.migration.write_failure(&reason).map_or_else(|| refused(reason), Err);
                 }
                 // An expression's only condition is that the row matches, and it does not.
-                Ok(Written::Moved(_)) if is_expression => return Ok(RowOutcome::Skipped),
-                Ok(Written::Moved(None)) => return Ok(RowOutcome::Skipped),
+                Ok(WriteOutcome::ConditionFailed(_)) if is_expression => return Ok(RowOutcome::Skipped),
+                Ok(WriteOutcome::ConditionFailed(None)) => return Ok(RowOutcome::Skipped),
                 // The version is unchanged, so the filter must have failed.
-                Ok(Written::Moved(Some(current))) if current.version() == row.version() => {
+                Ok(WriteOutcome::ConditionFailed(Some(current))) if current.version() == row.version() => {
                     return Ok(RowOutcome::Skipped);
                 }
-                Ok(Written::Moved(Some(current))) => row = current,
+                Ok(WriteOutcome::ConditionFailed(Some(current))) => row = current,
                 // Writes that run concurrently are left to finish.
                 Err(Failure::Stopped) => return Ok(RowOutcome::NotProcessed),
                 Err(failure) => return Err(failure),
@@ -68,7 +68,7 @@ impl Engine<'_> {
     }
 
     /// Sends one write, unless a stop was requested.
-    pub(super) async fn send(&self, id: &str, update: &RowUpdate) -> Result<Written, Failure> {
+    pub(super) async fn send(&self, id: &str, update: &RowUpdate) -> Result<WriteOutcome, Failure> {
         let Run { store, slots, writes, halt, progress, .. } = self.run;
         let _slot = slots.acquire().await.expect("it is never closed");
         let reservation = writes.reserve(halt).await?;
@@ -81,7 +81,9 @@ impl Engine<'_> {
         };
         let (written, units) = metered(self.run.with_retries(send)).await;
         // An earlier attempt may have been applied without an answer, so only a single refused attempt is uncounted.
-        if attempts.into_inner() == 1 && matches!(written, Ok(Written::Moved(_) | Written::Refused(_))) {
+        if attempts.into_inner() == 1
+            && matches!(written, Ok(WriteOutcome::ConditionFailed(_) | WriteOutcome::Refused(_)))
+        {
             self.sent.fetch_sub(1, Ordering::Relaxed);
         }
         writes.settle(&reservation, units);

@@ -19,7 +19,7 @@ use crate::{
     actions,
     record::Resource,
     resources::{Item, User},
-    store::{Shape, TableDefinition, bookkeeping_table, history_table, resource_table},
+    store::{RowSchema, TableDefinition, bookkeeping_table, history_table, resource_table},
 };
 
 /// The list: one line for each resource, and one for each operation beyond CRUD.
@@ -99,14 +99,14 @@ impl List for Vec<TableDefinition> {
 }
 
 /// Returns the shape of each collection's rows.
-pub fn shapes() -> Vec<(&'static str, Shape)> {
+pub fn shapes() -> Vec<(&'static str, RowSchema)> {
     let mut shapes = Vec::new();
     list(&mut shapes);
     shapes
 }
 
-impl List for Vec<(&'static str, Shape)> {
+impl List for Vec<(&'static str, RowSchema)> {
     fn resource<R: Resource>(&mut self) {
-        self.push((R::COLLECTION, Shape::of::<R>()));
+        self.push((R::COLLECTION, RowSchema::of::<R>()));
     }
 }

@@ -1,20 +1,20 @@
-//! Changes to a record: what they require of it, and what they make of it.
+//! Edits of a record and their preconditions.
 
 use serde_json::{Map, Value};
 
 use super::Resource;
 
-/// What a write requires of the record's version (`If-Match`, RFC 9110 §13.1.1).
+/// A precondition on the version of a record (`If-Match`, RFC 9110 §13.1.1).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Precondition {
     /// The record exists, whatever its version.
     Exists,
-    /// The record's version is one of these. None at all can match when the list is empty.
+    /// The record's version is one of these. An empty list never matches.
     VersionIn(Vec<u64>),
 }
 
 impl Precondition {
-    /// Whether a record at `version` satisfies it.
+    /// Returns true if a record at `version` satisfies the precondition.
     pub fn holds(&self, version: u64) -> bool {
         match self {
             Self::Exists => true,
@@ -23,14 +23,14 @@ impl Precondition {
     }
 }
 
-/// A checked change to a record.
+/// A validated change to a record.
 #[derive(Clone, Debug)]
 pub enum Edit<R> {
-    /// Every field takes the value it has here; the ones left out are removed (PUT).
+    /// Replaces all fields. Absent fields are removed (PUT).
     Replace(R),
-    /// The fields a JSON Merge Patch names change (PATCH, RFC 7396).
+    /// Changes the fields in a JSON Merge Patch (PATCH, RFC 7396).
     Merge {
-        /// The patch; each of its fields is valid on its own.
+        /// The patch. Each of its fields is valid on its own.
         patch: Map<String, Value>,
         /// A valid resource with the patch merged in.
         values: R,
@@ -38,12 +38,12 @@ pub enum Edit<R> {
 }
 
 impl<R: Resource> Edit<R> {
-    /// Whether the edit names objects, whose members only a merge with the stored record can settle.
+    /// Returns true if the patch contains objects, which must be merged with the stored record.
     pub fn is_nested(&self) -> bool {
         matches!(self, Self::Merge { patch, .. } if patch.values().any(Value::is_object))
     }
 
-    /// The fields the edit names with the values `resource` has, null for those it leaves out.
+    /// Returns the fields in the edit with their values in `resource`, and null for absent ones.
     pub fn fields_of(&self, resource: &R) -> Map<String, Value> {
         let mut values = to_object(resource);
         let mut take = |name: String| {
@@ -56,7 +56,7 @@ impl<R: Resource> Edit<R> {
         }
     }
 
-    /// The values the edit gives its fields, where none of them is an object.
+    /// Returns the values of the edit's fields. They are final only if the edit is not nested.
     pub fn values(&self) -> &R {
         match self {
             Self::Replace(resource) => resource,
@@ -64,7 +64,7 @@ impl<R: Resource> Edit<R> {
         }
     }
 
-    /// The resource after the edit, if it is a valid one: only a rule across fields can make it otherwise.
+    /// Returns the resource after the edit, or `None` if it violates a rule across fields.
     pub fn apply(&self, resource: &R) -> Option<R> {
         match self {
             Self::Replace(resource) => Some(resource.clone()),
@@ -86,7 +86,7 @@ pub fn merge_patch(target: &mut Value, patch: &Value) {
     if !target.is_object() {
         *target = Value::Object(Map::new());
     }
-    let members = target.as_object_mut().expect("it was made an object above");
+    let members = target.as_object_mut().expect("the target is an object, see above");
     for (name, value) in patch {
         if value.is_null() {
             members.remove(name);
@@ -96,12 +96,12 @@ pub fn merge_patch(target: &mut Value, patch: &Value) {
     }
 }
 
-/// The JSON names of all the fields of a resource.
+/// Returns the JSON names of all fields of a resource.
 pub fn fields<R: Resource>() -> Vec<String> {
     to_object(&R::example()).into_iter().map(|(name, _)| name).collect()
 }
 
-/// A resource as a JSON object.
+/// Converts a resource to a JSON object.
 pub fn to_object<R: Resource>(resource: &R) -> Map<String, Value> {
     match serde_json::to_value(resource) {
         Ok(Value::Object(object)) => object,

@@ -1,4 +1,4 @@
-//! The history of a record: what changed, when, and who changed it.
+//! The entries of a record's history.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -7,45 +7,45 @@ use uuid::Uuid;
 
 use super::rfc3339;
 
-/// One change of a record, as its history shows it and its event carries it.
+/// One change of a record, as in its history and its event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// The stream's id of the change: the same in the history, in the event, and on every delivery.
+    /// The stream's id of the change, identical in the history, in the event and on every delivery.
     pub event_id: String,
-    /// The place of the change in the stream: of two changes of a record, the later has the larger text.
+    /// The sequence number of the change in the stream. Later changes of a record have larger values as text.
     pub sequence: String,
-    /// What happened.
+    /// The action.
     pub action: Action,
     /// The record's id.
     pub id: Uuid,
-    /// The version the change made; of a deletion, the last one.
+    /// The version after the change. For a deletion, the last version.
     pub version: u64,
-    /// When it happened, RFC 3339, UTC; where no write of the service says so, to the second.
+    /// The time of the change, RFC 3339, UTC. It has a precision of one second if it is not from a write of the service.
     #[serde(serialize_with = "rfc3339")]
     pub time: DateTime<Utc>,
-    /// Why it happened.
+    /// The cause.
     pub cause: Cause,
-    /// Who did it: the id of the API key, the authorizer's principal, or a part of this service.
+    /// The principal: the id of the API key, the authorizer's principal, or a part of this service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed_by: Option<String>,
-    /// The fields whose values differ, by name.
+    /// The names of the changed fields.
     pub changed: Vec<String>,
-    /// The record before, where there was one.
+    /// The record before the change, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old: Option<Value>,
-    /// The record after, where there is one.
+    /// The record after the change, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new: Option<Value>,
-    /// Whether a record in it is a row of another shape than the resource's, as migrations meet it.
+    /// True if `old` or `new` is a row of another schema version, as during a migration.
     #[serde(skip)]
     pub has_other_shape: bool,
 }
 
-/// What happened to a record.
+/// The action on a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum Action {
     Created,
     Updated,
@@ -53,10 +53,10 @@ pub enum Action {
 }
 
 impl Action {
-    /// All of them.
+    /// All actions.
     pub const ALL: [Self; 3] = [Self::Created, Self::Updated, Self::Deleted];
 
-    /// As it is written.
+    /// Returns the serialized name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Created => "created",
@@ -66,26 +66,26 @@ impl Action {
     }
 }
 
-/// Why a record changed.
+/// The cause of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cause {
-    /// Someone, or something, wrote it.
+    /// A write.
     Write,
-    /// Its time to live ran out.
+    /// The record's time to live expired.
     Expiry,
 }
 
-/// Fills a sequence number up with zeros, so that texts sort as the numbers do.
+/// Pads a sequence number with zeros, so that it sorts as text in numeric order.
 ///
 /// Sequence numbers have 21 to 40 digits (DynamoDB Streams API reference, `StreamRecord`).
 pub fn sortable(sequence: &str) -> String {
     format!("{sequence:0>40}")
 }
 
-/// Whether what a write says of its time is of the change the stream saw then.
+/// Returns true if the time stored in a row and the time of a stream record can be of the same write.
 ///
-/// A row that is put back from a backup still says when, and by whom, it was once written.
-pub fn is_near(said: &DateTime<Utc>, seen: &DateTime<Utc>) -> bool {
-    (*said - *seen).abs() <= TimeDelta::minutes(5)
+/// A row restored from a backup still holds the time and writer of an older write.
+pub fn are_close(stored: &DateTime<Utc>, observed: &DateTime<Utc>) -> bool {
+    (*stored - *observed).abs() <= TimeDelta::minutes(5)
 }

@@ -1,21 +1,21 @@
-//! Lists: what is asked for, and a page of it.
+//! List queries and pages.
 
 use super::Filter;
 
-/// What a list request asks for.
+/// The query of a list request.
 #[derive(Clone, Debug)]
 pub struct ListQuery {
-    /// The most records a page holds, 1 to 100.
+    /// The maximum number of records per page, 1 to 100.
     pub limit: u8,
-    /// By time: of creation in a list of records, of the change in a history.
+    /// The order, by creation time in a list of records and by time of the change in a history.
     pub order: Order,
-    /// The filter's field and value.
+    /// The filter and its value.
     pub filter: Option<(&'static Filter, String)>,
-    /// Where the page before this one ended, as the client sent it.
+    /// The cursor from the previous page, as the client sent it.
     pub cursor: Option<String>,
 }
 
-/// The order of a list, by id and so by creation time.
+/// The order of a list by id, which is the order of creation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Order {
     /// Oldest first.
@@ -28,8 +28,8 @@ pub enum Order {
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page<T> {
-    /// What is on it, in the order asked for.
+    /// The elements in the requested order.
     pub data: Vec<T>,
-    /// The cursor of the next page, where there is one.
+    /// The cursor of the next page, if any.
     pub next: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The words every room shares: what a resource is, the record around it, and what a request asks of it.
+//! The types that all modules share: resources, records, edits and queries.
 
 mod edit;
 mod history;
@@ -12,15 +12,15 @@ use uuid::Uuid;
 use validator::Validate;
 
 pub use edit::{Edit, Precondition, fields, merge_patch, to_object};
-pub use history::{Action, Cause, Entry, is_near, sortable};
+pub use history::{Action, Cause, Entry, are_close, sortable};
 pub use list::{ListQuery, Order, Page};
 pub use normalization::{Normalization, normalize_email};
 
-/// A kind of thing the API stores.
+/// A type of record that the API stores.
 ///
-/// The type's fields and their `validate` attributes are the contract; the constants say what the
-/// store keeps true about them. Field names are the JSON names, in camelCase. A constraint is about one field:
-/// a patch is checked without the record it will meet.
+/// The fields and their `validate` attributes are the contract. The constants define the invariants that the store
+/// maintains. Field names are the JSON names, in camelCase. A constraint applies to one field, because a patch is
+/// validated without the stored record.
 pub trait Resource:
     Clone + PartialEq + Serialize + DeserializeOwned + Validate + JsonSchema + Send + Sync + 'static
 {
@@ -28,18 +28,18 @@ pub trait Resource:
     const NAME: &'static str;
     /// The plural name: the path segment and the table, as in `items`.
     const COLLECTION: &'static str;
-    /// Fields whose value no two records may share.
+    /// The fields whose values must be unique in the collection.
     const UNIQUE: &'static [Unique] = &[];
-    /// Fields that hold the id of another resource's record.
+    /// The fields that hold the id of another resource's record.
     const REFERENCES: &'static [Reference] = &[];
-    /// Query parameters of the list, each served by an index of its own.
+    /// The query parameters of the list. Each has its own index.
     const FILTERS: &'static [Filter] = &[];
-    /// The partitions that the list without a filter is spread over, which bound creates a second.
+    /// The shards of the list without a filter. They limit the rate of creates.
     const LIST_SHARDS: Shards = Shards::new(4);
 
-    /// A valid value with **every** field present, lists not empty.
+    /// Returns a valid value with **every** field present and no empty lists.
     ///
-    /// It is the example in the contract, and the ground on which a patch is checked.
+    /// It is the example in the contract, and the base on which patches are validated.
     fn example() -> Self;
 }
 
@@ -48,65 +48,68 @@ pub trait Resource:
 pub struct Unique {
     /// The field's JSON name.
     pub field: &'static str,
-    /// Which values are the same.
+    /// The rule by which two values count as equal.
     pub normalization: Normalization,
 }
 
-/// A field that names a record of another table.
+/// A field that refers to a record of another table.
 #[derive(Clone, Copy, Debug)]
 pub struct Reference {
     /// The field's JSON name.
     pub field: &'static str,
-    /// The collection the id must exist in.
+    /// The collection that must contain the id.
     pub collection: &'static str,
 }
 
 /// A list filter: `?field=value`, served by the index named after the field.
 #[derive(Clone, Copy, Debug)]
 pub struct Filter {
-    /// The field's JSON name, which is the query parameter and the index too.
+    /// The field's JSON name, also the name of the query parameter and the index.
     pub field: &'static str,
-    /// The form that values are compared in.
+    /// The normalization of values before comparison.
     pub normalization: Normalization,
-    /// The partitions that one value is spread over: more than one where few values share many records.
+    /// The shards of each value. More than one is useful if few values share many records.
     pub shards: Shards,
 }
 
-/// The partitions of an index that records with the same key are spread over, by their id.
+/// The numbers of shards that the records with the same index key are distributed over, by their ids.
 ///
-/// A partition takes 1,000 write units a second, and DynamoDB does not split one whose sort key only rises (DynamoDB
-/// developer guide, "Using write sharding to distribute workloads evenly"): `written` of them take so many times as much.
-/// Lists ask `read` of them. A running service raises `read` first, in a release of its own, and `written` in the next,
-/// so that no list misses what is already written; `read` never falls, since records stay where they were written.
+/// A partition supports 1,000 write units per second, and DynamoDB does not split one whose sort key only rises (DynamoDB
+/// developer guide, "Using write sharding to distribute workloads evenly"). So the write throughput grows with
+/// `written`. Lists query `read` shards. To raise the number in a running service, release a larger `read` first and a
+/// larger `written` next, so that lists miss no record. `read` never falls, since records stay in their shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shards {
     /// The number of shards that new records are written to.
     pub written: u8,
-    /// The number of shards that lists read: at least `written`, and the most that were ever written to.
+    /// The number of shards that lists read: the largest number that was ever written to.
     pub read: u8,
 }
 
 impl Shards {
-    /// Returns the shards of a new table: as many read as written.
+    /// Creates the numbers of a new table, with as many shards read as written.
     pub const fn new(count: u8) -> Self {
         Self::raised(count, count)
     }
 
-    /// Returns shards of which fewer are written than read: their number is being raised, or was lowered.
+    /// Creates numbers with more shards read than written, for when the number is being raised or was lowered.
     ///
     /// # Panics
-    /// If none are written, or more than are read. In a constant this stops the build.
+    /// Panics if `written` is 0 or larger than `read`. In a constant this fails the build.
     pub const fn raised(written: u8, read: u8) -> Self {
-        assert!(0 < written && written <= read, "at least one shard is written, and each that is written is read");
+        assert!(
+            0 < written && written <= read,
+            "at least one shard must be written, and each written shard must be read"
+        );
         Self { written, read }
     }
 }
 
-/// The longest partition key of a table or an index, in bytes (developer guide, "Quotas in Amazon DynamoDB").
+/// The maximum length of a partition key of a table or an index, in bytes (developer guide, "Quotas in Amazon DynamoDB").
 pub const MAX_KEY_BYTES: usize = 2048;
 
 impl Filter {
-    /// Returns the most bytes a value may have in the form it is compared in.
+    /// Returns the maximum length of a normalized value, in bytes.
     pub fn max_bytes(&self) -> usize {
         // A sharded key ends with the number of its shard.
         let suffix = if self.shards.read == 1 { 0 } else { "#".len() + (self.shards.read - 1).to_string().len() };
@@ -128,25 +131,25 @@ pub struct Record<R> {
     /// When the record was last written, RFC 3339, UTC.
     #[serde(serialize_with = "rfc3339")]
     pub updated_at: DateTime<Utc>,
-    /// The resource itself; its fields stand beside the four above.
+    /// The resource. Its fields are flattened into the record.
     #[serde(flatten)]
     pub resource: R,
 }
 
 impl<R> Record<R> {
-    /// The first version of a record, under a new id.
+    /// Creates the first version of a record, with a new id.
     pub fn new(resource: R) -> Self {
         let now = now();
         Self { id: Uuid::now_v7(), version: 1, created_at: now, updated_at: now, resource }
     }
 }
 
-/// The current time in the precision records keep: milliseconds.
+/// Returns the current time, truncated to the precision of records: milliseconds.
 pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(3)
 }
 
-/// Writes a time as records and responses show it: RFC 3339, UTC, milliseconds.
+/// Formats a time as in records and responses: RFC 3339, UTC, milliseconds.
 pub fn format_time(time: &DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
@@ -155,27 +158,27 @@ fn rfc3339<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, 
     serializer.serialize_str(&format_time(time))
 }
 
-/// Reads an id in its one accepted form: 36 characters, hyphenated, in any case (RFC 9562 §4).
+/// Parses an id in the only accepted form: 36 characters, hyphenated, in any case (RFC 9562 §4).
 pub fn parse_id(text: &str) -> Option<Uuid> {
     (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten()
 }
 
-/// For `serde(deserialize_with)` on an id: the accepted form of [`parse_id`].
+/// Deserializes an id in the form that [`parse_id`] accepts, for `serde(deserialize_with)`.
 pub fn required_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
     optional_id(deserializer)?.ok_or_else(|| serde::de::Error::custom("is not a UUID"))
 }
 
-/// For `serde(deserialize_with)` on an optional id: the accepted form of [`parse_id`], or null.
+/// Deserializes an id in the form that [`parse_id`] accepts, or null, for `serde(deserialize_with)`.
 pub fn optional_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     text.map(|text| parse_id(&text).ok_or_else(|| serde::de::Error::custom("is not a UUID"))).transpose()
 }
 
-/// What `Idempotency-Key` asks for: run this create once, answer every repeat alike.
+/// The idempotency key of a create: the create runs once, and each repeat gets the same response.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
-    /// The caller's key, made unique to the caller and collection.
+    /// The key, with the caller as a prefix.
     pub key: String,
-    /// A digest of the request body: the same key with another digest is another request.
+    /// A digest of the request body, which detects another request with the same key.
     pub fingerprint: String,
 }

@@ -1,26 +1,26 @@
-//! The form in which values are compared where several spellings mean the same.
+//! Normalization of values that have several equivalent spellings.
 
 use email_address::{EmailAddress, Options};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
-/// The rule by which values of a field count as equal.
+/// The normalization of a field's values before comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Normalization {
-    /// Values are compared as they are.
+    /// No normalization.
     None,
-    /// Case does not count.
+    /// Case is ignored.
     Lowercase,
-    /// Values are e-mail addresses: neither case counts, nor how the domain is spelled.
+    /// Values are e-mail addresses. Case and the spelling of the domain are ignored.
     EmailAddress,
 }
 
 impl Normalization {
-    /// Returns the form a value is compared in.
+    /// Returns the normalized value.
     pub fn apply(self, value: &str) -> String {
         match self {
             Self::None => value.to_owned(),
             Self::Lowercase => value.to_lowercase(),
-            // An address of before a rule was made stays the one it was.
+            // Stored addresses may predate the current rules.
             Self::EmailAddress => normalize_email(value).unwrap_or_else(|| value.to_lowercase()),
         }
     }
@@ -35,11 +35,11 @@ impl Normalization {
 /// erratum 1690).
 const MAX_ADDRESS_LENGTH: usize = 254;
 
-/// Returns an e-mail address in the form it is compared in; none where the text is no address.
+/// Returns the normalized form of an e-mail address, or `None` if the text is not an address.
 ///
-/// The domain becomes ASCII, as DNS has it (UTS #46, "ToASCII", with STD3 rules), and everything lower case. Accepted is
-/// the `Dot-string@Domain` of RFC 5321 §4.1.2 in ASCII, with a domain in any script. Quoted local parts, comments,
-/// display names and address literals are refused: nearly no mailbox has them, and they can hold anything.
+/// The domain is converted to ASCII (UTS #46, "ToASCII", with STD3 rules), and the whole address to lower case. It
+/// accepts the `Dot-string@Domain` of RFC 5321 §4.1.2 in ASCII, with a domain in any script. It refuses quoted local
+/// parts, comments, display names and address literals: few mailboxes use them, and they can contain anything.
 ///
 /// ```
 /// use serverless_crud::record::normalize_email;
@@ -51,7 +51,7 @@ pub fn normalize_email(address: &str) -> Option<String> {
     let (local, domain) = address.rsplit_once('@')?;
     let (deny, length) = (AsciiDenyList::STD3, DnsLength::Verify);
     let domain = Uts46::new().to_ascii(domain.as_bytes(), deny, Hyphens::CheckFirstLast, length).ok()?;
-    // No top-level domain is a number (RFC 3696 §2): that is an IP address.
+    // A numeric top-level domain is an IP address: no real one is numeric (RFC 3696 §2).
     let is_number = domain.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
     let is_plain = local.is_ascii() && !local.starts_with('"') && !is_number;
     let normalized = format!("{local}@{domain}").to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! An item: something with a price, maybe owned by a user.
+//! The item resource: a product with a price and an optional owner.
 
 use std::{borrow::Cow, collections::HashSet};
 
@@ -10,10 +10,10 @@ use validator::{Validate, ValidationError};
 
 use crate::record::{Filter, Normalization, Reference, Resource, Shards, optional_id};
 
-/// The largest integer every JSON reader keeps exact (RFC 8259 §6).
+/// The largest integer that all JSON parsers represent exactly (RFC 8259 §6).
 const MAX_PRICE: i64 = 9_007_199_254_740_991;
 const MAX_TAG_LENGTH: usize = 40;
-/// The partitions that one status is spread over: three values share all the items.
+/// The shards of each status. Few values share all items.
 const STATUS_SHARDS: Shards = Shards::new(4);
 
 /// Something with a price.

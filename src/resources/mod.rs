@@ -1,4 +1,4 @@
-//! What is stored: one file a resource, which knows neither HTTP nor AWS.
+//! The stored resources, one per file. They depend on neither HTTP nor AWS.
 
 mod item;
 mod user;

@@ -1,4 +1,4 @@
-//! A user: a person with an e-mail address of their own.
+//! The user resource: a person with a unique e-mail address.
 
 use std::sync::LazyLock;
 

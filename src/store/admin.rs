@@ -1,4 +1,4 @@
-//! Creates tables where no stack does: for the local server.
+//! Creation of tables by the local server. Deployed tables are created by the stack.
 
 use aws_sdk_dynamodb::{
     error::SdkError,
@@ -10,15 +10,15 @@ use aws_sdk_dynamodb::{
 };
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Store, TableDefinition, request::failure};
+use super::{Store, TableDefinition, request::to_error};
 use crate::error::Error;
 
-pub(super) const COMPLETE: &str = "every part is given";
+pub(super) const COMPLETE: &str = "all required parts are set";
 
-/// Creates the tables that are not there yet and waits until they can be used.
+/// Creates the missing tables and waits until they are active.
 ///
 /// # Errors
-/// [`Error::Unavailable`] when the endpoint does not answer, [`Error::Internal`] when it refuses.
+/// Returns [`Error::Unavailable`] if the endpoint does not respond, [`Error::Internal`] if it refuses a request.
 pub async fn create_missing_tables(store: &Store, tables: &[TableDefinition]) -> Result<(), Error> {
     for table in tables {
         match create(store, table).await {
@@ -29,7 +29,7 @@ pub async fn create_missing_tables(store: &Store, tables: &[TableDefinition]) ->
                     start_stream(store, table).await?;
                 }
             }
-            Err(error) => return Err(failure(error)),
+            Err(error) => return Err(to_error(error)),
             Ok(()) => {
                 wait_until_active(store, table).await?;
                 expire_rows(store, table).await?;
@@ -70,14 +70,14 @@ async fn create(store: &Store, table: &TableDefinition) -> Result<(), SdkError<C
     request.send().await.map(drop)
 }
 
-/// Gives a table its stream where it was created without one.
+/// Enables the stream of a table that was created without one.
 async fn start_stream(store: &Store, table: &TableDefinition) -> Result<(), Error> {
     let name = store.table_name(table.name);
-    let output = store.client.describe_table().table_name(&name).send().await.map_err(failure)?;
+    let output = store.client.describe_table().table_name(&name).send().await.map_err(to_error)?;
     let has_stream =
         output.table.and_then(|table| table.stream_specification).is_some_and(|stream| stream.stream_enabled);
     if !has_stream {
-        store.client.update_table().table_name(name).stream_specification(stream()).send().await.map_err(failure)?;
+        store.client.update_table().table_name(name).stream_specification(stream()).send().await.map_err(to_error)?;
         wait_until_active(store, table).await?;
     }
     Ok(())
@@ -88,13 +88,13 @@ fn stream() -> StreamSpecification {
     stream.build().expect(COMPLETE)
 }
 
-/// The definition of a key attribute: all are strings.
+/// Returns the definition of a key attribute. All key attributes are strings.
 pub(super) fn definition(name: &str) -> AttributeDefinition {
     let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
     definition.build().expect(COMPLETE)
 }
 
-/// The projection of every index.
+/// Returns the projection of every index.
 pub(super) fn all_attributes() -> Projection {
     Projection::builder().projection_type(ProjectionType::All).build()
 }
@@ -106,7 +106,7 @@ pub(super) fn key(name: &str, kind: KeyType) -> KeySchemaElement {
 async fn wait_until_active(store: &Store, table: &TableDefinition) -> Result<(), Error> {
     loop {
         let request = store.client.describe_table().table_name(store.table_name(table.name));
-        let output = request.send().await.map_err(failure)?;
+        let output = request.send().await.map_err(to_error)?;
         if output.table.and_then(|table| table.table_status) == Some(TableStatus::Active) {
             return Ok(());
         }
@@ -118,5 +118,5 @@ async fn expire_rows(store: &Store, table: &TableDefinition) -> Result<(), Error
     let Some(attribute) = table.ttl_attribute else { return Ok(()) };
     let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build().expect(COMPLETE);
     let request = store.client.update_time_to_live().table_name(store.table_name(table.name));
-    request.time_to_live_specification(ttl).send().await.map(drop).map_err(failure)
+    request.time_to_live_specification(ttl).send().await.map(drop).map_err(to_error)
 }

@@ -1,4 +1,4 @@
-//! Backfills: the pages of a scan, and the conditional write of one row, whatever resource it is of.
+//! Scans of raw rows and conditional writes of single rows, for migrations.
 
 use std::collections::HashMap;
 
@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::{
 use serde_json::Value;
 
 use super::{
-    Found, Mark, Store,
-    request::{count, failure},
+    Store, StoredRow, WriteMarker,
+    request::{record_capacity, to_error},
     rewrite::RowUpdate,
     row::{ID, WRITE_ID, id, string},
 };
@@ -20,71 +20,72 @@ use crate::{
     record::{format_time, now},
 };
 
-/// Text in DynamoDB's expression language, with what its placeholders stand for.
+/// A DynamoDB expression with the names and values of its placeholders.
 #[derive(Clone, Debug, Default)]
-pub struct Raw {
-    /// The expression.
+pub struct RawExpression {
+    /// The text of the expression.
     pub text: String,
-    /// The attribute names behind `#name`.
+    /// The attribute names of `#name` placeholders.
     pub names: HashMap<String, String>,
-    /// The values behind `:value`.
+    /// The values of `:value` placeholders.
     pub values: HashMap<String, Value>,
 }
 
-impl Raw {
-    /// The values as DynamoDB takes them.
+impl RawExpression {
+    /// Returns the values as DynamoDB attributes.
     pub(super) fn attribute_values(&self) -> HashMap<String, AttributeValue> {
-        let convert = |value: &Value| serde_dynamo::to_attribute_value(value).expect("it is JSON");
+        let convert =
+            |value: &Value| serde_dynamo::to_attribute_value(value).expect("JSON values convert to attributes");
         self.values.iter().map(|(name, value)| (name.clone(), convert(value))).collect()
     }
 }
 
-/// Which part of a table to read, and what of it.
+/// The parameters of one page of a scan.
 #[derive(Clone, Debug)]
 pub struct PageRequest<'a> {
-    /// The table, without the deployment's prefix.
+    /// The name of the table, without the deployment's prefix.
     pub table: &'a str,
-    /// This segment of how many.
+    /// The index of the segment, and the number of segments.
     pub segment: (u16, u16),
-    /// The id the page before ended at.
+    /// The last id of the previous page.
     pub after: Option<&'a str>,
-    /// How many rows are looked at, at most.
+    /// The maximum number of rows to scan.
     pub limit: u16,
-    /// Which rows are wanted; those with the mark are, too.
-    pub filter: &'a Raw,
-    /// What the writes of this pass leave in a row.
-    pub mark: &'a Mark,
-    /// Whether the rows are wanted as a whole, or their ids alone.
+    /// The filter of the rows to return. Rows with the marker are returned too.
+    pub filter: &'a RawExpression,
+    /// The marker of the writes of this pass.
+    pub marker: &'a WriteMarker,
+    /// True to return whole rows, false to return their ids alone.
     pub whole: bool,
 }
 
 /// A page of a scan.
 #[derive(Debug)]
 pub struct ScannedPage {
-    /// The rows that match.
-    pub rows: Vec<Found>,
-    /// How many were looked at.
+    /// The matching rows.
+    pub rows: Vec<StoredRow>,
+    /// The number of rows scanned.
     pub scanned: u64,
-    /// Where the page ended, when the segment goes on.
+    /// The last id of the page, if the segment has more.
     pub next: Option<String>,
 }
 
-/// What became of a write.
+/// The outcome of a write.
 #[derive(Debug)]
-pub enum Written {
-    /// It took effect, now or in an attempt whose answer was lost.
+pub enum WriteOutcome {
+    /// The write took effect, now or in an earlier attempt whose response was lost.
     Done,
-    /// The row is no longer as the write requires it; none when it is gone.
-    Moved(Option<Found>),
-    /// DynamoDB refuses it for this row, and why.
+    /// The condition failed. Holds the current row, or `None` if the row does not exist.
+    ConditionFailed(Option<StoredRow>),
+    /// DynamoDB refuses the write of this row. Holds the reason.
     Refused(String),
 }
 
 impl Store {
-    /// A page of a table, as the last writes left it.
+    /// Reads a page of a table, strongly consistent.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it is to be asked again.
+    /// Returns [`Error::Unavailable`] if the request can be retried.
     pub async fn scan_page(&self, page: &PageRequest<'_>) -> Result<ScannedPage, Error> {
         let (segment, segments) = page.segment;
         let mut request = self
@@ -97,7 +98,7 @@ impl Store {
             .set_expression_attribute_names(Some(page.filter.names.clone()))
             .set_expression_attribute_values(Some(page.filter.attribute_values()))
             .expression_attribute_names("#mgWriteId", WRITE_ID)
-            .expression_attribute_values(":mgMark", string(&page.mark.id))
+            .expression_attribute_values(":mgMark", string(&page.marker.id))
             .set_exclusive_start_key(page.after.map(|after| HashMap::from([(ID.to_owned(), string(after))])))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         if segments > 1 {
@@ -106,19 +107,19 @@ impl Store {
         if !page.whole {
             request = request.projection_expression("#mgId, #mgWriteId").expression_attribute_names("#mgId", ID);
         }
-        let output = request.send().await.map_err(failure)?;
-        count(output.consumed_capacity());
+        let output = request.send().await.map_err(to_error)?;
+        record_capacity(output.consumed_capacity());
         Ok(ScannedPage {
             scanned: u64::try_from(output.scanned_count()).unwrap_or_default(),
             next: output.last_evaluated_key().map(|key| id(key).to_owned()),
-            rows: output.items.unwrap_or_default().into_iter().map(Found).collect(),
+            rows: output.items.unwrap_or_default().into_iter().map(StoredRow).collect(),
         })
     }
 
-    /// How many rows of a page match; nothing of them is sent.
+    /// Counts the matching rows of a page without transferring them.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it is to be asked again.
+    /// Returns [`Error::Unavailable`] if the request can be retried.
     pub async fn count_page(&self, page: &PageRequest<'_>) -> Result<(u64, ScannedPage), Error> {
         let values = page.filter.attribute_values();
         let names = page.filter.names.clone();
@@ -134,22 +135,22 @@ impl Store {
             .set_expression_attribute_values((!values.is_empty()).then_some(values))
             .set_exclusive_start_key(page.after.map(|after| HashMap::from([(ID.to_owned(), string(after))])))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let output = request.send().await.map_err(failure)?;
-        count(output.consumed_capacity());
+        let output = request.send().await.map_err(to_error)?;
+        record_capacity(output.consumed_capacity());
         let next = output.last_evaluated_key().map(|key| id(key).to_owned());
         let scanned = u64::try_from(output.scanned_count()).unwrap_or_default();
         let matched = u64::try_from(output.count()).unwrap_or_default();
         Ok((matched, ScannedPage { rows: Vec::new(), scanned, next }))
     }
 
-    /// Writes one row, if it is as the update requires.
+    /// Writes one row if the condition of the update holds.
     ///
-    /// Sent again after a lost answer it changes nothing: the row then has the mark the update leaves.
+    /// A retry after a lost response changes nothing, because the row then has the update's marker.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it is to be sent again.
-    pub async fn write_row(&self, table: &str, id: &str, update: &RowUpdate) -> Result<Written, Error> {
-        // Each time anew: it waited for its turn, or was sent before, and others wrote the row meanwhile.
+    /// Returns [`Error::Unavailable`] if the request can be retried.
+    pub async fn write_row(&self, table: &str, id: &str, update: &RowUpdate) -> Result<WriteOutcome, Error> {
+        // The time is taken per attempt: the update may have been queued or retried while others wrote the row.
         let mut values = update.values.clone();
         values.insert(":mgTime".into(), string(format_time(&now())));
         let request = self
@@ -166,19 +167,19 @@ impl Store {
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         match request.send().await {
             Ok(output) => {
-                count(output.consumed_capacity());
-                Ok(Written::Done)
+                record_capacity(output.consumed_capacity());
+                Ok(WriteOutcome::Done)
             }
             Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(met)) => {
-                    let met = met.item().cloned().map(Found);
-                    let is_ours = met.as_ref().is_some_and(|row| row.has_mark(&update.mark));
-                    Ok(if is_ours { Written::Done } else { Written::Moved(met) })
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    let current = failed.item().cloned().map(StoredRow);
+                    let is_ours = current.as_ref().is_some_and(|row| row.has_marker(&update.marker));
+                    Ok(if is_ours { WriteOutcome::Done } else { WriteOutcome::ConditionFailed(current) })
                 }
                 Some(service) if service.code() == Some("ValidationException") => {
-                    Ok(Written::Refused(service.message().unwrap_or("DynamoDB refuses the write").to_owned()))
+                    Ok(WriteOutcome::Refused(service.message().unwrap_or("DynamoDB refuses the write").to_owned()))
                 }
-                _ => Err(failure(error)),
+                _ => Err(to_error(error)),
             },
         }
     }

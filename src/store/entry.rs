@@ -1,78 +1,78 @@
-//! What is remembered of a migration: its state, its mark, and how far each segment was read.
+//! The ledger entry of a migration: its state, its marker and the checkpoint of each segment.
 
 use serde::{Deserialize, Serialize};
 
-use super::Mark;
+use super::WriteMarker;
 
-/// How far a migration has come.
+/// The state of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It has begun, and goes on from its checkpoints.
+    /// The migration has started. It continues from its checkpoints.
     Running,
-    /// It went through the table, but some records refused.
+    /// The migration scanned the whole table, but some records were refused.
     Incomplete,
-    /// It is done.
+    /// The migration is complete.
     Applied,
 }
 
-/// What the ledger knows of a migration.
+/// The ledger entry of a migration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// Its number.
+    /// The number of the migration.
     pub number: u32,
-    /// Its name, as in the file's.
+    /// The name, as in the file name.
     pub name: String,
-    /// The SHA-256 of its file.
+    /// The SHA-256 digest of the file.
     pub checksum: String,
-    /// How far it has come.
+    /// The state.
     pub state: State,
-    /// Who ran it last.
+    /// The operator of the last run.
     pub who: String,
-    /// When it began, RFC 3339.
+    /// The start time, RFC 3339.
     pub started_at: String,
-    /// When it was done.
+    /// The completion time, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<String>,
-    /// For how long it ran, in milliseconds, breaks left out.
+    /// The total run time in milliseconds, without interruptions.
     pub duration_ms: u64,
-    /// What its writes leave in `writeId`, with the pass: it tells them from every other write.
+    /// The prefix of `writeId` in the migration's writes, which distinguishes them from all others.
     pub mark: String,
-    /// How often all records were gone through before, because some refused.
+    /// The number of earlier passes over the table. A new pass follows one that refused records.
     #[serde(default)]
     pub pass: u32,
-    /// The fencing token of the run that may write here.
+    /// The fencing token of the run that may change this entry.
     pub fence: u64,
-    /// Whether the file may not change any more: set before the first write of a record.
+    /// True if the file may no longer change. Set before the first write of a record.
     #[serde(default = "yes")]
     pub pinned: bool,
-    /// The record of the last write that went alone, to be looked at before there are more.
+    /// The record of the last single write, which is checked before further writes.
     #[serde(default)]
     pub probe: Option<String>,
-    /// Whether such a record no longer matched.
+    /// True if such a record no longer matched the filter after its write.
     #[serde(default)]
     pub proven: bool,
-    /// The segments of the table, each with its checkpoint.
+    /// The checkpoints of the segments of the table.
     pub segments: Vec<Segment>,
 }
 
 impl Entry {
-    /// What the writes of this pass leave in `writeId`.
-    pub fn mark(&self) -> Mark {
-        Mark::new(&self.mark, self.pass)
+    /// Returns the marker of the writes of this pass.
+    pub fn marker(&self) -> WriteMarker {
+        WriteMarker::new(&self.mark, self.pass)
     }
 
-    /// The same for another pass over the table: what was written stays counted.
-    pub fn once_more(self) -> Self {
+    /// Returns the entry for another pass over the table. Written and skipped records stay counted.
+    pub fn next_pass(self) -> Self {
         let counted =
             |segment: Segment| Segment { written: segment.written, skipped: segment.skipped, ..Segment::default() };
         let segments = self.segments.into_iter().map(counted).collect();
         Self { state: State::Running, finished_at: None, pass: self.pass + 1, segments, ..self }
     }
 
-    /// Whether nothing has been written by it, so that its file may change or go.
-    pub fn is_blank(&self) -> bool {
+    /// Returns true if the migration has written no records, so that its file may change or be removed.
+    pub fn has_no_writes(&self) -> bool {
         self.state != State::Applied && !self.pinned
     }
 }
@@ -81,24 +81,24 @@ fn yes() -> bool {
     true
 }
 
-/// The checkpoint of a segment: how far it was read, and what came of it.
+/// The checkpoint of a segment: its position and the counts of outcomes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Segment {
-    /// The id the last page ended at.
+    /// The last id of the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// Whether there is no further page.
+    /// True if there is no further page.
     pub done: bool,
-    /// How many rows were looked at.
+    /// The number of rows scanned.
     pub scanned: u64,
-    /// How many were written.
+    /// The number of rows written.
     pub written: u64,
-    /// How many matched when they were read, and needed no write when it came to it.
+    /// The number of rows that matched when read but needed no write by the time of the write.
     pub skipped: u64,
-    /// How many refused.
+    /// The number of rows refused.
     pub refused: u64,
-    /// The first of those, by id, with the reason.
+    /// The first refused rows, by id, with the reasons.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<(String, String)>,
 }

@@ -1,4 +1,4 @@
-//! The update expression of an edit.
+//! Update expressions with their conditions.
 
 use std::collections::HashMap;
 
@@ -10,13 +10,13 @@ use uuid::Uuid;
 use super::row::{ID, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, filter_attribute, index_key, number, string};
 use crate::record::{Precondition, Record, Resource, format_time};
 
-/// A write: which, when and whose.
+/// The identity of a write: its id, time and writer.
 pub struct Write<'a> {
-    /// An id no other write has.
+    /// The unique id of the write.
     pub id: &'a str,
     /// The record's new `updatedAt`.
     pub time: DateTime<Utc>,
-    /// Who writes, where that is known.
+    /// The principal that writes, if known.
     pub writer: Option<&'a str>,
 }
 
@@ -26,14 +26,14 @@ pub struct Expression {
     set: Vec<String>,
     remove: Vec<String>,
     conditions: Vec<String>,
-    /// The attribute names behind the placeholders.
+    /// The attribute names of the placeholders.
     pub names: HashMap<String, String>,
-    /// The values behind the placeholders.
+    /// The values of the placeholders.
     pub values: HashMap<String, AttributeValue>,
 }
 
 impl Expression {
-    /// Sets and removes fields, and what is derived from them, as one write of a record.
+    /// Creates the expression of a write that sets and removes fields and the index attributes derived from them.
     pub fn write<R: Resource>(id: Uuid, fields: &Map<String, Value>, write: &Write) -> Self {
         let mut expression = Self::default();
         let version = expression.name(VERSION);
@@ -43,7 +43,8 @@ impl Expression {
         expression.assign(WRITE_ID, Some(string(write.id)));
         expression.assign(WRITTEN_BY, write.writer.map(string));
         for (field, value) in fields {
-            let attribute = (!value.is_null()).then(|| serde_dynamo::to_attribute_value(value).expect("it is JSON"));
+            let attribute = (!value.is_null())
+                .then(|| serde_dynamo::to_attribute_value(value).expect("JSON values convert to attributes"));
             expression.assign(field, attribute);
         }
         for filter in R::FILTERS {
@@ -65,13 +66,13 @@ impl Expression {
         }
     }
 
-    /// Requires that the record exists with a version the precondition allows.
+    /// Requires that the record exists and its version satisfies the precondition.
     pub fn require(mut self, precondition: &Precondition) -> Self {
         let id = self.name(ID);
         self.conditions.push(format!("attribute_exists({id})"));
         match precondition {
             Precondition::Exists => {}
-            // Never true, but still told apart from a record that is not there by the row DynamoDB returns.
+            // Always false. The row that DynamoDB returns still distinguishes it from a missing record.
             Precondition::VersionIn(versions) if versions.is_empty() => {
                 self.conditions.push(format!("attribute_not_exists({id})"));
             }
@@ -84,24 +85,24 @@ impl Expression {
         self
     }
 
-    /// Requires that a field has this value already; null requires that it has none.
+    /// Requires that a field already has this value. Null requires that the field is absent.
     pub fn require_unchanged(&mut self, field: &str, value: &Value) {
         let name = self.name(field);
         if value.is_null() {
             self.conditions.push(format!("attribute_not_exists({name})"));
         } else {
-            let value = self.value(serde_dynamo::to_attribute_value(value).expect("it is JSON"));
+            let value = self.value(serde_dynamo::to_attribute_value(value).expect("JSON values convert to attributes"));
             self.conditions.push(format!("{name} = {value}"));
         }
     }
 
-    /// The update expression.
+    /// Returns the text of the update expression.
     pub fn update(&self) -> String {
         let set = format!("SET {}", self.set.join(", "));
         if self.remove.is_empty() { set } else { format!("{set} REMOVE {}", self.remove.join(", ")) }
     }
 
-    /// The condition expression.
+    /// Returns the text of the condition expression.
     pub fn condition(&self) -> String {
         self.conditions.join(" AND ")
     }
@@ -122,7 +123,7 @@ impl Expression {
     }
 }
 
-/// Requires the version a record was read with.
-pub fn still<R>(record: &Record<R>) -> Precondition {
+/// Returns the precondition that the record still has this version.
+pub fn same_version_as<R>(record: &Record<R>) -> Precondition {
     Precondition::VersionIn(vec![record.version])
 }

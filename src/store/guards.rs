@@ -1,4 +1,4 @@
-//! What a write must keep true besides its own record: unique values, references, idempotency keys.
+//! Transaction steps that guard unique values, references and idempotency keys.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -18,77 +18,79 @@ use crate::{
     record::{IdempotencyKey, Record, Resource, Unique, format_time, now},
 };
 
-/// How long an idempotency key is remembered, in seconds.
+/// The lifetime of an idempotency key, in seconds.
 pub const IDEMPOTENCY_LIFETIME: i64 = 24 * 60 * 60;
 
-/// How long it is remembered who deleted a record, in seconds: longer than any stage keeps a failed change for replay
-/// (`cdk/lib/stages.ts`, `failedDays`).
-const SIGNATURE_LIFETIME: i64 = 100 * 24 * 60 * 60;
+/// The lifetime of the row that names the deleter of a record, in seconds. It exceeds the time that any stage keeps a
+/// failed change for replay (`cdk/lib/stages.ts`, `failedDays`).
+const DELETER_LIFETIME: i64 = 100 * 24 * 60 * 60;
 
 const FINGERPRINT: &str = "fingerprint";
-/// When a row of bookkeeping was written.
+/// The attribute for the time at which a bookkeeping row was written.
 pub const CREATED_AT: &str = "createdAt";
 
-/// A step of a transaction, and what it means when its condition does not hold.
+/// A step of a transaction with the subject of its condition.
 pub struct Step {
     pub action: TransactWriteItem,
-    pub guards: Guard,
+    pub guard: Guard,
 }
 
-/// What a step's condition is about.
+/// The subject of a step's condition.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Guard {
-    /// The record itself: that it exists, is absent, or has the version expected.
+    /// The record itself: it exists, is absent, or has the expected version.
     Record,
-    /// That the idempotency key is new.
+    /// The idempotency key: it is unused.
     IdempotencyKey,
-    /// A field that conflicts otherwise.
+    /// A field. Holds the violation to report if the condition fails.
     Field(Violation),
-    /// A row of ours that is always as it should be.
-    Nothing,
+    /// A row whose condition always holds, or that has none.
+    None,
 }
 
-/// The guards that refused a transaction, with the rows they met.
+/// The guards whose conditions failed, with the current rows.
 pub struct Refusal(Vec<(Guard, Option<Row>)>);
 
 impl Refusal {
-    /// Whether the record was not as expected, and the row it was met as: none when there is none.
-    pub fn record(&mut self) -> Option<Option<Row>> {
+    /// Returns the current row of the record if the guard of the record failed. The inner option is `None` if the record
+    /// does not exist.
+    pub fn take_record(&mut self) -> Option<Option<Row>> {
         let found = self.0.iter_mut().find(|(guard, _)| *guard == Guard::Record);
         found.map(|(_, row)| row.take())
     }
 
-    /// The row of the idempotency key, when it came before.
-    pub fn idempotency_key(&mut self) -> Option<Row> {
+    /// Returns the row of the idempotency key if the key was used before.
+    pub fn take_idempotency_key(&mut self) -> Option<Row> {
         let found = self.0.iter_mut().find(|(guard, _)| *guard == Guard::IdempotencyKey);
         found.and_then(|(_, row)| row.take())
     }
 
-    /// The conflicts with other records.
-    pub fn conflict(self) -> Error {
+    /// Returns the error that names the conflicting fields.
+    pub fn into_conflict(self) -> Error {
         let fields = self.0.into_iter().filter_map(|(guard, _)| match guard {
             Guard::Field(violation) => Some(violation),
             _ => None,
         });
         let fields: Vec<_> = fields.collect();
         if fields.is_empty() {
-            return Error::Internal("a unique value of the record is held by another".into());
+            return Error::Internal("another record holds a unique value of this record".into());
         }
         Error::Conflict(fields)
     }
 }
 
-/// Carries out the steps as one; within, whose conditions refused them.
+/// Runs the steps as one transaction. The inner error holds the guards whose conditions failed.
 pub async fn commit(store: &Store, steps: Vec<Step>) -> Result<Result<(), Refusal>, Error> {
-    let (actions, guards): (Vec<_>, Vec<_>) = steps.into_iter().map(|step| (step.action, step.guards)).unzip();
+    let (actions, guards): (Vec<_>, Vec<_>) = steps.into_iter().map(|step| (step.action, step.guard)).unzip();
     let outcome = transaction::transact(store, actions).await?;
     Ok(outcome.map_err(|rejections| {
         Refusal(rejections.into_iter().map(|(place, row)| (guards[place].clone(), row)).collect())
     }))
 }
 
-/// The steps that take a record's fields from `old` to `new`: unique values claimed and freed,
-/// references checked. An empty `old` is a record that is being created, an empty `new` one being deleted.
+/// Returns the steps that claim and release unique values and check references for a change from `old` to `new`.
+///
+/// `old` is empty for a create, `new` for a delete.
 pub fn field_steps<R: Resource>(
     store: &Store,
     id: Uuid,
@@ -108,9 +110,9 @@ pub fn field_steps<R: Resource>(
     let mut checked = Vec::new();
     for reference in R::REFERENCES {
         let target = field_text(new, reference.field)
-            // A record that refers to itself is there.
+            // A record that refers to itself exists.
             .filter(|target| field_text(old, reference.field).as_ref() != Some(target) && *target != id.to_string());
-        // A transaction names a row once at most.
+        // A transaction may name each row only once.
         if let Some(target) = target.filter(|target| !checked.contains(&(reference.collection, target.clone()))) {
             steps.push(require(store, reference.field, reference.collection, &target));
             checked.push((reference.collection, target));
@@ -124,27 +126,27 @@ fn claim<R: Resource>(store: &Store, id: Uuid, unique: &Unique, value: &str) -> 
         .table_name(store.table_name(BOOKKEEPING))
         .item(BOOKKEEPING_KEY, string(unique_key::<R>(unique, value)))
         .item(ID, string(id))
-        .condition_expression(OURS)
+        .condition_expression(FREE_OR_OWN)
         .expression_attribute_names("#pk", BOOKKEEPING_KEY)
         .expression_attribute_names("#id", ID)
         .expression_attribute_values(":id", string(id));
     let taken = Violation::field(unique.field, format!("is taken by another {}", R::NAME));
-    Step { action: transaction::put(put), guards: Guard::Field(taken) }
+    Step { action: transaction::put(put), guard: Guard::Field(taken) }
 }
 
 fn release<R: Resource>(store: &Store, id: Uuid, unique: &Unique, value: &str) -> Step {
     let delete = Delete::builder()
         .table_name(store.table_name(BOOKKEEPING))
         .key(BOOKKEEPING_KEY, string(unique_key::<R>(unique, value)))
-        .condition_expression(OURS)
+        .condition_expression(FREE_OR_OWN)
         .expression_attribute_names("#pk", BOOKKEEPING_KEY)
         .expression_attribute_names("#id", ID)
         .expression_attribute_values(":id", string(id));
-    Step { action: transaction::delete(delete), guards: Guard::Nothing }
+    Step { action: transaction::delete(delete), guard: Guard::None }
 }
 
-/// The row of a unique value is free, or already the record's own.
-const OURS: &str = "attribute_not_exists(#pk) OR #id = :id";
+/// The condition that a unique value is free or already belongs to the record.
+const FREE_OR_OWN: &str = "attribute_not_exists(#pk) OR #id = :id";
 
 fn require(store: &Store, field: &str, collection: &str, id: &str) -> Step {
     let check = ConditionCheck::builder()
@@ -153,50 +155,50 @@ fn require(store: &Store, field: &str, collection: &str, id: &str) -> Step {
         .condition_expression("attribute_exists(#id)")
         .expression_attribute_names("#id", ID);
     let missing = Violation::field(field, format!("names no record of {collection}"));
-    Step { action: transaction::check(check), guards: Guard::Field(missing) }
+    Step { action: transaction::check(check), guard: Guard::Field(missing) }
 }
 
-/// The step that remembers a create under its key, unless the key is remembered already.
-pub fn remember<R: Resource>(store: &Store, key: &IdempotencyKey, record: &Record<R>) -> Step {
+/// Returns the step that stores a create under its idempotency key. It fails if the key is in use.
+pub fn idempotency_step<R: Resource>(store: &Store, key: &IdempotencyKey, record: &Record<R>) -> Step {
     let now = record.created_at.timestamp();
     let put = Put::builder()
         .table_name(store.table_name(BOOKKEEPING))
-        .item(BOOKKEEPING_KEY, string(hashed("idempotency", R::COLLECTION, "", &key.key)))
+        .item(BOOKKEEPING_KEY, string(hashed_key("idempotency", R::COLLECTION, "", &key.key)))
         .item(ID, string(record.id))
         .item(CREATED_AT, string(format_time(&record.created_at)))
         .item(FINGERPRINT, string(&key.fingerprint))
         .item(EXPIRES_AT, number(now + IDEMPOTENCY_LIFETIME))
-        // DynamoDB deletes expired rows when it gets to it: an expired one counts as gone.
+        // DynamoDB deletes expired rows with a delay. An expired row counts as absent.
         .condition_expression("attribute_not_exists(#pk) OR #expiresAt < :now")
         .expression_attribute_names("#pk", BOOKKEEPING_KEY)
         .expression_attribute_names("#expiresAt", EXPIRES_AT)
         .expression_attribute_values(":now", number(now));
-    Step { action: transaction::put(put), guards: Guard::IdempotencyKey }
+    Step { action: transaction::put(put), guard: Guard::IdempotencyKey }
 }
 
-/// The step that remembers who deletes a record: the stream shows the row as its last writer left it.
-pub fn sign_deletion<R: Resource>(store: &Store, id: Uuid, writer: &str) -> Step {
+/// Returns the step that stores the principal that deletes a record. The stream shows only the last writer of the row.
+pub fn deleter_step<R: Resource>(store: &Store, id: Uuid, writer: &str) -> Step {
     let now = now();
     let put = Put::builder()
         .table_name(store.table_name(BOOKKEEPING))
         .item(BOOKKEEPING_KEY, string(deletion_key(R::COLLECTION, id)))
         .item(WRITTEN_BY, string(writer))
         .item(CREATED_AT, string(format_time(&now)))
-        .item(EXPIRES_AT, number(now.timestamp() + SIGNATURE_LIFETIME));
-    Step { action: transaction::put(put), guards: Guard::Nothing }
+        .item(EXPIRES_AT, number(now.timestamp() + DELETER_LIFETIME));
+    Step { action: transaction::put(put), guard: Guard::None }
 }
 
-/// The key of the row that says who deleted a record.
+/// Returns the key of the row that names the deleter of a record.
 pub fn deletion_key(collection: &str, id: Uuid) -> String {
     format!("deletion#{collection}#{id}")
 }
 
-/// The record the first request under the key made, as it answered then.
+/// Returns the record that the first request with the key created.
 ///
-/// The body is the same, so that only the id and the time need to have been kept.
+/// The body is the same, so only the id and the time are stored.
 ///
 /// # Errors
-/// [`Error::IdempotencyKeyReused`] when the body was another.
+/// Returns [`Error::IdempotencyKeyReused`] if the first request had another body.
 pub fn replay<R: Resource>(row: &Row, key: &IdempotencyKey, resource: R) -> Result<Record<R>, Error> {
     let text = |name: &str| row.get(name).and_then(|value: &AttributeValue| value.as_s().ok());
     if text(FINGERPRINT) != Some(&key.fingerprint) {
@@ -211,10 +213,10 @@ pub fn replay<R: Resource>(row: &Row, key: &IdempotencyKey, resource: R) -> Resu
 }
 
 fn unique_key<R: Resource>(unique: &Unique, value: &str) -> String {
-    hashed("unique", R::COLLECTION, unique.field, value)
+    hashed_key("unique", R::COLLECTION, unique.field, value)
 }
 
-/// The key of a bookkeeping row, with the value hashed: it may be long, and it may be personal.
-fn hashed(kind: &str, collection: &str, field: &str, value: &str) -> String {
+/// Returns the key of a bookkeeping row. The value is hashed because it may be long or personal.
+fn hashed_key(kind: &str, collection: &str, field: &str, value: &str) -> String {
     format!("{kind}#{collection}#{field}#{}", URL_SAFE_NO_PAD.encode(Sha256::digest(value)))
 }

@@ -1,4 +1,4 @@
-//! The history: an entry for each change of each record, written once and never changed.
+//! The history: one immutable entry for each change of a record.
 
 use std::borrow::Cow;
 
@@ -9,27 +9,27 @@ use uuid::Uuid;
 use super::{
     Store,
     guards::{CREATED_AT, deletion_key},
-    request::{count, failure},
+    request::{record_capacity, to_error},
     row::{Row, WRITTEN_BY, number, string},
     schema::{BOOKKEEPING, BOOKKEEPING_KEY, EXPIRES_AT, HISTORY, HISTORY_RECORD, HISTORY_SEQUENCE},
 };
 use crate::{
     error::Error,
-    record::{Entry, ListQuery, Order, Page, is_near, now},
+    record::{Entry, ListQuery, Order, Page, are_close, now},
 };
 
 const EVENT_ID: &str = "eventId";
-/// How often a page asks at most, where entries have expired.
+/// The maximum number of queries for one page. More than one is needed only if entries have expired.
 const MAX_QUERIES: usize = 2;
 
 impl Store {
-    /// Adds an entry, or finds that it has been added before.
+    /// Appends an entry. A repeat of the same entry succeeds and changes nothing.
     ///
-    /// The key is the change's place in the stream, so that a repeat meets its own entry. Where an entry is too
-    /// large, the record before is left out of it, which the entry before has; then the record after, too.
+    /// The key is the sequence number of the change in the stream, so a repeat finds its own entry. If an entry is too
+    /// large, the old record is left out, since the previous entry holds it, and then the new record too.
     ///
     /// # Errors
-    /// [`Error::Internal`] when another change holds the place.
+    /// Returns [`Error::Internal`] if another change has the same key.
     pub async fn append_history(&self, collection: &str, entry: &Entry, expires_at: i64) -> Result<(), Error> {
         let mut entry = Cow::Borrowed(entry);
         loop {
@@ -55,25 +55,25 @@ impl Store {
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         match request.send().await {
             Ok(output) => {
-                count(output.consumed_capacity());
+                record_capacity(output.consumed_capacity());
                 Ok(())
             }
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(_)) => {
-                    Err(Error::Internal("another change holds the entry's place in the history".into()))
+                    Err(Error::Internal("another change has the entry's key in the history".into()))
                 }
-                _ => Err(failure(error)),
+                _ => Err(to_error(error)),
             },
         }
     }
 
-    /// One page of a record's history, by the order of its changes.
+    /// Returns one page of a record's history, in the order of its changes.
     ///
-    /// It is one request, for one entry more than the page holds; another one where some of them have expired. A page
-    /// can be shorter than the limit, or empty, where entries are large or have expired, and still have a next one.
+    /// It takes one request, for one entry more than the page holds, and a second one if entries have expired. A page can be
+    /// shorter than the limit or empty and still have a next page, if entries are large or have expired.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a cursor that is not of this history; [`Error::Unavailable`].
+    /// Returns [`Error::Invalid`] for a cursor of another list, and [`Error::Unavailable`].
     pub async fn history(&self, collection: &'static str, id: Uuid, query: &ListQuery) -> Result<Page<Entry>, Error> {
         let key = record_key(collection, id);
         let list = format!("{HISTORY} {key} {:?}", query.order);
@@ -81,11 +81,11 @@ impl Store {
             Some(cursor) => Some(self.cursor_keys.open(&list, cursor).await?),
             None => None,
         };
-        let after = after.map(|after| String::from_utf8(after).expect("it was sealed as text"));
-        let (page, keys) = self.cursor_keys.beside(self.read_history(&key, query, after)).await;
+        let after = after.map(|after| String::from_utf8(after).expect("history cursors hold text"));
+        let (page, keys) = self.cursor_keys.fetch_during(self.read_history(&key, query, after)).await;
         let (rows, end) = page?;
         let entries = rows.into_iter().map(|row| {
-            // What serde says could hold a value of the record, which has no place in a log.
+            // The message of serde may contain a value of the record, which must not be logged.
             let unreadable = |_| Error::Corrupt { collection, id: id.to_string(), cause: "its history".into() };
             serde_dynamo::from_item(row).map_err(unreadable)
         });
@@ -96,7 +96,7 @@ impl Store {
         Ok(Page { data: entries.collect::<Result<_, _>>()?, next })
     }
 
-    /// The entries of one page that have not expired, and where it ends if there may be more.
+    /// Returns the unexpired entries of one page, and the last key if there may be more.
     async fn read_history(
         &self,
         key: &str,
@@ -107,24 +107,24 @@ impl Store {
         let mut rows = Vec::new();
         for _ in 0..MAX_QUERIES {
             let (found, next) = self.query_history(key, query, end).await?;
-            let is_whole = found.len() > limit;
+            let is_full = found.len() > limit;
             end = next;
-            // DynamoDB deletes what has expired when it gets to it: an expired entry counts as gone.
+            // DynamoDB deletes expired rows with a delay. An expired entry counts as absent.
             rows.extend(found.into_iter().filter(|row| expiry(row).is_none_or(|expiry| expiry > now)));
             if rows.len() > limit {
                 rows.truncate(limit);
                 end = rows.last().and_then(sequence_of);
                 break;
             }
-            // An answer that is cut for its size ends the page.
-            if end.is_none() || !is_whole {
+            // A response that DynamoDB truncated for its size ends the page.
+            if end.is_none() || !is_full {
                 break;
             }
         }
         Ok((rows, end))
     }
 
-    /// Entries after a place, one more than the limit at most, and where they end if there may be more.
+    /// Returns the entries after a key, at most one more than the limit, and the last key if there may be more.
     async fn query_history(
         &self,
         key: &str,
@@ -144,16 +144,16 @@ impl Store {
                 .exclusive_start_key(HISTORY_RECORD, string(key))
                 .exclusive_start_key(HISTORY_SEQUENCE, string(after));
         }
-        let output = request.send().await.map_err(failure)?;
-        count(output.consumed_capacity());
+        let output = request.send().await.map_err(to_error)?;
+        record_capacity(output.consumed_capacity());
         let end = output.last_evaluated_key().and_then(sequence_of);
         Ok((output.items.unwrap_or_default(), end))
     }
 
-    /// Returns who deleted a record near that time, and when exactly, where the deletion was signed.
+    /// Returns the principal that deleted a record and the time of the deletion, if a deletion close to `near` is stored.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::Internal`].
+    /// Returns [`Error::Unavailable`] or [`Error::Internal`].
     pub async fn deletion(
         &self,
         collection: &str,
@@ -162,13 +162,13 @@ impl Store {
     ) -> Result<Option<(String, DateTime<Utc>)>, Error> {
         let request = self.client.get_item().table_name(self.table_name(BOOKKEEPING));
         let request = request.key(BOOKKEEPING_KEY, string(deletion_key(collection, id))).consistent_read(true);
-        let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(failure)?;
-        count(output.consumed_capacity());
+        let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(to_error)?;
+        record_capacity(output.consumed_capacity());
         let Some(row) = output.item else { return Ok(None) };
         let text = |name: &str| row.get(name)?.as_s().ok();
-        // A record that is put back can be deleted again.
-        let signed = text(CREATED_AT).and_then(|signed| signed.parse().ok()).filter(|signed| is_near(signed, near));
-        Ok(text(WRITTEN_BY).cloned().zip(signed))
+        // The row may be of an earlier deletion: a restored record can be deleted again.
+        let time = text(CREATED_AT).and_then(|time| time.parse().ok()).filter(|time| are_close(time, near));
+        Ok(text(WRITTEN_BY).cloned().zip(time))
     }
 }
 
@@ -176,7 +176,7 @@ fn sequence_of(row: &Row) -> Option<String> {
     row.get(HISTORY_SEQUENCE)?.as_s().ok().cloned()
 }
 
-/// When a row expires.
+/// Returns the expiry time of a row.
 fn expiry(row: &Row) -> Option<i64> {
     row.get(EXPIRES_AT)?.as_n().ok()?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! The indexes of tables that are there: which they have, and how one is made, removed and filled.
+//! Inspection, creation, removal and backfill of the indexes of existing tables.
 
 use std::time::Duration;
 
@@ -8,48 +8,49 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::{
-    IndexDefinition, Mark, PageRequest, Raw, RowUpdate, Shape, Store, TableDefinition, Written,
+    IndexDefinition, PageRequest, RawExpression, RowSchema, RowUpdate, Store, TableDefinition, WriteMarker,
+    WriteOutcome,
     admin::{COMPLETE, all_attributes, definition, key},
-    request::failure,
+    request::to_error,
     row::{ID, MIGRATION},
 };
 use crate::error::Error;
 
 const PAGE: u16 = 500;
-/// How often a row is read anew when other writes get in between.
+/// The maximum number of attempts for a row that other writers change at the same time.
 const RACES: usize = 50;
 
-/// What a table and its indexes are keyed by.
+/// The keys of a table and its indexes.
 #[derive(Clone, Debug)]
 pub struct TableKeys {
-    /// The table's name, with the deployment's prefix.
+    /// The name of the table, with the deployment's prefix.
     pub name: String,
-    /// Its partition key.
+    /// The partition key.
     pub partition_key: String,
-    /// Its sort key, where there is one.
+    /// The sort key, if any.
     pub sort_key: Option<String>,
-    /// Name, partition key and sort key of each index.
+    /// The name, partition key and sort key of each index.
     indexes: Vec<(String, String, Option<String>)>,
 }
 
 impl TableKeys {
-    /// Returns true if there is an index with this name and these keys.
+    /// Returns true if the table has an index with this name and these keys.
     pub fn has(&self, wanted: &IndexDefinition) -> bool {
         self.indexes.iter().any(|(name, partition, sort)| {
             *name == wanted.name && *partition == wanted.partition_key && sort.as_deref() == Some(wanted.sort_key)
         })
     }
 
-    /// The partition key of the index with this name.
+    /// Returns the partition key of the index with this name.
     pub fn index(&self, name: &str) -> Option<&str> {
         self.indexes.iter().find(|(known, ..)| known == name).map(|(_, partition, _)| partition.as_str())
     }
 }
 
-/// Asks DynamoDB what a table is keyed by.
+/// Reads the keys of a table from DynamoDB.
 ///
 /// # Errors
-/// [`Error::Unavailable`] when it does not answer, [`Error::Internal`] when it refuses.
+/// Returns [`Error::Unavailable`] if DynamoDB does not respond, [`Error::Internal`] if it refuses the request.
 pub async fn table_keys(store: &Store, table: &TableDefinition) -> Result<TableKeys, Error> {
     let description = describe(store, table).await?;
     let (partition_key, sort_key) = keys(description.key_schema());
@@ -60,10 +61,10 @@ pub async fn table_keys(store: &Store, table: &TableDefinition) -> Result<TableK
     Ok(TableKeys { name: store.table_name(table.name), partition_key, sort_key, indexes: indexes.collect() })
 }
 
-/// Adds an index, which DynamoDB fills with the rows that have its keys, and waits until it can be read.
+/// Adds an index and waits until it is active. DynamoDB fills it with the rows that have its keys.
 ///
 /// # Errors
-/// As [`table_keys`].
+/// Returns the same errors as [`table_keys`].
 pub async fn add_index(store: &Store, table: &TableDefinition, index: &IndexDefinition) -> Result<(), Error> {
     let create = CreateGlobalSecondaryIndexAction::builder()
         .index_name(&index.name)
@@ -76,29 +77,29 @@ pub async fn add_index(store: &Store, table: &TableDefinition, index: &IndexDefi
         .attribute_definitions(definition(&index.partition_key))
         .attribute_definitions(definition(index.sort_key))
         .global_secondary_index_updates(update);
-    request.send().await.map_err(failure)?;
+    request.send().await.map_err(to_error)?;
     wait_for(store, table, &index.name, Some(&IndexStatus::Active)).await
 }
 
-/// Removes an index and waits until it is gone.
+/// Removes an index and waits until it no longer exists.
 ///
 /// # Errors
-/// As [`table_keys`].
+/// Returns the same errors as [`table_keys`].
 pub async fn remove_index(store: &Store, table: &TableDefinition, name: &str) -> Result<(), Error> {
     let delete = DeleteGlobalSecondaryIndexAction::builder().index_name(name).build().expect(COMPLETE);
     let update = GlobalSecondaryIndexUpdate::builder().delete(delete).build();
     let request = store.client.update_table().table_name(store.table_name(table.name));
-    request.global_secondary_index_updates(update).send().await.map_err(failure)?;
+    request.global_secondary_index_updates(update).send().await.map_err(to_error)?;
     wait_for(store, table, name, None).await
 }
 
 async fn describe(store: &Store, table: &TableDefinition) -> Result<TableDescription, Error> {
     let request = store.client.describe_table().table_name(store.table_name(table.name));
-    let output = request.send().await.map_err(failure)?;
-    output.table.ok_or_else(|| Error::Internal("DynamoDB describes no table".into()))
+    let output = request.send().await.map_err(to_error)?;
+    output.table.ok_or_else(|| Error::Internal("DynamoDB returned no table description".into()))
 }
 
-/// Waits until an index has a status; with none, until it is gone.
+/// Waits until an index has a status. `None` waits until it no longer exists.
 async fn wait_for(
     store: &Store,
     table: &TableDefinition,
@@ -124,16 +125,16 @@ fn keys(schema: &[KeySchemaElement]) -> (String, Option<String>) {
 }
 
 impl Store {
-    /// Gives the rows of a table the index attributes that follow from their records; how many it changed.
+    /// Sets the index attributes that the records of a table require. Returns the number of changed rows.
     ///
-    /// As a migration does, and with the same condition: the version of a row that changes rises by one. A row that
-    /// cannot be keyed is left to a migration.
+    /// Uses the same conditional writes as a migration, so the version of a changed row rises by one. Rows whose index
+    /// attributes cannot be computed are left to a migration.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when DynamoDB does not answer.
-    pub async fn key_rows(&self, shape: &Shape) -> Result<u64, Error> {
-        let mark = Mark::new(&format!("{MIGRATION}indexes-{}", uuid::Uuid::now_v7()), 0);
-        let filter = Raw { text: format!("attribute_exists({ID})"), ..Raw::default() };
+    /// Returns [`Error::Unavailable`] if DynamoDB does not respond.
+    pub async fn rebuild_index_attributes(&self, shape: &RowSchema) -> Result<u64, Error> {
+        let marker = WriteMarker::new(&format!("{MIGRATION}indexes-{}", uuid::Uuid::now_v7()), 0);
+        let filter = RawExpression { text: format!("attribute_exists({ID})"), ..RawExpression::default() };
         let (mut after, mut changed) = (None::<String>, 0);
         loop {
             let page = self
@@ -143,21 +144,21 @@ impl Store {
                     after: after.as_deref(),
                     limit: PAGE,
                     filter: &filter,
-                    mark: &mark,
+                    marker: &marker,
                     whole: true,
                 })
                 .await?;
             for mut row in page.rows {
                 for _ in 0..RACES {
-                    let update = RowUpdate::to(shape, &row, &row.fields(shape), &filter, &mark);
+                    let update = RowUpdate::from_fields(shape, &row, &row.fields(shape), &filter, &marker);
                     let Ok(Some(update)) = update else { break };
                     match self.write_row(shape.table, row.id(), &update).await? {
-                        Written::Moved(Some(newer)) => row = newer,
-                        Written::Done => {
+                        WriteOutcome::ConditionFailed(Some(newer)) => row = newer,
+                        WriteOutcome::Done => {
                             changed += 1;
                             break;
                         }
-                        Written::Moved(None) | Written::Refused(_) => break,
+                        WriteOutcome::ConditionFailed(None) | WriteOutcome::Refused(_) => break,
                     }
                 }
             }

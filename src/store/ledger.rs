@@ -1,4 +1,4 @@
-//! The rows migrations are remembered by, in the bookkeeping table.
+//! The ledger of migrations in the bookkeeping table.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 
 use super::{
     BOOKKEEPING, Entry, Store,
-    request::{busy, failure, while_refused},
+    request::{retry_reason, retry_while_busy, to_error},
     row::{Row, number, string},
     schema::BOOKKEEPING_KEY,
 };
@@ -19,18 +19,18 @@ use crate::error::Error;
 type Values<'a> = &'a [(&'static str, AttributeValue)];
 
 impl Store {
-    /// What the ledger knows of a migration.
+    /// Reads the ledger entry of a migration.
     ///
     /// # Errors
-    /// As any read; [`Error::Corrupt`] for a row that is none of the ledger's.
+    /// Returns the errors of a read, and [`Error::Corrupt`] for a row that is not a ledger entry.
     pub async fn ledger_entry(&self, number: u32) -> Result<Option<Entry>, Error> {
         self.bookkeeping_row(&entry_key(number)).await?.map(entry).transpose()
     }
 
-    /// Adds an entry, or sets one that is to be run again, unless a later holder has done so.
+    /// Adds an entry, or replaces one that is to run again. Returns false if a later holder of the lock has done so.
     ///
     /// # Errors
-    /// As any write.
+    /// Returns the errors of a write.
     pub async fn ledger_begin(&self, entry: &Entry) -> Result<bool, Error> {
         let mut row: Row = serde_dynamo::to_item(entry).expect("an entry is a struct of JSON values");
         row.insert(BOOKKEEPING_KEY.into(), string(entry_key(entry.number)));
@@ -43,17 +43,17 @@ impl Store {
                 .expression_attribute_values(":fence", number(entry.fence))
                 .send()
         };
-        match while_refused(&self.budget, send, busy).await {
+        match retry_while_busy(&self.budget, send, retry_reason).await {
             Ok(_) => Ok(true),
             Err(error) if is_condition(&error) => Ok(false),
-            Err(error) => Err(failure(error)),
+            Err(error) => Err(to_error(error)),
         }
     }
 
-    /// Takes over an entry from an earlier run, whose writes to it are refused from now on.
+    /// Takes over the entry of an earlier run, whose later writes to it are then refused.
     ///
     /// # Errors
-    /// As any write.
+    /// Returns the errors of a write.
     pub async fn ledger_take(&self, number_: u32, fence: u64, who: &str) -> Result<Option<Entry>, Error> {
         let values = [(":fence", number(fence)), (":who", string(who))];
         let update = "SET #fence = :fence, #who = :who";
@@ -61,23 +61,24 @@ impl Store {
         taken.ok().map(entry).transpose()
     }
 
-    /// Sets the checkpoint of a segment; false when a later holder has taken over.
+    /// Stores the checkpoint of a segment. Returns false if a later holder of the lock has taken over.
     ///
     /// # Errors
-    /// As any write.
+    /// Returns the errors of a write.
     pub async fn ledger_checkpoint(&self, entry: &Entry, segment: usize) -> Result<bool, Error> {
-        let value = serde_dynamo::to_attribute_value(&entry.segments[segment]).expect("it is JSON");
+        let value =
+            serde_dynamo::to_attribute_value(&entry.segments[segment]).expect("JSON values convert to attributes");
         let values = [(":fence", number(entry.fence)), (":segment", value), (":duration", number(entry.duration_ms))];
         let update = format!("SET #segments[{segment}] = :segment, #durationMs = :duration");
         Ok(self.change(&entry_key(entry.number), &update, "#fence = :fence", &values).await?.is_ok())
     }
 
-    /// Sets how far a migration has come; false when a later holder has taken over.
+    /// Stores the state of a migration. Returns false if a later holder of the lock has taken over.
     ///
     /// # Errors
-    /// As any write.
+    /// Returns the errors of a write.
     pub async fn ledger_state(&self, entry: &Entry) -> Result<bool, Error> {
-        let state = serde_dynamo::to_attribute_value(entry.state).expect("it is JSON");
+        let state = serde_dynamo::to_attribute_value(entry.state).expect("JSON values convert to attributes");
         let values = [
             (":fence", number(entry.fence)),
             (":state", state),
@@ -89,10 +90,10 @@ impl Store {
         Ok(self.change(&entry_key(entry.number), update, "#fence = :fence", &values).await?.is_ok())
     }
 
-    /// Sets which write goes alone, and whether one is proven; false when a later holder has taken over.
+    /// Stores the state of the first, single write. Returns false if a later holder of the lock has taken over.
     ///
     /// # Errors
-    /// As any write.
+    /// Returns the errors of a write.
     pub async fn ledger_probe(&self, entry: &Entry) -> Result<bool, Error> {
         let values = [
             (":fence", number(entry.fence)),
@@ -106,10 +107,10 @@ impl Store {
 
     pub(super) async fn bookkeeping_row(&self, key: &str) -> Result<Option<Row>, Error> {
         let request = self.client.get_item().table_name(self.table_name(BOOKKEEPING)).key(BOOKKEEPING_KEY, string(key));
-        Ok(request.consistent_read(true).send().await.map_err(failure)?.item)
+        Ok(request.consistent_read(true).send().await.map_err(to_error)?.item)
     }
 
-    /// One conditional update of a row: the row after it, or within the one that refused it.
+    /// Updates a row conditionally. Returns the new row, or the current row as the inner error if the condition fails.
     pub(super) async fn change(
         &self,
         key: &str,
@@ -131,18 +132,18 @@ impl Store {
                 .send()
         };
         let outcome: Result<UpdateItemOutput, SdkError<UpdateItemError>> =
-            while_refused(&self.budget, send, busy).await;
+            retry_while_busy(&self.budget, send, retry_reason).await;
         match outcome {
             Ok(output) => Ok(Ok(output.attributes.unwrap_or_default())),
             Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(met)) => Ok(Err(met.item().cloned())),
-                _ => Err(failure(error)),
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(Err(failed.item().cloned())),
+                _ => Err(to_error(error)),
             },
         }
     }
 }
 
-/// The placeholders of names in an expression, each of which stands for the attribute of its own name.
+/// Returns the name placeholders in an expression. Each stands for the attribute of the same name.
 fn names_in(expression: &str) -> HashMap<String, String> {
     let words = expression.split(|letter: char| !(letter.is_alphanumeric() || letter == '#'));
     words.filter_map(|word| Some((word.to_owned(), word.strip_prefix('#')?.to_owned()))).collect()
@@ -164,7 +165,7 @@ fn entry(row: Row) -> Result<Entry, Error> {
     read(row)
 }
 
-/// What a bookkeeping row says.
+/// Decodes a bookkeeping row.
 pub(super) fn read<T: serde::de::DeserializeOwned>(row: Row) -> Result<T, Error> {
     let id = row.get(BOOKKEEPING_KEY).and_then(|key| key.as_s().ok()).cloned().unwrap_or_default();
     serde_dynamo::from_item(row).map_err(|error| Error::Corrupt {

@@ -1,4 +1,4 @@
-//! Lists: a query on each shard of an index, side by side, merged by id into one order.
+//! Lists: concurrent queries on the shards of an index, merged by id.
 
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use futures_util::future::try_join_all;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Table,
-    request::{count, failure},
+    request::{record_capacity, to_error},
     row::{ID, LIST_INDEX, LIST_SHARD, Row, VERSION, decode, filter_attribute, filter_key, id, list_key, string},
 };
 use crate::{
@@ -15,14 +15,14 @@ use crate::{
 };
 
 impl<R: Resource> Table<'_, R> {
-    /// One page, by id. Indexes are eventually consistent: a record just written may not be in it yet.
+    /// Returns one page in the order of ids. Indexes are eventually consistent, so a new record may be missing.
     ///
-    /// The work does not grow with the table: each shard is asked once, for one record more than the page
-    /// holds. A page can be shorter than the limit, where records are large, and still have a next one.
+    /// The cost does not depend on the size of the table: each shard is queried once, for one record more than the page
+    /// holds. A page can be shorter than the limit and still have a next page, if records are large.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a cursor that is not of this list; [`Error::Corrupt`] for a record that
-    /// cannot be decoded; [`Error::Unavailable`] when the keys of cursors cannot be fetched and the page needs one.
+    /// Returns [`Error::Invalid`] for a cursor of another list, [`Error::Corrupt`] for a record that cannot be decoded, and
+    /// [`Error::Unavailable`] if the page needs a cursor and the cursor keys cannot be fetched.
     pub async fn list(&self, query: &ListQuery) -> Result<Page<Record<R>>, Error> {
         let filter = query.filter.as_ref().map(|(filter, value)| (filter.field, value));
         let list = format!("{} {:?} {filter:?}", R::COLLECTION, query.order);
@@ -31,10 +31,10 @@ impl<R: Resource> Table<'_, R> {
             Some(cursor) => Some(keys.open(&list, cursor).await?),
             None => None,
         };
-        let after = position.map(|position| Uuid::from_slice(&position).expect("it was sealed as an id"));
+        let after = position.map(|position| Uuid::from_slice(&position).expect("list cursors hold an id"));
         let shards = query.filter.as_ref().map_or(R::LIST_SHARDS, |(filter, _)| filter.shards);
         let pages = try_join_all((0..shards.read).map(|shard| self.query_shard(query, shard, after)));
-        let (pages, keys) = keys.beside(pages).await;
+        let (pages, keys) = keys.fetch_during(pages).await;
         let (rows, end) = merge(pages?, query);
         let records = rows.into_iter().map(decode).collect::<Result<Vec<Record<R>>, _>>()?;
         let next = match end {
@@ -63,17 +63,17 @@ impl<R: Resource> Table<'_, R> {
             request =
                 request.expression_attribute_names("#id", ID).expression_attribute_values(":after", string(after));
         }
-        let output = request.key_condition_expression(condition).send().await.map_err(failure)?;
-        count(output.consumed_capacity());
+        let output = request.key_condition_expression(condition).send().await.map_err(to_error)?;
+        record_capacity(output.consumed_capacity());
         let end = output.last_evaluated_key().map(id).filter(|end| !end.is_empty()).map(str::to_owned);
         Ok(ShardPage { rows: output.items.unwrap_or_default(), end })
     }
 }
 
-/// What one shard answered.
+/// The response of one shard.
 struct ShardPage {
     rows: Vec<Row>,
-    /// How far the shard was read, where it may hold more.
+    /// The last id read, if the shard may hold more rows.
     end: Option<String>,
 }
 
@@ -81,10 +81,10 @@ fn version(row: &Row) -> Option<u64> {
     row.get(VERSION)?.as_n().ok()?.parse().ok()
 }
 
-/// The rows of the page, and where it ends if there may be more.
+/// Returns the rows of the page, and its last id if there may be more.
 ///
-/// Behind the end of a shard there may be others of its rows: nothing is taken that comes later than the
-/// earliest such end, so that no row is skipped.
+/// A shard may hold more rows after the last id read. Rows after the earliest of these ids are left out, so that no row
+/// is skipped.
 fn merge(pages: Vec<ShardPage>, query: &ListQuery) -> (Vec<Row>, Option<Uuid>) {
     let is_before = |a: &str, b: &str| if query.order == Order::Ascending { a < b } else { a > b };
     let ends = pages.iter().filter_map(|page| page.end.as_deref());
@@ -95,7 +95,7 @@ fn merge(pages: Vec<ShardPage>, query: &ListQuery) -> (Vec<Row>, Option<Uuid>) {
         let order = if query.order == Order::Ascending { id(a).cmp(id(b)) } else { id(b).cmp(id(a)) };
         order.then_with(|| version(b).cmp(&version(a)))
     });
-    // While a migration moves a record from shard to shard, an index may show it in both: the newer one counts.
+    // While a migration moves a record between shards, an index may show it in both. The newer version is kept.
     rows.dedup_by(|later, first| id(later) == id(first));
     let is_full = rows.len() > query.limit.into();
     rows.truncate(query.limit.into());

@@ -1,4 +1,4 @@
-//! The row in the bookkeeping table that lets one run migrate at a time.
+//! The lock row in the bookkeeping table, which admits one migration run at a time.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,43 +11,43 @@ use crate::error::Error;
 
 const LOCK: &str = "migration-lock";
 
-/// Who holds the lock.
+/// The state of the lock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LockRow {
-    /// Rises by one with each holder.
+    /// The fencing token, which rises by one with each holder.
     pub fence: u64,
-    /// Rises by one with each sign of life.
+    /// The heartbeat counter, which rises by one with each renewal.
     pub beat: u64,
-    /// The holder's own id; none when the lock is free.
+    /// The id of the holder, or `None` if the lock is free.
     #[serde(default)]
     pub holder: Option<String>,
-    /// The holder, for people.
+    /// The operator, for display.
     #[serde(default)]
     pub who: Option<String>,
-    /// Since when, RFC 3339.
+    /// The time of acquisition, RFC 3339.
     #[serde(default)]
     pub since: Option<String>,
-    /// After how long without a sign of life others may take it, in milliseconds.
+    /// The lease in milliseconds. Without a heartbeat for this long, other runs may take the lock.
     #[serde(default)]
     pub lease_ms: u64,
 }
 
 impl Store {
-    /// The lock as it is.
+    /// Reads the lock.
     ///
     /// # Errors
-    /// As any read.
+    /// Returns the errors of a read.
     pub async fn migration_lock(&self) -> Result<Option<LockRow>, Error> {
         self.bookkeeping_row(LOCK).await?.map(read).transpose()
     }
 
-    /// Takes the lock over as it was `seen`, or when it is free; none when it is otherwise by now.
+    /// Takes the lock if it is free or still as `observed`. Returns `None` otherwise.
     ///
     /// # Errors
-    /// As any write.
-    pub async fn take_lock(&self, seen: Option<&LockRow>, mine: &LockRow) -> Result<Option<LockRow>, Error> {
-        let (fence, beat) = seen.map_or((0, 0), |seen| (seen.fence, seen.beat));
+    /// Returns the errors of a write.
+    pub async fn take_lock(&self, observed: Option<&LockRow>, mine: &LockRow) -> Result<Option<LockRow>, Error> {
+        let (fence, beat) = observed.map_or((0, 0), |lock| (lock.fence, lock.beat));
         let values = [
             (":one", number(1)),
             (":zero", number(0)),
@@ -63,16 +63,16 @@ impl Store {
         let condition = "attribute_not_exists(#holder) OR (#fence = :fence AND #beat = :beat)";
         match self.change(LOCK, update, condition, &values).await? {
             Ok(row) => read(row).map(Some),
-            // An earlier attempt of this very request, whose answer was lost.
-            Err(Some(met)) => read(met).map(|met: LockRow| Some(met).filter(|met| met.holder == mine.holder)),
+            // An earlier attempt of the same request may have taken the lock, with its response lost.
+            Err(Some(row)) => read(row).map(|lock: LockRow| Some(lock).filter(|lock| lock.holder == mine.holder)),
             Err(None) => Ok(None),
         }
     }
 
-    /// A sign of life; false when the lock is no longer the holder's.
+    /// Stores a heartbeat. Returns false if another run holds the lock.
     ///
     /// # Errors
-    /// As any write.
+    /// Returns the errors of a write.
     pub async fn renew_lock(&self, mine: &LockRow, beat: u64) -> Result<bool, Error> {
         let holder = string(mine.holder.as_deref().unwrap_or_default());
         let values = [(":fence", number(mine.fence)), (":holder", holder), (":beat", number(beat))];
@@ -80,10 +80,10 @@ impl Store {
         Ok(self.change(LOCK, "SET #beat = :beat", condition, &values).await?.is_ok())
     }
 
-    /// Gives the lock back; one that is another's by now is left alone, which is told by false.
+    /// Releases the lock. Returns false and changes nothing if another run holds it.
     ///
     /// # Errors
-    /// As any write.
+    /// Returns the errors of a write.
     pub async fn free_lock(&self, mine: &LockRow) -> Result<bool, Error> {
         let holder = string(mine.holder.as_deref().unwrap_or_default());
         let values = [(":fence", number(mine.fence)), (":holder", holder)];

@@ -1,17 +1,16 @@
-//! The store: typed tables over DynamoDB, where every write carries its condition.
+//! Typed tables over DynamoDB. Each write carries its condition.
 //!
-//! [`Table`] has a method for each thing that can be done to records. Reads and plain writes are one
-//! request each; a write that touches a unique field or a reference is one transaction.
+//! [`Table`] has a method for each operation on records. Reads and plain writes are one request each. A write that
+//! changes a unique field or a reference is one transaction.
 //!
 //! Migrations work on raw rows: [`Store::scan_page`] and [`Store::write_row`] read and write them, and the
-//! `ledger_` methods remember how far they have come.
+//! `ledger_` methods store their progress.
 
 mod admin;
 mod backfill;
 mod engine;
 mod entry;
 mod expression;
-mod found;
 mod guards;
 mod health;
 mod history;
@@ -24,8 +23,9 @@ mod probe;
 mod request;
 mod rewrite;
 mod row;
+mod row_schema;
 mod schema;
-mod shape;
+mod stored_row;
 mod table;
 mod transaction;
 mod transition;
@@ -36,28 +36,28 @@ use std::{marker::PhantomData, sync::Arc};
 use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 
 pub use admin::create_missing_tables;
-pub use backfill::{PageRequest, Raw, ScannedPage, Written};
+pub use backfill::{PageRequest, RawExpression, ScannedPage, WriteOutcome};
 pub use entry::{Entry, Segment, State};
-pub use found::{Found, Mark};
 pub use indexes::{TableKeys, add_index, remove_index, table_keys};
 pub use lock::LockRow;
 pub use request::metered;
 pub use rewrite::RowUpdate;
 pub use row::{MIGRATION, Row, WRITE_ID, WRITTEN_BY, decode, encode, without_own_attributes};
+pub use row_schema::RowSchema;
 pub use schema::{
     BOOKKEEPING, BOOKKEEPING_KEY, HISTORY, IndexDefinition, TableDefinition, bookkeeping_table, history_table,
     resource_table,
 };
-pub use shape::Shape;
+pub use stored_row::{StoredRow, WriteMarker};
 
 use crate::{cursors::CursorKeys, record::Resource};
 use request::RetryBudget;
 
-/// A deployment's tables.
+/// The tables of a deployment.
 #[derive(Clone)]
 pub struct Store {
     client: Client,
-    /// For writes that may not be sent twice.
+    /// The client for writes that must not be sent twice.
     client_without_retries: Client,
     budget: Arc<RetryBudget>,
     table_prefix: String,
@@ -65,7 +65,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// The tables whose names start with `table_prefix`; `cursor_keys` sign the cursors of their lists.
+    /// Creates a store of the tables whose names start with `table_prefix`. `cursor_keys` sign the cursors of its lists.
     pub fn new(client: Client, table_prefix: &str, cursor_keys: CursorKeys) -> Self {
         let once = client.config().to_builder().retry_config(RetryConfig::disabled());
         let client_without_retries = Client::from_conf(once.build());
@@ -73,12 +73,12 @@ impl Store {
         Self { client, client_without_retries, budget, table_prefix: table_prefix.to_owned(), cursor_keys }
     }
 
-    /// The table of a resource.
+    /// Returns the table of a resource.
     pub fn table<R: Resource>(&self) -> Table<'_, R> {
         Table { store: self, resource: PhantomData, writer: None }
     }
 
-    /// The keys that sign the cursors of lists.
+    /// Returns the keys that sign the cursors of lists.
     pub fn cursor_keys(&self) -> &CursorKeys {
         &self.cursor_keys
     }
@@ -92,12 +92,12 @@ impl Store {
 pub struct Table<'a, R> {
     store: &'a Store,
     resource: PhantomData<R>,
-    /// Who writes, where that is known: rows keep it for the history.
+    /// The principal that writes, if known. Rows store it for the history.
     writer: Option<String>,
 }
 
 impl<R> Table<'_, R> {
-    /// The same, its writes signed with who does them.
+    /// Sets the principal that rows store as their writer.
     pub fn written_by(self, writer: Option<String>) -> Self {
         Self { writer, ..self }
     }

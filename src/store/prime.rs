@@ -1,4 +1,4 @@
-//! The first request to DynamoDB, which asks for nothing.
+//! The request that opens the connection to DynamoDB during the cold start.
 
 use aws_sdk_dynamodb::{
     config::{
@@ -14,17 +14,17 @@ use super::{
 };
 
 impl Store {
-    /// Goes the way of every request: endpoint, credentials, signature, connection, TLS. DynamoDB's answer is no matter.
+    /// Sends a request that runs through endpoint, credentials, signature, connection and TLS. The response is ignored.
     pub async fn prime(&self) {
         let request = self.client_without_retries.get_item().table_name(self.table_name("prime")).key(ID, string("0"));
         let _ = request.customize().interceptor(HealthCheck).send().await;
     }
 }
 
-/// Turns a request, just before it is sent, into the health check each endpoint of DynamoDB answers: `GET /`.
+/// Rewrites a request, just before it is sent, into the health check of DynamoDB's endpoints: `GET /`.
 ///
-/// It needs no right and has no signature, so that a role holds nothing for it, no capacity is used, and nothing is
-/// denied, which an audit trail would count.
+/// The health check needs no permission and no signature. So the role needs no extra grant, no capacity is used, and
+/// the audit trail shows no denied request.
 #[derive(Debug)]
 struct HealthCheck;
 
@@ -54,7 +54,7 @@ impl Intercept for HealthCheck {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // A success that is not JSON would count as a broken connection, and close it. A refusal keeps it.
+        // The SDK closes the connection after a success that is not JSON, but keeps it after an error status.
         *context.response_mut().status_mut() = 400.try_into()?;
         Ok(())
     }

@@ -1,25 +1,32 @@
-//! What a migration asks of single rows and of a table, beside its pages and its writes.
+//! Reads of single rows and of table statistics for migrations.
 
 use aws_sdk_dynamodb::types::{ConditionCheck, ReturnValuesOnConditionCheckFailure};
 
 use super::{
-    Found, Mark, Raw, Store,
-    request::failure,
+    RawExpression, Store, StoredRow, WriteMarker,
+    request::to_error,
     row::{ID, WRITE_ID, string},
     transaction,
 };
 use crate::error::Error;
 
 impl Store {
-    /// Whether a row that has the mark matches, asked of DynamoDB itself; none when it has not.
+    /// Returns true if a row that has the marker matches the filter, as DynamoDB evaluates it. Returns `None` if the row
+    /// does not have the marker.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it is to be asked again.
-    pub async fn still_matches(&self, table: &str, id: &str, filter: &Raw, mark: &Mark) -> Result<Option<bool>, Error> {
+    /// Returns [`Error::Unavailable`] if the request can be retried.
+    pub async fn row_matches(
+        &self,
+        table: &str,
+        id: &str,
+        filter: &RawExpression,
+        marker: &WriteMarker,
+    ) -> Result<Option<bool>, Error> {
         let mut names = filter.names.clone();
         names.insert("#mgWriteId".into(), WRITE_ID.into());
         let mut values = filter.attribute_values();
-        values.insert(":mgRun".into(), string(&mark.run));
+        values.insert(":mgRun".into(), string(&marker.run));
         let check = ConditionCheck::builder()
             .table_name(self.table_name(table))
             .key(ID, string(id))
@@ -29,35 +36,35 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         Ok(match transaction::transact(self, vec![transaction::check(check)]).await? {
             Ok(()) => Some(true),
-            Err(met) => {
-                let row = met.into_iter().find_map(|(_, row)| row).map(Found);
-                row.filter(|row| row.is_of_run(mark)).map(|_| false)
+            Err(rejections) => {
+                let row = rejections.into_iter().find_map(|(_, row)| row).map(StoredRow);
+                row.filter(|row| row.is_written_by_run(marker)).map(|_| false)
             }
         })
     }
 
-    /// About how many rows a table has, where that may be asked: DynamoDB counts every six hours.
-    pub async fn about_how_many(&self, table: &str) -> Option<u64> {
+    /// Returns the approximate number of rows of a table, if permitted. DynamoDB updates it about every six hours.
+    pub async fn approximate_row_count(&self, table: &str) -> Option<u64> {
         let output = self.client.describe_table().table_name(self.table_name(table)).send().await.ok()?;
         output.table()?.item_count().and_then(|count| u64::try_from(count).ok())
     }
 
-    /// A copy of a row put into another store, for a write to be tried there.
+    /// Puts a copy of a row into this store, to try a write on it.
     ///
     /// # Errors
-    /// As any put.
-    pub async fn put_copy(&self, table: &str, row: &Found) -> Result<(), Error> {
+    /// Returns the errors of a write.
+    pub async fn put_copy(&self, table: &str, row: &StoredRow) -> Result<(), Error> {
         let request = self.client.put_item().table_name(self.table_name(table)).set_item(Some(row.0.clone()));
-        request.send().await.map(drop).map_err(failure)
+        request.send().await.map(drop).map_err(to_error)
     }
 
-    /// The row with this id, as the last write left it.
+    /// Reads the row with this id, strongly consistent.
     ///
     /// # Errors
-    /// As any read.
-    pub async fn read_row(&self, table: &str, id: &str) -> Result<Option<Found>, Error> {
+    /// Returns the errors of a read.
+    pub async fn read_row(&self, table: &str, id: &str) -> Result<Option<StoredRow>, Error> {
         let request = self.client.get_item().table_name(self.table_name(table)).key(ID, string(id));
-        let output = request.consistent_read(true).send().await.map_err(failure)?;
-        Ok(output.item.map(Found))
+        let output = request.consistent_read(true).send().await.map_err(to_error)?;
+        Ok(output.item.map(StoredRow))
     }
 }

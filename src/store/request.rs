@@ -1,4 +1,4 @@
-//! One request to DynamoDB: its errors as ours, retries where DynamoDB asks for them, the capacity it used.
+//! Requests to DynamoDB: conversion of errors, retries and consumed capacity.
 
 use std::{
     cell::Cell,
@@ -14,28 +14,28 @@ use aws_sdk_dynamodb::{
 
 use crate::{deadline, error::Error};
 
-/// How often a write that is throttled is tried in all.
+/// The maximum number of attempts of a throttled write.
 const THROTTLED_ATTEMPTS: u32 = 8;
 const FIRST_BACKOFF: Duration = Duration::from_millis(15);
-/// The longest pause before a write is tried again.
+/// The longest pause before a retry.
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
-/// For how long a write in conflict is tried again where its work has no limit.
+/// The time limit for retries of a conflicting write, if the work has no deadline.
 const CONFLICT_LIMIT: Duration = Duration::from_secs(5);
-/// The time a write needs, which retries leave of the limit.
+/// The time that retries leave before the deadline for the last attempt.
 const WRITE_MARGIN: Duration = Duration::from_millis(200);
 
-/// How many retries in vain a store sends before it sends each request once, until the database answers again.
+/// The number of unsuccessful retries after which a store sends each request only once, until the database responds.
 const RETRY_BUDGET: u32 = 100;
 
-/// What is left of the retries: a database in trouble does not get eight times the requests.
+/// The budget of retries, which keeps retries from multiplying the load on an overloaded database.
 ///
-/// A retry takes one; an answer gives one back, or all that were spent on it. The SDK keeps a budget of the same
-/// size for the retries that are its own.
+/// A retry takes one token. A response returns one token, or all that were spent on it. The SDK keeps a budget of the
+/// same size for its own retries.
 #[derive(Debug)]
 pub struct RetryBudget(AtomicU32);
 
 impl RetryBudget {
-    /// A full one.
+    /// Creates a full budget.
     pub fn new() -> Self {
         Self(AtomicU32::new(RETRY_BUDGET))
     }
@@ -46,7 +46,7 @@ impl RetryBudget {
 
     fn give(&self, retries: u32) {
         let given = |left: u32| Some(left.saturating_add(retries).min(RETRY_BUDGET));
-        // It is never refused.
+        // The closure always returns a value, so the update cannot fail.
         let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, given);
     }
 }
@@ -55,7 +55,7 @@ tokio::task_local! {
     static CAPACITY: Cell<f64>;
 }
 
-/// Runs `work` and tells how many capacity units its requests used.
+/// Runs `work` and returns its output with the capacity units that its requests consumed.
 pub async fn metered<T>(work: impl Future<Output = T>) -> (T, f64) {
     let measured = async {
         let output = work.await;
@@ -64,32 +64,32 @@ pub async fn metered<T>(work: impl Future<Output = T>) -> (T, f64) {
     CAPACITY.scope(Cell::new(0.0), measured).await
 }
 
-/// Adds what one request used to the meter of the task it runs in.
-pub fn count<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+/// Adds the capacity that a request consumed to the total of its task.
+pub fn record_capacity<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
     let units: f64 = consumed.into_iter().filter_map(ConsumedCapacity::capacity_units).sum();
-    // Outside of `metered` nobody asks.
+    // Outside of `metered` there is no total.
     let _ = CAPACITY.try_with(|total| total.set(total.get() + units));
 }
 
-/// Why a write was refused for now.
+/// The reason to retry a write.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Busy {
-    /// The database has too much to do.
+pub enum RetryReason {
+    /// DynamoDB throttles the request.
     Throttled,
-    /// A transaction holds one of the rows.
+    /// A transaction in progress includes one of the rows.
     InConflict,
 }
 
-/// Sends a write again while it is refused for now, which for transactions the SDK does not.
+/// Retries a write while it is throttled or in conflict. The SDK does not retry these errors of transactions.
 ///
-/// Each attempt was refused as a whole, so that repeating it is safe. A throttle is answered with few attempts out of
-/// the budget, since every request adds to the load. A conflict says nothing of the load, only that others write the
-/// same row: it is tried until the time limit, after pauses of full jitter up to [`MAX_BACKOFF`] (Amazon Builders'
+/// Each attempt was refused as a whole, so a retry is safe. A throttled write gets few attempts, out of the budget,
+/// since every request adds to the load. A conflict is no sign of load, only of another write of the same row. It is
+/// retried until the time limit, with exponential backoff and full jitter up to [`MAX_BACKOFF`] (Amazon Builders'
 /// Library, "Timeouts, retries, and backoff with jitter").
-pub async fn while_refused<T, E, F>(
+pub async fn retry_while_busy<T, E, F>(
     budget: &RetryBudget,
     mut send: impl FnMut() -> F,
-    busy: impl Fn(&SdkError<E>) -> Option<Busy>,
+    retry_reason: impl Fn(&SdkError<E>) -> Option<RetryReason>,
 ) -> Result<T, SdkError<E>>
 where
     F: Future<Output = Result<T, SdkError<E>>>,
@@ -99,12 +99,12 @@ where
     let end = Instant::now() + limit;
     loop {
         let outcome = send().await;
-        let pause = match outcome.as_ref().err().and_then(&busy) {
-            Some(Busy::Throttled) => {
+        let pause = match outcome.as_ref().err().and_then(&retry_reason) {
+            Some(RetryReason::Throttled) => {
                 throttles += 1;
                 Some(backoff(throttles)).filter(|_| throttles < THROTTLED_ATTEMPTS && budget.take())
             }
-            Some(Busy::InConflict) => {
+            Some(RetryReason::InConflict) => {
                 conflicts += 1;
                 Some(backoff(conflicts)).filter(|pause| Instant::now() + *pause < end)
             }
@@ -120,33 +120,35 @@ where
     }
 }
 
-/// Returns a random pause, the longest of which doubles with each refusal.
-fn backoff(refusals: u32) -> Duration {
-    let longest = FIRST_BACKOFF.saturating_mul(2_u32.saturating_pow(refusals - 1)).min(MAX_BACKOFF);
+/// Returns a random pause, whose upper bound doubles with each attempt.
+fn backoff(attempts: u32) -> Duration {
+    let longest = FIRST_BACKOFF.saturating_mul(2_u32.saturating_pow(attempts - 1)).min(MAX_BACKOFF);
     longest.mul_f64(fastrand::f64())
 }
 
-/// Returns [`Busy::InConflict`] where a plain write met a transaction on its row.
-pub fn in_conflict<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<Busy> {
-    busy(error).filter(|busy| *busy == Busy::InConflict)
+/// Returns [`RetryReason::InConflict`] if a plain write conflicts with a transaction on its row.
+pub fn conflict_reason<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<RetryReason> {
+    retry_reason(error).filter(|reason| *reason == RetryReason::InConflict)
 }
 
-/// Returns why a plain write was refused for now, if it was.
-pub fn busy<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<Busy> {
-    error.as_service_error().and_then(ProvideErrorMetadata::code).and_then(busy_code)
+/// Returns the reason to retry a plain write, if any.
+pub fn retry_reason<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<RetryReason> {
+    error.as_service_error().and_then(ProvideErrorMetadata::code).and_then(retry_reason_of_code)
 }
 
-/// What a failed request means to the caller.
-pub fn failure<E>(error: SdkError<E>) -> Error
+/// Converts the error of a request.
+pub fn to_error<E>(error: SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    let is_busy = match &error {
+    let is_retryable = match &error {
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
         SdkError::ServiceError(service) => {
             let status = service.raw().status();
-            // An answer of success that is an error is one that could not be read.
-            status.is_success() || status.is_server_error() || service.err().code().and_then(busy_code).is_some()
+            // An error with a success status is a response that could not be parsed.
+            status.is_success()
+                || status.is_server_error()
+                || service.err().code().and_then(retry_reason_of_code).is_some()
         }
         _ => false,
     };
@@ -154,12 +156,12 @@ where
         return Error::TooLarge;
     }
     let cause = cause(&error).into();
-    if is_busy { Error::Unavailable(cause) } else { Error::Internal(cause) }
+    if is_retryable { Error::Unavailable(cause) } else { Error::Internal(cause) }
 }
 
-/// What happened, in a line for the log.
+/// Returns the cause in one line for the log.
 ///
-/// The error as a whole would show the response, and in a refused transaction the records it met.
+/// The whole error is not logged: it contains the response, and for a refused transaction the records.
 fn cause<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
     let text = |error: &(dyn std::error::Error + 'static)| {
         iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
@@ -169,32 +171,32 @@ fn cause<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
             let (code, message) = (service.err().code(), service.err().message());
             format!("DynamoDB answered {}: {}", code.unwrap_or("an error"), message.unwrap_or("no message"))
         }
-        SdkError::TimeoutError(_) => "DynamoDB did not answer in time".into(),
+        SdkError::TimeoutError(_) => "DynamoDB did not respond in time".into(),
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
-            Some(error) => format!("DynamoDB could not be asked: {}", text(error)),
-            None => "DynamoDB could not be asked".into(),
+            Some(error) => format!("DynamoDB could not be reached: {}", text(error)),
+            None => "DynamoDB could not be reached".into(),
         },
         SdkError::ConstructionFailure(_) => "the request could not be built".into(),
-        _ => "DynamoDB's answer could not be read".into(),
+        _ => "DynamoDB's response could not be read".into(),
     }
 }
 
-/// Returns why an error code asks to come back later, if it does.
-pub fn busy_code(code: &str) -> Option<Busy> {
+/// Returns the reason to retry that an error code stands for, if any.
+pub fn retry_reason_of_code(code: &str) -> Option<RetryReason> {
     match code {
         "ProvisionedThroughputExceededException"
         | "ProvisionedThroughputExceeded"
         | "RequestLimitExceeded"
         | "ThrottlingException"
-        | "ThrottlingError" => Some(Busy::Throttled),
+        | "ThrottlingError" => Some(RetryReason::Throttled),
         "TransactionConflict" | "TransactionConflictException" | "TransactionInProgressException" => {
-            Some(Busy::InConflict)
+            Some(RetryReason::InConflict)
         }
         _ => None,
     }
 }
 
-/// Whether a validation message is about the 400 KB limit of an item.
+/// Returns true if a validation message is about the 400 KB limit of an item.
 pub fn is_too_large(message: &str) -> bool {
     message.contains("size has exceeded")
         || message.contains("size to update has exceeded")

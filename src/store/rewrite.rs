@@ -1,4 +1,4 @@
-//! The update of one row by a migration: what it writes, and what it requires.
+//! The conditional update of one row by a migration.
 
 use std::collections::HashMap;
 
@@ -7,27 +7,33 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
-    Found, Mark, Raw,
+    RawExpression, StoredRow, WriteMarker,
     row::{ID, Row, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, id, number, string},
-    shape::{Shape, json},
+    row_schema::{RowSchema, json},
 };
 
-/// An update of one row, with its condition.
+/// An update of one row with its condition.
 #[derive(Clone, Debug)]
 pub struct RowUpdate {
     pub(super) text: String,
     pub(super) condition: String,
     pub(super) names: HashMap<String, String>,
     pub(super) values: HashMap<String, AttributeValue>,
-    pub(super) mark: Mark,
+    pub(super) marker: WriteMarker,
 }
 
 impl RowUpdate {
-    /// The update of an expression: its `SET` clause without the word, and its other clauses.
+    /// Creates an update from an expression: the content of its `SET` clause, and its other clauses.
     ///
-    /// It requires that the row is there, matches the filter, and has not been written by this very run.
-    pub fn by_expression(filter: &Raw, set: &str, others: &str, extra: &Raw, mark: &Mark) -> Self {
-        let mut update = Self::begun(filter, mark);
+    /// It requires that the row exists, matches the filter and has not been written by this run.
+    pub fn by_expression(
+        filter: &RawExpression,
+        set: &str,
+        others: &str,
+        extra: &RawExpression,
+        marker: &WriteMarker,
+    ) -> Self {
+        let mut update = Self::base(filter, marker);
         update.names.extend(extra.names.clone());
         update.values.extend(extra.attribute_values());
         let set = if set.is_empty() { String::new() } else { format!(", {set}") };
@@ -35,17 +41,17 @@ impl RowUpdate {
         update
     }
 
-    /// The update that makes `after` of a row, and of its index attributes what follows from that; none
-    /// when the row is like that already.
+    /// Creates the update that sets the fields of a row to `after` and recomputes its index attributes. Returns `None` if
+    /// nothing changes.
     ///
     /// # Errors
-    /// Says why the row cannot become that.
-    pub fn to(
-        shape: &Shape,
-        row: &Found,
+    /// Returns the reason if the row cannot be changed to `after`.
+    pub fn from_fields(
+        shape: &RowSchema,
+        row: &StoredRow,
         after: &Map<String, Value>,
-        filter: &Raw,
-        mark: &Mark,
+        filter: &RawExpression,
+        marker: &WriteMarker,
     ) -> Result<Option<Self>, String> {
         let row = &row.0;
         let before = shape.fields_of(row);
@@ -60,27 +66,27 @@ impl RowUpdate {
                 changes.push((field.clone(), after.get(field).map(attribute)));
             }
         }
-        // An index holds what the API reads in a record, so that a default in place of a missing field has its key, too.
+        // Index attributes follow the record as the API reads it, so a default for a missing field gets an index key too.
         let read = (shape.read)(changed(row, &changes));
         let keys = shape.keys(id, read.as_ref().unwrap_or(after));
         changes.extend(keys.into_iter().filter(|(name, key)| row.get(name) != key.as_ref()));
         if changes.is_empty() {
             return Ok(None);
         }
-        // One that cannot be read yet may need a later migration, too.
+        // A row that was unreadable before may become readable with a later migration.
         if let Err(error) = read
             && (shape.read)(row.clone()).is_ok()
         {
             return Err(format!("the transform would make it unreadable: {}", error.cause().unwrap_or_default()));
         }
-        let mut update = Self::begun(filter, mark);
+        let mut update = Self::base(filter, marker);
         update.require_version(row.get(VERSION));
         update.assign(changes);
         Ok(Some(update))
     }
 
-    /// What every write sets and requires.
-    fn begun(filter: &Raw, mark: &Mark) -> Self {
+    /// Creates the part that all updates set and require.
+    fn base(filter: &RawExpression, marker: &WriteMarker) -> Self {
         let mut names = filter.names.clone();
         let own = [
             ("#mgId", ID),
@@ -91,7 +97,7 @@ impl RowUpdate {
         ];
         names.extend(own.map(|(placeholder, name)| (placeholder.to_owned(), name.to_owned())));
         let mut values = filter.attribute_values();
-        let (run, id) = (string(&mark.run), string(&mark.id));
+        let (run, id) = (string(&marker.run), string(&marker.id));
         let own = [(":mgZero", number(0)), (":mgOne", number(1)), (":mgRun", run), (":mgMark", id)];
         values.extend(own.map(|(placeholder, value)| (placeholder.to_owned(), value)));
         let version = "#mgVersion = if_not_exists(#mgVersion, :mgZero) + :mgOne";
@@ -100,7 +106,7 @@ impl RowUpdate {
             condition: format!("attribute_exists(#mgId) AND NOT begins_with(#mgWriteId, :mgRun) AND ({})", filter.text),
             names,
             values,
-            mark: mark.clone(),
+            marker: marker.clone(),
         }
     }
 
@@ -145,5 +151,5 @@ fn changed(row: &Row, changes: &[(String, Option<AttributeValue>)]) -> Row {
 }
 
 fn attribute(value: &Value) -> AttributeValue {
-    serde_dynamo::to_attribute_value(value).expect("it is JSON")
+    serde_dynamo::to_attribute_value(value).expect("JSON values convert to attributes")
 }

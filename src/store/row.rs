@@ -1,4 +1,4 @@
-//! Rows: a record as DynamoDB attributes, with the attributes the indexes and retries need.
+//! Rows: records as DynamoDB attributes, with the attributes that indexes and retries need.
 
 use std::collections::HashMap;
 
@@ -20,18 +20,18 @@ pub const ID: &str = "id";
 pub const VERSION: &str = "version";
 /// The time of the last write.
 pub const UPDATED_AT: &str = "updatedAt";
-/// Which write made the row what it is: a retry that finds its own id has already been carried out.
+/// The id of the last write. A retry that finds its own id has already taken effect.
 pub const WRITE_ID: &str = "writeId";
-/// Who wrote it last.
+/// The principal of the last write.
 pub const WRITTEN_BY: &str = "writtenBy";
-/// What begins who wrote it where a migration did.
+/// The prefix of the writer if it was a migration.
 pub const MIGRATION: &str = "migration-";
-/// The index behind a list without a filter.
+/// The index of the list without a filter.
 pub const LIST_INDEX: &str = "list";
-/// Its partition key.
+/// The partition key of the list index.
 pub const LIST_SHARD: &str = "listShard";
 
-/// The row of a record.
+/// Encodes a record as a row.
 pub fn encode<R: Resource>(record: &Record<R>, write_id: &str, writer: Option<&str>) -> Row {
     let mut row: Row = serde_dynamo::to_item(record).expect("a record is a struct of JSON values");
     row.insert(WRITE_ID.into(), string(write_id));
@@ -46,15 +46,15 @@ pub fn encode<R: Resource>(record: &Record<R>, write_id: &str, writer: Option<&s
     row
 }
 
-/// The record in a row; attributes it does not know are left alone.
+/// Decodes the record in a row. Unknown attributes are ignored.
 ///
 /// # Errors
-/// [`Error::Corrupt`] naming the record.
+/// Returns [`Error::Corrupt`] with the id of the record.
 pub fn decode<R: Resource>(row: Row) -> Result<Record<R>, Error> {
     let id = id(&row).to_owned();
     serde_dynamo::from_item(row).map_err(|error| {
         let message = error.to_string();
-        // What comes before the last "expected" can hold a value of the record, which has no place in a log.
+        // The text before the last "expected" may contain a value of the record, which must not be logged.
         let cause = match message.rfind("expected ") {
             Some(start) => &message[start..],
             None if message.starts_with("missing field") => &message,
@@ -64,42 +64,42 @@ pub fn decode<R: Resource>(row: Row) -> Result<Record<R>, Error> {
     })
 }
 
-/// A row without the attributes that are no fields of the record.
+/// Removes the attributes that are not fields of the record.
 pub fn without_own_attributes<R: Resource>(mut row: Row) -> Row {
     let keys: Vec<String> = R::FILTERS.iter().map(filter_attribute).collect();
     row.retain(|name, _| ![WRITE_ID, WRITTEN_BY, LIST_SHARD].contains(&name.as_str()) && !keys.contains(name));
     row
 }
 
-/// The id of a row.
+/// Returns the id of a row.
 pub fn id(row: &Row) -> &str {
     row.get(ID).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
 }
 
-/// The attribute a filter's index is keyed by.
+/// Returns the partition key attribute of a filter's index.
 pub fn filter_attribute(filter: &Filter) -> String {
     format!("{}Key", filter.field)
 }
 
-/// The partition of a filter's index that holds `value`; one of them when it is sharded.
+/// Returns the key of the partition of a filter's index that holds `value` in this shard.
 pub fn filter_key(filter: &Filter, value: &str, shard: u8) -> String {
     let value = filter.normalization.apply(value);
     if filter.shards.read == 1 { value } else { format!("{value}#{shard}") }
 }
 
-/// The partition of the list index.
+/// Returns the key of a partition of the list index.
 pub fn list_key(shard: u8) -> String {
     shard.to_string()
 }
 
-/// The index attribute of a field's new value, or none where it has none.
+/// Returns the index attribute for a field's value, or `None` if the value is not indexed.
 pub fn index_key(filter: &Filter, id: Uuid, value: Option<&Value>) -> Option<AttributeValue> {
-    // An index has no empty keys.
+    // DynamoDB does not accept empty index keys.
     let text = value.and_then(text).filter(|text| !text.is_empty())?;
     Some(string(filter_key(filter, &text, shard(id, filter.shards))))
 }
 
-/// A field's value as the text its index, unique row or reference is keyed by.
+/// Returns a field's value as the text used in index keys, unique rows and references.
 pub fn text(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
@@ -108,22 +108,22 @@ pub fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// The text of a field in a resource's JSON object.
+/// Returns the text of a field in a resource's JSON object.
 pub fn field_text(object: &Map<String, Value>, field: &str) -> Option<String> {
     object.get(field).and_then(text)
 }
 
-/// A string attribute.
+/// Creates a string attribute.
 pub fn string(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
-/// A number attribute.
+/// Creates a number attribute.
 pub fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// The partition a record with this id is written to: the last byte of a UUIDv7 is random.
+/// Returns the shard that a record with this id is written to. The last byte of a UUIDv7 is random.
 pub fn shard(id: Uuid, shards: Shards) -> u8 {
     id.as_bytes()[15] % shards.written
 }

@@ -1,4 +1,4 @@
-//! The tables: one definition, which the local server creates and the contract hands to the stack.
+//! The table definitions, which the local server and, through the contract, the stack create.
 
 use serde::Serialize;
 
@@ -7,18 +7,18 @@ use crate::record::{Resource, Shards};
 
 /// The bookkeeping table: unique values, idempotency keys and the migration ledger.
 pub const BOOKKEEPING: &str = "bookkeeping";
-/// Its partition key.
+/// The partition key of the bookkeeping table.
 pub const BOOKKEEPING_KEY: &str = "pk";
-/// The table of what happened to all records.
+/// The table of the history of all records.
 pub const HISTORY: &str = "history";
-/// Its partition key: the collection and the record's id.
+/// The partition key of the history table: the collection and the record's id.
 pub const HISTORY_RECORD: &str = "record";
-/// Its sort key: the change's sequence number in the stream.
+/// The sort key of the history table: the sequence number of the change in the stream.
 pub const HISTORY_SEQUENCE: &str = "sequence";
-/// The attribute the TTL of bookkeeping and history reads, in epoch seconds.
+/// The TTL attribute of the bookkeeping and history tables, in epoch seconds.
 pub const EXPIRES_AT: &str = "expiresAt";
 
-/// A DynamoDB table. Keys are strings, indexes project all attributes.
+/// The definition of a DynamoDB table. Keys are strings, and indexes project all attributes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TableDefinition {
@@ -26,34 +26,34 @@ pub struct TableDefinition {
     pub name: &'static str,
     /// The partition key.
     pub partition_key: &'static str,
-    /// The sort key, where there is one.
+    /// The sort key, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sort_key: Option<&'static str>,
     /// The global secondary indexes.
     pub indexes: Vec<IndexDefinition>,
-    /// The attribute that holds a row's expiry, where rows expire.
+    /// The attribute that holds a row's expiry time, if rows expire.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_attribute: Option<&'static str>,
-    /// Whether the table has a stream, with old and new images.
+    /// True if the table has a stream of old and new images.
     pub stream: bool,
 }
 
-/// A global secondary index.
+/// The definition of a global secondary index.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IndexDefinition {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its partition key.
+    /// The partition key.
     pub partition_key: String,
-    /// Its sort key.
+    /// The sort key.
     pub sort_key: &'static str,
-    /// The partitions that records with the same key are spread over; none where each key has one of its own.
+    /// The shards that records with the same key are distributed over, or `None` if each key has one partition.
     #[serde(flatten)]
     pub shards: Option<ShardCounts>,
 }
 
-/// The partitions of an index, which bound how many records a second it takes.
+/// The numbers of shards of an index. They limit its write throughput.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShardCounts {
@@ -69,7 +69,7 @@ impl From<Shards> for ShardCounts {
     }
 }
 
-/// The table of a resource: its records, the list index, and an index for each filter.
+/// Returns the table of a resource with the list index and an index for each filter.
 pub fn resource_table<R: Resource>() -> TableDefinition {
     let list = IndexDefinition {
         name: LIST_INDEX.into(),
@@ -93,7 +93,7 @@ pub fn resource_table<R: Resource>() -> TableDefinition {
     }
 }
 
-/// The table beside the resources, whose rows no list, stream or export shows.
+/// Returns the bookkeeping table. No list, stream or export shows its rows.
 pub fn bookkeeping_table() -> TableDefinition {
     TableDefinition {
         name: BOOKKEEPING,
@@ -105,7 +105,7 @@ pub fn bookkeeping_table() -> TableDefinition {
     }
 }
 
-/// The table of what happened to all records.
+/// Returns the table of the history of all records.
 pub fn history_table() -> TableDefinition {
     TableDefinition {
         name: HISTORY,

@@ -1,4 +1,4 @@
-//! What can be done to the records of a table.
+//! Reads, creates and deletes of records.
 
 use aws_sdk_dynamodb::{
     operation::put_item::PutItemError,
@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::{
     Table,
-    expression::{Expression, still},
-    guards::{Guard, Step, commit, field_steps, remember, replay, sign_deletion},
-    request::{count, failure, in_conflict, while_refused},
+    expression::{Expression, same_version_as},
+    guards::{Guard, Step, commit, deleter_step, field_steps, idempotency_step, replay},
+    request::{conflict_reason, record_capacity, retry_while_busy, to_error},
     row::{ID, Row, decode, encode, string},
     transaction,
 };
@@ -20,27 +20,27 @@ use crate::{
     record::{IdempotencyKey, Precondition, Record, Resource, to_object},
 };
 
-/// How often a write that asks for no version is tried when others get in between.
+/// The maximum number of attempts of a write without a version precondition, if other writes interfere.
 pub const RACE_ATTEMPTS: usize = 10;
 
 impl<R: Resource> Table<'_, R> {
-    /// The record with this id, as the last write left it.
+    /// Returns the record with this id, strongly consistent.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
+    /// Returns [`Error::NotFound`] if it does not exist.
     pub async fn get(&self, id: Uuid) -> Result<Record<R>, Error> {
         decode(self.read(id).await?.ok_or(Error::NotFound)?)
     }
 
-    /// Adds a record, or answers as the first time when `key` has been used for the same request before.
+    /// Adds a record. If `key` was used for the same request before, returns the record of the first request.
     ///
     /// # Errors
-    /// [`Error::Conflict`] naming the fields that are taken or refer to nothing;
-    /// [`Error::IdempotencyKeyReused`] when the key came with another request.
+    /// Returns [`Error::Conflict`] with the fields that are taken or refer to a missing record, and
+    /// [`Error::IdempotencyKeyReused`] if the key was used for another request.
     pub async fn insert(&self, record: Record<R>, key: Option<&IdempotencyKey>) -> Result<Record<R>, Error> {
         let row = encode(&record, &new_write_id(), self.writer.as_deref());
         let mut steps = field_steps::<R>(self.store, record.id, &Map::new(), &to_object(&record.resource));
-        steps.extend(key.map(|key| remember(self.store, key, &record)));
+        steps.extend(key.map(|key| idempotency_step(self.store, key, &record)));
         if steps.is_empty() {
             self.put_new(row).await?;
             return Ok(record);
@@ -50,47 +50,47 @@ impl<R: Resource> Table<'_, R> {
             .set_item(Some(row))
             .condition_expression("attribute_not_exists(#id)")
             .expression_attribute_names("#id", ID);
-        steps.push(Step { action: transaction::put(put), guards: Guard::Record });
+        steps.push(Step { action: transaction::put(put), guard: Guard::Record });
         let Err(mut refusal) = commit(self.store, steps).await? else { return Ok(record) };
-        match (key, refusal.idempotency_key()) {
+        match (key, refusal.take_idempotency_key()) {
             (Some(key), Some(row)) => replay(&row, key, record.resource),
-            // The id is new: what holds it already is an earlier attempt of this very write.
-            _ if refusal.record().is_some() => Ok(record),
-            _ => Err(refusal.conflict()),
+            // The id is new, so an existing record is from an earlier attempt of the same write.
+            _ if refusal.take_record().is_some() => Ok(record),
+            _ => Err(refusal.into_conflict()),
         }
     }
 
-    /// Deletes a record, if the precondition holds, and frees its unique values.
+    /// Deletes a record if the precondition holds, and releases its unique values.
     ///
-    /// It is a transaction even of one step, whose token makes a retry after a lost answer safe.
+    /// It is a transaction even with a single step: the client request token makes a retry after a lost response safe.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::StaleVersion`].
+    /// Returns [`Error::NotFound`] or [`Error::StaleVersion`].
     pub async fn delete(&self, id: Uuid, precondition: &Precondition) -> Result<(), Error> {
         for _ in 0..RACE_ATTEMPTS {
-            let (expected, freed) = if R::UNIQUE.is_empty() {
+            let (expected, released) = if R::UNIQUE.is_empty() {
                 (precondition.clone(), Map::new())
             } else {
                 let current = self.get(id).await?;
                 if !precondition.holds(current.version) {
                     return Err(Error::StaleVersion);
                 }
-                (still(&current), to_object(&current.resource))
+                (same_version_as(&current), to_object(&current.resource))
             };
-            // Only a unique value concerns a delete: a reference to another record needs no check.
-            let mut steps = field_steps::<R>(self.store, id, &freed, &Map::new());
-            steps.extend(self.writer.as_deref().map(|writer| sign_deletion::<R>(self.store, id, writer)));
-            steps.push(Step { action: self.delete_step(id, &expected), guards: Guard::Record });
+            // A delete affects only unique values. References to other records need no check.
+            let mut steps = field_steps::<R>(self.store, id, &released, &Map::new());
+            steps.extend(self.writer.as_deref().map(|writer| deleter_step::<R>(self.store, id, writer)));
+            steps.push(Step { action: self.delete_step(id, &expected), guard: Guard::Record });
             let Err(mut refusal) = commit(self.store, steps).await? else { return Ok(()) };
-            match refusal.record() {
+            match refusal.take_record() {
                 Some(None) => return Err(Error::NotFound),
                 Some(Some(_)) if R::UNIQUE.is_empty() => return Err(Error::StaleVersion),
-                // It has moved on since it was read: once more, on what it is now.
+                // The record changed since it was read: retry with the current version.
                 Some(Some(_)) => {}
-                None => return Err(refusal.conflict()),
+                None => return Err(refusal.into_conflict()),
             }
         }
-        Err(Error::Unavailable("other writes to the record kept getting in between".into()))
+        Err(Error::Unavailable("concurrent writes to the record exhausted the attempts".into()))
     }
 
     pub(super) fn name(&self) -> String {
@@ -99,8 +99,8 @@ impl<R: Resource> Table<'_, R> {
 
     pub(super) async fn read(&self, id: Uuid) -> Result<Option<Row>, Error> {
         let request = self.store.client.get_item().table_name(self.name()).key(ID, string(id)).consistent_read(true);
-        let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(failure)?;
-        count(output.consumed_capacity());
+        let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(to_error)?;
+        record_capacity(output.consumed_capacity());
         Ok(output.item)
     }
 
@@ -113,15 +113,15 @@ impl<R: Resource> Table<'_, R> {
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
         };
-        match while_refused(&self.store.budget, send, in_conflict).await {
+        match retry_while_busy(&self.store.budget, send, conflict_reason).await {
             Ok(output) => {
-                count(output.consumed_capacity());
+                record_capacity(output.consumed_capacity());
                 Ok(())
             }
             Err(error) => match error.as_service_error() {
-                // The id is new: what holds it already is an earlier attempt, whose answer was lost.
+                // The id is new, so an existing record is from an earlier attempt whose response was lost.
                 Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(failure(error)),
+                _ => Err(to_error(error)),
             },
         }
     }
@@ -138,7 +138,7 @@ impl<R: Resource> Table<'_, R> {
     }
 }
 
-/// An id no other write has.
+/// Returns a new unique id of a write.
 pub fn new_write_id() -> String {
     Uuid::now_v7().to_string()
 }

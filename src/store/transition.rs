@@ -1,4 +1,4 @@
-//! Transitions: one field takes another value, if it has the one it is to come from.
+//! State transitions: one field changes from an expected value to another.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ use super::{
     expression::{Expression, Write},
     row::decode,
     table::new_write_id,
-    update::is_left_by,
+    update::is_written_by,
 };
 use crate::{
     error::Error,
@@ -17,16 +17,17 @@ use crate::{
 };
 
 impl<R: Resource> Table<'_, R> {
-    /// Changes `field` from one value to another, if the precondition holds; within, the record as it is where the
-    /// field has neither the one value nor has this write changed it.
+    /// Changes `field` from one value to another if the precondition holds. Returns the current record as the inner error
+    /// if the field has another value.
     ///
-    /// It is one `UpdateItem`: the value the field comes from is part of its condition, and DynamoDB hands back the
-    /// record that failed it. One whose answer is lost is not sent again: the record tells whether it was carried out.
+    /// It is one `UpdateItem`: the expected value is part of its condition, and DynamoDB returns the record that failed it.
+    /// An update whose response is lost is not sent again, since the record shows whether it took effect.
     ///
-    /// The field is neither unique nor a reference.
+    /// The field must be neither unique nor a reference.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::StaleVersion`]: the precondition comes before the state (RFC 9110 §13.2.1).
+    /// Returns [`Error::NotFound`] or [`Error::StaleVersion`]. The precondition is evaluated before the state (RFC 9110
+    /// §13.2.1).
     pub async fn transition<T: Serialize>(
         &self,
         id: Uuid,
@@ -42,16 +43,16 @@ impl<R: Resource> Table<'_, R> {
         let fields = Map::from_iter([(field.to_owned(), to)]);
         let mut expression = Expression::write::<R>(id, &fields, &write).require(precondition);
         expression.require_unchanged(field, &from);
-        let met = match self.send_update(id, &expression).await {
+        let row = match self.send_update(id, &expression).await {
             Ok(Ok(record)) => return Ok(Ok(record)),
-            Ok(Err(met)) => met.ok_or(Error::NotFound)?,
+            Ok(Err(row)) => row.ok_or(Error::NotFound)?,
             Err(Error::Unavailable(cause)) => {
-                let row = self.read(id).await?.filter(|row| is_left_by(row, &write_id));
+                let row = self.read(id).await?.filter(|row| is_written_by(row, &write_id));
                 return decode(row.ok_or(Error::Unavailable(cause))?).map(Ok);
             }
             Err(error) => return Err(error),
         };
-        let current: Record<R> = decode(met)?;
+        let current: Record<R> = decode(row)?;
         if precondition.holds(current.version) { Ok(Err(current)) } else { Err(Error::StaleVersion) }
     }
 }

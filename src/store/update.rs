@@ -1,4 +1,4 @@
-//! Updates: one request where nothing but the record changes, one transaction on top where more does.
+//! Updates: one request if only the record changes, and a transaction if unique values or references change too.
 
 use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::{
     Table,
-    expression::{Expression, Write, still},
+    expression::{Expression, Write, same_version_as},
     guards::{Guard, Step, commit, field_steps},
-    request::{busy, count, failure, while_refused},
+    request::{record_capacity, retry_reason, retry_while_busy, to_error},
     row::{ID, Row, VERSION, WRITE_ID, decode, string},
     table::{RACE_ATTEMPTS, new_write_id},
     transaction,
@@ -21,33 +21,33 @@ use crate::{
 };
 
 impl<R: Resource> Table<'_, R> {
-    /// Replaces or patches a record, if the precondition holds.
+    /// Replaces or patches a record if the precondition holds.
     ///
-    /// The first attempt supposes that no unique field and no reference changes its value, and is one
-    /// `UpdateItem`. Where that condition fails, DynamoDB hands back the record it met: the second is one
-    /// transaction on top of exactly that record.
+    /// The first attempt assumes that no unique field and no reference changes its value, and is one `UpdateItem`. If this
+    /// condition fails, DynamoDB returns the current record. The second attempt is a transaction based on exactly that
+    /// record.
     ///
-    /// An `UpdateItem` whose answer is lost is not sent again, since it would undo what others wrote in
-    /// between: the record tells whether it was carried out.
+    /// An `UpdateItem` whose response is lost is not sent again, since it could undo later writes. The record shows whether
+    /// it took effect.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::StaleVersion`], [`Error::Conflict`].
+    /// Returns [`Error::NotFound`], [`Error::StaleVersion`] or [`Error::Conflict`].
     pub async fn update(&self, id: Uuid, precondition: &Precondition, edit: &Edit<R>) -> Result<Record<R>, Error> {
         let write_id = new_write_id();
-        let mut met = if edit.is_nested() {
+        let mut row = if edit.is_nested() {
             self.read(id).await?
         } else {
             match self.update_unguarded(id, precondition, edit, &write_id).await {
                 Ok(Ok(record)) => return Ok(record),
-                Ok(Err(met)) => met,
+                Ok(Err(row)) => row,
                 Err(Error::Unavailable(cause)) => Some(self.read_after(cause, id, precondition, &write_id).await?),
                 Err(error) => return Err(error),
             }
         };
         for _ in 0..RACE_ATTEMPTS {
-            let row = met.ok_or(Error::NotFound)?;
-            let is_done = is_left_by(&row, &write_id);
-            let current: Record<R> = decode(row)?;
+            let current = row.ok_or(Error::NotFound)?;
+            let is_done = is_written_by(&current, &write_id);
+            let current: Record<R> = decode(current)?;
             if is_done {
                 return Ok(current);
             }
@@ -56,14 +56,14 @@ impl<R: Resource> Table<'_, R> {
             }
             match self.update_on(&current, edit, &write_id).await? {
                 Ok(record) => return Ok(record),
-                Err(newer) => met = newer,
+                Err(newer) => row = newer,
             }
         }
-        Err(Error::Unavailable("other writes to the record kept getting in between".into()))
+        Err(Error::Unavailable("concurrent writes to the record exhausted the attempts".into()))
     }
 
-    /// The row after a write of unknown outcome, where it settles it: the write has been carried out, or
-    /// the version it requires is still there for another attempt.
+    /// Reads the row after a write of unknown outcome. Returns it if the write took effect, or if the row still has the
+    /// required version, so that another attempt is safe.
     async fn read_after(
         &self,
         cause: Cause,
@@ -72,11 +72,12 @@ impl<R: Resource> Table<'_, R> {
         write_id: &str,
     ) -> Result<Row, Error> {
         let row = self.read(id).await?;
-        let is_settled = |row: &Row| is_left_by(row, write_id) || is_required_version(precondition, row);
+        let is_settled = |row: &Row| is_written_by(row, write_id) || is_required_version(precondition, row);
         row.filter(is_settled).ok_or(Error::Unavailable(cause))
     }
 
-    /// One `UpdateItem` that supposes no guarded field changes; within, the row that refused it.
+    /// Sends one `UpdateItem` that requires all guarded fields to keep their values. Returns the current row as the inner
+    /// error if the condition fails.
     async fn update_unguarded(
         &self,
         id: Uuid,
@@ -100,7 +101,7 @@ impl<R: Resource> Table<'_, R> {
         self.send_update(id, &expression).await
     }
 
-    /// One `UpdateItem`; within, the row that refused it.
+    /// Sends one `UpdateItem`. Returns the current row as the inner error if the condition fails.
     pub(super) async fn send_update(
         &self,
         id: Uuid,
@@ -118,19 +119,19 @@ impl<R: Resource> Table<'_, R> {
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
         };
-        match while_refused(&self.store.budget, send, busy).await {
+        match retry_while_busy(&self.store.budget, send, retry_reason).await {
             Ok(output) => {
-                count(output.consumed_capacity());
+                record_capacity(output.consumed_capacity());
                 decode(output.attributes.unwrap_or_default()).map(Ok)
             }
             Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(met)) => Ok(Err(met.item().cloned())),
-                _ => Err(failure(error)),
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(Err(failed.item().cloned())),
+                _ => Err(to_error(error)),
             },
         }
     }
 
-    /// One transaction on top of `current`; within, the newer row that refused it.
+    /// Runs one transaction based on `current`. Returns the newer row as the inner error if the record has changed.
     async fn update_on(
         &self,
         current: &Record<R>,
@@ -142,7 +143,7 @@ impl<R: Resource> Table<'_, R> {
         let next = Record { version: current.version + 1, updated_at: now(), resource, ..current.clone() };
         let fields = edit.fields_of(&next.resource);
         let write = Write { id: write_id, time: next.updated_at, writer: self.writer.as_deref() };
-        let expression = Expression::write::<R>(next.id, &fields, &write).require(&still(current));
+        let expression = Expression::write::<R>(next.id, &fields, &write).require(&same_version_as(current));
         let update = Update::builder()
             .table_name(self.name())
             .key(ID, string(next.id))
@@ -152,21 +153,21 @@ impl<R: Resource> Table<'_, R> {
             .set_expression_attribute_values(Some(expression.values));
         let (old, new) = (to_object(&current.resource), to_object(&next.resource));
         let mut steps = field_steps::<R>(self.store, next.id, &old, &new);
-        steps.push(Step { action: transaction::update(update), guards: Guard::Record });
+        steps.push(Step { action: transaction::update(update), guard: Guard::Record });
         let Err(mut refusal) = commit(self.store, steps).await? else { return Ok(Ok(next)) };
-        match refusal.record() {
+        match refusal.take_record() {
             Some(newer) => Ok(Err(newer)),
-            None => Err(refusal.conflict()),
+            None => Err(refusal.into_conflict()),
         }
     }
 }
 
-/// Whether the row is as this write left it.
-pub(super) fn is_left_by(row: &Row, write_id: &str) -> bool {
+/// Returns true if the row was last written by this write.
+pub(super) fn is_written_by(row: &Row, write_id: &str) -> bool {
     row.get(WRITE_ID) == Some(&string(write_id))
 }
 
-/// Whether the precondition names the row's version.
+/// Returns true if the precondition requires the row's version.
 fn is_required_version(precondition: &Precondition, row: &Row) -> bool {
     let version = row.get(VERSION).and_then(|version| version.as_n().ok()?.parse().ok());
     *precondition != Precondition::Exists && version.is_some_and(|version| precondition.holds(version))

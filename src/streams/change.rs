@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     error::Error,
-    record::{Action, Cause, Entry, Record, Resource, fields, is_near, sortable, to_object},
+    record::{Action, Cause, Entry, Record, Resource, are_close, fields, sortable, to_object},
     store::{Row, WRITE_ID, WRITTEN_BY, decode},
 };
 
@@ -135,7 +135,7 @@ fn record_of_store<'a, R>(record: &EventRecord, kind: &'a ChangeKind<R>) -> Opti
     };
     let write_id = text(&record.change.new_image, WRITE_ID);
     let is_new = write_id.is_some() && write_id != text(&record.change.old_image, WRITE_ID);
-    (is_new && is_near(&new.updated_at, &record.change.approximate_creation_date_time)).then_some(new)
+    (is_new && are_close(&new.updated_at, &record.change.approximate_creation_date_time)).then_some(new)
 }
 
 /// Returns the cause of a change.

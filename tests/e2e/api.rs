@@ -1,4 +1,4 @@
-//! What the tests need to talk to the deployed API.
+//! A client of the deployed API.
 
 use std::{env, net::SocketAddr, time::Duration};
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 const PROBLEM: &str = "application/problem+json";
 
-/// The deployed API, and a key to it.
+/// The deployed API with an API key.
 pub struct Api {
     pub url: String,
     pub key: String,
@@ -52,7 +52,7 @@ pub fn variable(name: &str) -> String {
     env::var(name).unwrap_or_else(|_| panic!("{name} is not set: `make e2e` sets it"))
 }
 
-/// A client that finds an emulator by a name under `localhost`, which is this machine (RFC 6761 §6.3).
+/// Creates a client that resolves names under `localhost`, for emulators, to this machine (RFC 6761 §6.3).
 fn client(url: &str) -> Client {
     let url: Url = url.parse().expect("E2E_URL is a URL");
     let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
@@ -62,7 +62,7 @@ fn client(url: &str) -> Client {
     builder.build().expect("a client")
 }
 
-/// An answer, read to its end.
+/// A complete response.
 pub struct Answer {
     pub status: StatusCode,
     pub headers: header::HeaderMap,
@@ -81,10 +81,10 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
     }
 
-    /// Checks that it is a problem of that status, in the one form all have.
+    /// Asserts that the response is a problem with this status.
     ///
-    /// On an emulator without the API's gateway responses an answer of the gateway itself has only its status checked.
-    pub fn is_problem(&self, status: StatusCode) {
+    /// An emulator without the API's gateway responses sends its own text for these: only the status is checked then.
+    pub fn assert_problem(&self, status: StatusCode) {
         assert_eq!(self.status, status, "{}", self.body);
         if lacks("gateway_responses") && self.body.as_object().is_some_and(|body| body.keys().eq(["message"])) {
             return;
@@ -108,7 +108,7 @@ pub fn lacks(capability: &str) -> bool {
     is_missing
 }
 
-/// The answer to a request, sent again for as long as the plan of the tests' own key is exceeded.
+/// Sends a request, and retries it while the usage plan of the tests' key is exceeded.
 pub async fn answer(request: RequestBuilder) -> Answer {
     loop {
         let response = request.try_clone().expect("a body in memory").send().await.expect("an answer");
@@ -119,7 +119,7 @@ pub async fn answer(request: RequestBuilder) -> Answer {
     }
 }
 
-/// A resource as the tests make it: fields nobody else has, and a change to make.
+/// A sample resource with unique fields, and a change.
 pub struct Sample {
     pub path: &'static str,
     pub body: Value,

@@ -1,4 +1,4 @@
-//! What the gateway does before a function is asked: keys, limits, preflights, unknown paths and methods.
+//! The gateway: keys, limits, preflights, unknown paths and methods.
 
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
@@ -6,26 +6,26 @@ use serde_json::json;
 
 use crate::api::{Answer, Api, answer, lacks, variable};
 
-/// More than the burst of the basic tier in `dev`, whatever refills meanwhile.
+/// A number above the burst of the basic tier in `dev`, including refills during the test.
 const TOO_MANY: usize = 40;
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn without_a_key_or_with_a_wrong_one_every_method_is_refused() {
+async fn missing_or_wrong_key_is_refused_for_every_method() {
     let api = Api::new();
     for (method, path) in [
         (Method::GET, "/v1/items"),
         (Method::POST, "/v1/users"),
         (Method::DELETE, "/v1/items/01890000-0000-7000-8000-000000000000"),
     ] {
-        answer(api.anonymous(method.clone(), path)).await.is_problem(StatusCode::FORBIDDEN);
-        answer(api.anonymous(method, path).header("x-api-key", "wrong")).await.is_problem(StatusCode::FORBIDDEN);
+        answer(api.anonymous(method.clone(), path)).await.assert_problem(StatusCode::FORBIDDEN);
+        answer(api.anonymous(method, path).header("x-api-key", "wrong")).await.assert_problem(StatusCode::FORBIDDEN);
     }
 }
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn past_its_burst_a_plan_answers_429_and_when_to_come_back() {
+async fn exceeded_burst_returns_429_with_retry_after() {
     if lacks("throttling") {
         return;
     }
@@ -35,7 +35,7 @@ async fn past_its_burst_a_plan_answers_429_and_when_to_come_back() {
     for response in join_all(requests).await {
         let answer = Answer::of(response.expect("an answer")).await;
         if answer.status != StatusCode::OK {
-            answer.is_problem(StatusCode::TOO_MANY_REQUESTS);
+            answer.assert_problem(StatusCode::TOO_MANY_REQUESTS);
             assert_eq!(answer.header("retry-after"), "1");
             refused += 1;
         }
@@ -46,7 +46,7 @@ async fn past_its_burst_a_plan_answers_429_and_when_to_come_back() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn a_preflight_needs_no_key_and_names_methods_and_headers() {
+async fn preflight_needs_no_key_and_lists_methods_and_headers() {
     let api = Api::new();
     for (path, methods) in
         [("/v1/items", ["GET", "POST"].as_slice()), ("/v1/users/1", &["DELETE", "GET", "PATCH", "PUT"])]
@@ -67,7 +67,7 @@ async fn a_preflight_needs_no_key_and_names_methods_and_headers() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn pages_may_read_answers_of_the_function_and_of_the_gateway() {
+async fn pages_may_read_responses_of_function_and_gateway() {
     if lacks("gateway_responses") {
         return;
     }
@@ -84,18 +84,18 @@ async fn pages_may_read_answers_of_the_function_and_of_the_gateway() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn an_unknown_path_is_404_and_an_unknown_method_405() {
+async fn unknown_path_returns_404_and_unknown_method_405() {
     if lacks("gateway_responses") {
         return;
     }
     let api = Api::new();
-    api.get("/v1/nothing").await.is_problem(StatusCode::NOT_FOUND);
+    api.get("/v1/nothing").await.assert_problem(StatusCode::NOT_FOUND);
     for (method, path, allowed) in [
         (Method::DELETE, "/v1/items", ["GET", "POST"].as_slice()),
         (Method::POST, "/v1/users/1", &["DELETE", "GET", "PATCH", "PUT"]),
     ] {
         let answer = api.send(method, path, &json!({})).await;
-        answer.is_problem(StatusCode::METHOD_NOT_ALLOWED);
+        answer.assert_problem(StatusCode::METHOD_NOT_ALLOWED);
         for method in allowed {
             assert!(answer.header("allow").contains(method));
         }

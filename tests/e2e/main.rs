@@ -1,7 +1,8 @@
-//! The deployed REST API: what `make e2e` asks of it, on an emulator or on AWS.
+//! End-to-end tests of the deployed REST API on an emulator or AWS: `make e2e`.
 //!
-//! The address is in `E2E_URL`, `…/dev` and no slash, the premium tier's key in `E2E_KEY`, the basic tier's in
-//! `E2E_BASIC_KEY`. `E2E_WITHOUT` lists the capabilities that the emulator lacks, separated by commas.
+//! `E2E_URL` holds the address, `…/dev` without a slash, `E2E_KEY` the key of the premium tier and `E2E_BASIC_KEY` the
+//! key of the basic tier. `E2E_WITHOUT` lists the capabilities that the emulator lacks, separated by
+//! commas.
 
 mod api;
 mod gateway;

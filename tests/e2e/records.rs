@@ -1,4 +1,4 @@
-//! What the functions do, with the rights their roles give them: every verb, and the rules that keep data right.
+//! The functions with the permissions of their roles: all operations and the data invariants.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ const RACERS: usize = 8;
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn a_record_is_created_read_replaced_patched_listed_and_deleted() {
+async fn record_can_be_created_read_replaced_patched_listed_and_deleted() {
     let api = Api::new();
     for sample in samples() {
         let created = api.send(Method::POST, sample.path, &sample.body).await;
@@ -41,15 +41,15 @@ async fn a_record_is_created_read_replaced_patched_listed_and_deleted() {
 
         let deleted = answer(api.request(Method::DELETE, &path)).await;
         assert_eq!((deleted.status, deleted.body), (StatusCode::NO_CONTENT, Value::Null));
-        api.get(&path).await.is_problem(StatusCode::NOT_FOUND);
-        answer(api.request(Method::DELETE, &path)).await.is_problem(StatusCode::NOT_FOUND);
-        api.send(Method::PUT, &path, &sample.body).await.is_problem(StatusCode::NOT_FOUND);
+        api.get(&path).await.assert_problem(StatusCode::NOT_FOUND);
+        answer(api.request(Method::DELETE, &path)).await.assert_problem(StatusCode::NOT_FOUND);
+        api.send(Method::PUT, &path, &sample.body).await.assert_problem(StatusCode::NOT_FOUND);
     }
 }
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn a_stale_version_changes_nothing() {
+async fn stale_version_changes_nothing() {
     let api = Api::new();
     for sample in samples() {
         let record = api.created(&sample).await;
@@ -60,7 +60,7 @@ async fn a_stale_version_changes_nothing() {
         {
             let request = api.request(method, &path).header("If-Match", "\"1\"");
             let request = if body.is_null() { request } else { request.json(body) };
-            answer(request).await.is_problem(StatusCode::PRECONDITION_FAILED);
+            answer(request).await.assert_problem(StatusCode::PRECONDITION_FAILED);
         }
         assert_eq!(api.get(&path).await.body, current.body);
 
@@ -71,7 +71,7 @@ async fn a_stale_version_changes_nothing() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn of_writers_with_the_same_version_one_wins() {
+async fn concurrent_writes_with_the_same_version_succeed_once() {
     let api = Api::new();
     for sample in samples() {
         let path = path_of(&sample, &api.created(&sample).await);
@@ -85,7 +85,7 @@ async fn of_writers_with_the_same_version_one_wins() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn an_idempotency_key_makes_one_record_of_many_requests() {
+async fn repeated_idempotency_key_creates_one_record() {
     let api = Api::new();
     for sample in samples() {
         let key = Uuid::now_v7().to_string();
@@ -95,13 +95,13 @@ async fn an_idempotency_key_makes_one_record_of_many_requests() {
         let ids: HashSet<_> = answers.iter().map(|answer| answer.body["id"].to_string()).collect();
         assert!(answers.iter().all(|answer| answer.status == StatusCode::CREATED));
         assert_eq!(ids.len(), 1, "{ids:?}");
-        create(&merged(&sample.body, &sample.change)).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY);
+        create(&merged(&sample.body, &sample.change)).await.assert_problem(StatusCode::UNPROCESSABLE_ENTITY);
     }
 }
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn an_email_is_taken_once_whatever_its_case() {
+async fn email_is_unique_in_any_case() {
     let (api, sample) = (Api::new(), user());
     let email = sample.body["email"].as_str().expect("an e-mail").to_owned();
     let forms = (0..RACERS).map(|racer| if racer % 2 == 0 { email.to_uppercase() } else { email.clone() });
@@ -110,13 +110,13 @@ async fn an_email_is_taken_once_whatever_its_case() {
     let (created, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == StatusCode::CREATED);
     assert_eq!(created.len(), 1);
     for answer in refused {
-        answer.is_problem(StatusCode::CONFLICT);
+        answer.assert_problem(StatusCode::CONFLICT);
         assert_eq!(answer.body["errors"][0]["pointer"], "/email");
     }
 
     let other = api.created(&user()).await;
     let change = json!({ "email": email });
-    api.send(Method::PATCH, &path_of(&sample, &other), &change).await.is_problem(StatusCode::CONFLICT);
+    api.send(Method::PATCH, &path_of(&sample, &other), &change).await.assert_problem(StatusCode::CONFLICT);
     let freed = answer(api.request(Method::DELETE, &path_of(&sample, &created[0].body))).await;
     assert_eq!(freed.status, StatusCode::NO_CONTENT);
     let taken = api.send(Method::PATCH, &path_of(&sample, &other), &change).await;
@@ -125,11 +125,11 @@ async fn an_email_is_taken_once_whatever_its_case() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn an_item_belongs_to_a_user_there_is() {
+async fn item_owner_must_exist() {
     let (api, sample) = (Api::new(), item());
     let owned_by = |id: &Value| merged(&sample.body, &json!({ "ownerId": id }));
     let answer = api.send(Method::POST, sample.path, &owned_by(&json!(Uuid::now_v7()))).await;
-    answer.is_problem(StatusCode::CONFLICT);
+    answer.assert_problem(StatusCode::CONFLICT);
     assert_eq!(answer.body["errors"][0]["pointer"], "/ownerId");
 
     let owner = api.created(&user()).await;
@@ -141,7 +141,7 @@ async fn an_item_belongs_to_a_user_there_is() {
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn a_list_is_walked_by_its_links_and_has_each_record_once() {
+async fn list_links_return_each_record_once() {
     const RECORDS: usize = 5;
     let api = Api::new();
     let owner = api.created(&user()).await["id"].as_str().expect("an id").to_owned();
@@ -161,20 +161,20 @@ async fn a_list_is_walked_by_its_links_and_has_each_record_once() {
     }
     assert_eq!(seen.len(), RECORDS);
     assert!(seen.is_sorted_by(|newer, older| newer > older), "newest first: {seen:?}");
-    api.get("/v1/items?cursor=forged").await.is_problem(StatusCode::BAD_REQUEST);
+    api.get("/v1/items?cursor=forged").await.assert_problem(StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
 #[ignore = "needs a deployed API: make e2e"]
-async fn an_invalid_body_is_named_and_not_stored() {
+async fn invalid_body_is_refused_and_not_stored() {
     let api = Api::new();
     for sample in samples() {
         let invalid = merged(&sample.body, &json!({ "name": "", "unknown": 1 }));
         let answer = api.send(Method::POST, sample.path, &invalid).await;
-        answer.is_problem(StatusCode::BAD_REQUEST);
+        answer.assert_problem(StatusCode::BAD_REQUEST);
         let names_errors = answer.body["errors"].as_array().is_some_and(|errors| !errors.is_empty());
         assert!(names_errors || lacks("gateway_responses"), "{}", answer.body);
     }
     let malformed = api.request(Method::POST, "/v1/items").header("content-type", "application/json").body("{");
-    answer(malformed).await.is_problem(StatusCode::BAD_REQUEST);
+    answer(malformed).await.assert_problem(StatusCode::BAD_REQUEST);
 }

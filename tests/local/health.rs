@@ -33,5 +33,5 @@ async fn health_is_a_problem_without_dynamodb() {
     let problem = problem(answer).await;
     assert_eq!(problem["detail"], "Not reachable: dynamodb.");
     let state = problem["dependencies"]["dynamodb"].as_str().expect("a text");
-    assert!(state.starts_with("DynamoDB could not be asked"), "{state}");
+    assert!(state.starts_with("DynamoDB could not be reached"), "{state}");
 }

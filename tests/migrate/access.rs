@@ -1,4 +1,4 @@
-//! What a run asks of DynamoDB, held against what its function may do.
+//! The DynamoDB actions of a run, compared with the grants of its function.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_run_takes_exactly_the_actions_its_function_is_granted() {
+async fn run_uses_exactly_its_granted_actions() {
     let server = server_with(5).await;
     let proxy = Proxy::start(&server.dynamodb_url).await;
     let folder = tempfile::tempdir().unwrap();
@@ -31,7 +31,7 @@ async fn a_run_takes_exactly_the_actions_its_function_is_granted() {
     assert!(run(&proxy.url, migrate::read(folder.path()).unwrap(), &settings()).await.is_err());
 
     let calls = proxy.calls.lock().unwrap();
-    let used: BTreeSet<_> = calls.iter().flat_map(|call| Action::taken_by(&call.operation, &call.body)).collect();
+    let used: BTreeSet<_> = calls.iter().flat_map(|call| Action::required_by(&call.operation, &call.body)).collect();
     assert_eq!(used, Grants::declared().of("migrations_run"));
     assert_eq!(proxy.denied(), []);
 }

@@ -1,4 +1,4 @@
-//! `kill -9` at random points, and faults on the wire: the same end, and each record written once.
+//! `kill -9` at random points and faults of requests: the result is the same, and each record is written once.
 
 use std::{
     process::Stdio,
@@ -13,14 +13,14 @@ use serde_json::json;
 
 use crate::{
     raw::{
-        Running, assert_migrated, bookkeeping, command, finished, first_checkpoint, json_of, migrations, rows, run,
+        Running, assert_migrated, bookkeeping, command, first_checkpoint, json_of, migrations, rows, run, run_command,
         server_with, settings,
     },
     support::proxy::{Fault, Proxy},
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_at_random_points_it_goes_on_and_writes_each_record_once() {
+async fn killed_runs_resume_and_write_each_record_once() {
     const COUNT: usize = 400;
     let server = server_with(COUNT).await;
     let url = server.dynamodb_url.clone();
@@ -31,7 +31,7 @@ async fn killed_at_random_points_it_goes_on_and_writes_each_record_once() {
         tokio::time::sleep(Duration::from_millis(2400 + fastrand::u64(0..1200))).await;
         match child.0.try_wait().unwrap() {
             Some(status) if status.success() => break,
-            // On a machine this busy it lost its short lease, or saw the last sign of life of the one before.
+            // On a busy machine the run may lose its short lease, or still see the heartbeat of the previous run.
             Some(status) if status.code() == Some(4) => {}
             Some(status) => panic!("it ended with {status}"),
             None => {
@@ -42,7 +42,7 @@ async fn killed_at_random_points_it_goes_on_and_writes_each_record_once() {
         }
     }
     assert!(kills >= 2, "it was killed in the middle: {kills}");
-    let output = finished(&url, &["status", "--json"]).await;
+    let output = run_command(&url, &["status", "--json"]).await;
     for migration in json_of(&output)["migrations"].as_array().unwrap() {
         let ran = &migration["ran"];
         assert_eq!(
@@ -56,33 +56,33 @@ async fn killed_at_random_points_it_goes_on_and_writes_each_record_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn asked_to_stop_it_ends_cleanly_and_the_next_run_goes_on() {
+async fn stopped_run_exits_cleanly_and_the_next_one_resumes() {
     let server = server_with(200).await;
     let url = server.dynamodb_url.clone();
     let mut command = command(&url, &["up", "--max-wcu", "100", "--page", "20"]);
     let mut child = Running(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
     first_checkpoint(&url).await;
-    // Also where who read what it says is gone, as Ctrl-C ends a whole pipeline.
+    // The reader of the output may be gone, since Ctrl-C ends a whole pipeline.
     child.0.stderr = None;
     child.signal("-INT");
     assert_eq!(child.wait().await.code(), Some(5));
-    // It gave the lock back: nobody waits for a lease.
+    // The run released the lock, so the next one does not wait for the lease.
     assert!(bookkeeping(&url, "migration-lock").await.get("holder").is_none());
-    let output = finished(&url, &["up", "--json"]).await;
+    let output = run_command(&url, &["up", "--json"]).await;
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(json_of(&output)["migrations"][0]["written"], 200);
     rows(&url).await.values().for_each(|row| assert_migrated(row, 3));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn throttles_and_lost_answers_change_nothing_but_the_time() {
+async fn throttles_and_lost_responses_do_not_change_the_result() {
     let server = server_with(200).await;
     let faults = Arc::new(AtomicUsize::new(0));
     let counted = faults.clone();
     let proxy = Proxy::start_with(&server.dynamodb_url, move |_| {
         let fault = match fastrand::u8(0..10) {
             0 => Fault::Throttle,
-            1 => Fault::LoseAnswer,
+            1 => Fault::LoseResponse,
             _ => return Fault::None,
         };
         counted.fetch_add(1, Ordering::Relaxed);

@@ -1,15 +1,15 @@
-//! The migrations under test on tables of the old shape: what they change, and that they change it once.
+//! The test migrations on old tables: each record is changed once.
 
 use serde_json::{Value, json};
 use serverless_crud::{migrate, store::State};
 
 use crate::raw::{
-    assert_migrated, bookkeeping, call, fixtures, forget, id, migrations, old_item, put, rows, run, server_with,
+    assert_migrated, bookkeeping, call, clear_ledger, fixtures, id, migrations, old_item, put, rows, run, server_with,
     settings, up, write,
 };
 
 #[tokio::test]
-async fn every_migration_changes_every_old_record_once_and_nothing_the_second_time() {
+async fn migrations_change_each_old_record_once() {
     let server = server_with(130).await;
     let url = &server.dynamodb_url;
     let report = up(url).await;
@@ -20,14 +20,14 @@ async fn every_migration_changes_every_old_record_once_and_nothing_the_second_ti
     after.values().for_each(|row| assert_migrated(row, 3));
 
     assert_eq!(up(url).await.migrations.len(), 0);
-    forget(url, &migrations()).await;
+    clear_ledger(url, &migrations()).await;
     let again = up(url).await;
     assert!(again.done && again.migrations.iter().all(|ran| ran.written == 0 && ran.scanned == 130));
     assert_eq!(rows(url).await, after);
 }
 
 #[tokio::test]
-async fn a_fourth_file_is_applied_after_the_others_and_alone_where_they_were_applied_before() {
+async fn new_file_is_applied_after_the_applied_ones() {
     let server = server_with(20).await;
     let url = &server.dynamodb_url;
     let folder = tempfile::tempdir().unwrap();
@@ -44,7 +44,7 @@ async fn a_fourth_file_is_applied_after_the_others_and_alone_where_they_were_app
     assert_eq!(report.migrations.iter().map(|ran| (ran.number, ran.written)).collect::<Vec<_>>(), [(4, 20)]);
     rows(url).await.values().for_each(|row| assert_migrated(row, 4));
 
-    forget(url, &grown()).await;
+    clear_ledger(url, &grown()).await;
     put(url, &[old_item(99)]).await;
     let report = run(url, grown(), &settings()).await.unwrap();
     assert_eq!(report.migrations.iter().map(|ran| ran.written).collect::<Vec<_>>(), [1; 4]);
@@ -62,7 +62,7 @@ async fn migrated_records_are_served_by_the_api_and_its_lists() {
 }
 
 #[tokio::test]
-async fn records_of_today_match_no_migration() {
+async fn current_records_match_no_migration() {
     let server = server_with(0).await;
     for tags in [json!([]), json!(["a, b", " c "])] {
         let body = json!({ "name": "Cup", "priceCents": 1, "currency": "USD", "tags": tags });
@@ -75,7 +75,7 @@ async fn records_of_today_match_no_migration() {
 }
 
 #[tokio::test]
-async fn an_empty_table_and_one_of_one_record_are_migrated() {
+async fn tables_with_zero_and_one_record_are_migrated() {
     for count in [0, 1] {
         let server = server_with(count).await;
         let report = up(&server.dynamodb_url).await;
@@ -85,7 +85,7 @@ async fn an_empty_table_and_one_of_one_record_are_migrated() {
 }
 
 #[tokio::test]
-async fn a_record_near_the_largest_size_is_migrated() {
+async fn record_near_the_size_limit_is_migrated() {
     let server = server_with(0).await;
     let mut row = old_item(1);
     row["legacy"] = json!({ "S": "x".repeat(390 * 1024) });
@@ -97,7 +97,7 @@ async fn a_record_near_the_largest_size_is_migrated() {
 }
 
 #[tokio::test]
-async fn what_a_transform_does_not_touch_stays_as_it_is_stored() {
+async fn transform_keeps_other_attributes_as_stored() {
     let server = server_with(0).await;
     let mut row = old_item(1);
     let odd = json!({ "SS": ["b", "a"] });
@@ -110,12 +110,12 @@ async fn what_a_transform_does_not_touch_stays_as_it_is_stored() {
 }
 
 #[tokio::test]
-async fn a_record_that_refuses_is_named_at_the_end_and_the_rest_is_done() {
+async fn refused_record_is_reported_and_the_rest_is_migrated() {
     let server = server_with(60).await;
     let url = &server.dynamodb_url;
-    let mut poison = old_item(7);
-    poison["tags"] = json!({ "S": "x".repeat(41) });
-    put(url, &[poison]).await;
+    let mut invalid_item = old_item(7);
+    invalid_item["tags"] = json!({ "S": "x".repeat(41) });
+    put(url, &[invalid_item]).await;
     let report = up(url).await;
     assert!(!report.done && !report.stopped);
     let last = report.migrations.last().unwrap();
@@ -127,12 +127,12 @@ async fn a_record_that_refuses_is_named_at_the_end_and_the_rest_is_done() {
     after.remove(&id(7));
     after.values().for_each(|row| assert_migrated(row, 3));
 
-    // Once the record is mended, the next run finishes the migration.
-    let mend = json!({
+    // After the record is fixed, the next run completes the migration.
+    let fix = json!({
         "TableName": "local-items", "Key": { "id": { "S": id(7) } }, "UpdateExpression": "SET tags = :tags",
         "ExpressionAttributeValues": { ":tags": { "S": "kitchen, coffee" } },
     });
-    call(url, "UpdateItem", &mend).await;
+    call(url, "UpdateItem", &fix).await;
     let report = up(url).await;
     assert!(report.done);
     assert_eq!((report.migrations[0].scanned, report.migrations[0].written), (60, 60));
@@ -140,7 +140,7 @@ async fn a_record_that_refuses_is_named_at_the_end_and_the_rest_is_done() {
 }
 
 #[tokio::test]
-async fn a_migration_whose_result_still_matches_is_stopped_at_the_first_record() {
+async fn migration_whose_result_matches_its_filter_stops_at_the_first_record() {
     let server = server_with(40).await;
     let url = &server.dynamodb_url;
     let folder = tempfile::tempdir().unwrap();
@@ -152,14 +152,14 @@ async fn a_migration_whose_result_still_matches_is_stopped_at_the_first_record()
         settings.parallelism.segments = 1;
         let failure = run(url, migrate::read(folder.path()).unwrap(), &settings).await.unwrap_err().to_string();
         assert!(failure.contains("still matches the filter after its update"), "{failure}");
-        // Not even a second run writes the one record again.
+        // A second run does not write the record again either.
         let written = rows(url).await.values().filter(|row| row["version"]["N"] == "4").count();
         assert_eq!(written, 1);
     }
 }
 
 #[tokio::test]
-async fn an_expression_with_all_clauses_is_merged_with_what_every_write_sets() {
+async fn expression_with_all_clauses_is_combined_with_system_attributes() {
     let server = server_with(30).await;
     let url = &server.dynamodb_url;
     let folder = tempfile::tempdir().unwrap();
@@ -180,7 +180,7 @@ async fn an_expression_with_all_clauses_is_merged_with_what_every_write_sets() {
 }
 
 #[tokio::test]
-async fn the_ledger_says_who_when_and_how_much_and_never_expires() {
+async fn ledger_entries_are_complete_and_never_expire() {
     let server = server_with(25).await;
     up(&server.dynamodb_url).await;
     let row = bookkeeping(&server.dynamodb_url, "migration#0001").await;
@@ -195,7 +195,7 @@ async fn the_ledger_says_who_when_and_how_much_and_never_expires() {
 }
 
 #[tokio::test]
-async fn a_migration_can_be_run_again_for_records_written_in_the_old_shape_since() {
+async fn applied_migration_can_run_again() {
     let server = server_with(10).await;
     let url = &server.dynamodb_url;
     up(url).await;

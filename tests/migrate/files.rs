@@ -1,4 +1,4 @@
-//! What is refused before anything is written, each with what to do.
+//! Validation of migration files before any write.
 
 use serverless_crud::{
     migrate::{self, Migration},
@@ -15,17 +15,17 @@ fn faults(content: &str) -> String {
 }
 
 #[test]
-fn a_good_file_is_taken_in_toml_and_json() {
+fn valid_file_is_accepted_as_toml_and_json() {
     assert_eq!(faults(GOOD), "");
     let json = r#"{ "table": "items", "description": "d", "filter": "attribute_exists(a)", "update": "REMOVE a" }"#;
     assert!(Migration::parse("0001_items_note.json", json).is_ok());
 }
 
 #[test]
-fn a_file_with_a_fault_is_refused_and_says_which() {
+fn invalid_file_is_refused_with_the_fault() {
     let tables = shapes().into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" or ");
     let no_table = format!("there is no table `nothing`: use {tables}");
-    for (old, new, said) in [
+    for (old, new, expected) in [
         ("\"items\"", "\"nothing\"", no_table.as_str()),
         ("SET note", "SET version", "writes `version`, which every write sets by itself"),
         ("SET note", "SET updatedAt", "writes `updatedAt`, which every write sets by itself"),
@@ -54,21 +54,21 @@ fn a_file_with_a_fault_is_refused_and_says_which() {
         ("\":note\" = \"n\"", "\":note\" = { of = nan }", "`NaN` is not a valid DynamoDB number"),
     ] {
         let content = GOOD.replace(old, new);
-        assert!(faults(&content).contains(said), "{content}\n{}", faults(&content));
+        assert!(faults(&content).contains(expected), "{content}\n{}", faults(&content));
     }
     let user = GOOD.replace("items", "users").replace("SET note", "SET email");
     assert!(faults(&user).contains("writes `email`, which is unique"));
 }
 
 #[test]
-fn a_file_with_another_name_is_refused() {
+fn file_with_an_invalid_name_is_refused() {
     for name in ["1_items.toml", "0000_items.toml", "0001_Items.toml", "0001.toml", "0001_items.yaml"] {
         assert!(Migration::parse(name, GOOD).is_err(), "{name}");
     }
 }
 
 #[test]
-fn a_gap_and_a_number_used_twice_are_refused() {
+fn gaps_and_duplicate_numbers_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "0001_items_a.toml", GOOD);
     write(folder.path(), "0003_items_c.toml", GOOD);
@@ -81,7 +81,7 @@ fn a_gap_and_a_number_used_twice_are_refused() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_applied_may_not_change_nor_go() {
+async fn applied_file_must_not_change_or_disappear() {
     let server = server_with(5).await;
     let url = &server.dynamodb_url;
     let folder = tempfile::tempdir().unwrap();
@@ -101,13 +101,13 @@ async fn a_file_that_was_applied_may_not_change_nor_go() {
     assert!(failure.contains("0001_items_a was applied here, but its file is missing"), "{failure}");
     assert_eq!(rows(url).await, before);
 
-    // Line ends alone make no other file.
+    // Line endings do not affect the checksum.
     write(folder.path(), "0001_items_a.toml", &GOOD.replace('\n', "\r\n"));
     assert!(up_folder().await.unwrap().done);
 }
 
 #[tokio::test]
-async fn what_is_asked_for_must_be_there() {
+async fn selected_migration_must_exist() {
     let server = server_with(1).await;
     let url = &server.dynamodb_url;
     for (to, again) in [(Some(9), None), (None, Some(9)), (None, Some(1))] {
@@ -123,12 +123,12 @@ async fn what_is_asked_for_must_be_there() {
 }
 
 #[tokio::test]
-async fn a_file_that_wrote_nothing_may_still_change_or_go() {
+async fn file_without_writes_may_change_or_disappear() {
     let server = server_with(5).await;
     let url = &server.dynamodb_url;
     let folder = tempfile::tempdir().unwrap();
     let up_folder = || async { run(url, migrate::read(folder.path()).unwrap(), &settings()).await };
-    // DynamoDB refuses to add to a text.
+    // DynamoDB refuses to add a number to a string.
     let bad = GOOD
         .replace("SET note = :note", "ADD #name :note")
         .replace("[values]", "[names]\n\"#name\" = \"name\"\n[values]");
@@ -144,7 +144,7 @@ async fn a_file_that_wrote_nothing_may_still_change_or_go() {
 }
 
 #[tokio::test]
-async fn a_file_that_wrote_a_record_may_not_change_though_it_was_not_applied() {
+async fn file_with_writes_must_not_change() {
     let server = server_with(5).await;
     let url = &server.dynamodb_url;
     let mut other = crate::raw::old_item(9);
@@ -152,7 +152,7 @@ async fn a_file_that_wrote_a_record_may_not_change_though_it_was_not_applied() {
     crate::raw::put(url, &[other]).await;
     let folder = tempfile::tempdir().unwrap();
     let up_folder = || async { run(url, migrate::read(folder.path()).unwrap(), &settings()).await };
-    // Only one record has what is copied.
+    // Only one record has the attribute that is copied.
     let copies = GOOD.replace("SET note = :note", "SET note = stock").replace("[values]\n\":note\" = \"n\"\n", "");
     write(folder.path(), "0001_items_a.toml", &copies);
     let report = up_folder().await.unwrap();

@@ -1,4 +1,4 @@
-//! The job of the Lambda, and the start of the local server.
+//! The Lambda job, and the migrations at the start of the local server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,20 +23,20 @@ fn app(url: &str) -> Arc<App> {
     App::new(config.unwrap(), embedded_client(url))
 }
 
-/// The job, with the migrations under test.
+/// Runs the job with the test migrations.
 async fn job(app: &Arc<App>, event: Value, remaining: Duration) -> Value {
     migrate::run_job_with(|| Ok(migrations()), Arc::clone(app), event, remaining).await.unwrap()
 }
 
-/// An item that refuses the third migration.
-fn poison(number: usize) -> Value {
+/// Creates an item that the third migration refuses.
+fn invalid_item(number: usize) -> Value {
     let mut row = old_item(number);
     row["tags"] = json!({ "S": "x".repeat(50) });
     row
 }
 
 #[tokio::test]
-async fn the_job_answers_whether_it_is_done_and_goes_on_when_called_again() {
+async fn job_reports_completion_and_resumes() {
     let server = server_with(300).await;
     let url = &server.dynamodb_url;
     let app = app(url);
@@ -44,7 +44,7 @@ async fn the_job_answers_whether_it_is_done_and_goes_on_when_called_again() {
     loop {
         calls += 1;
         assert!(calls < 100, "{answer}");
-        // The state machine hands back what the last call answered.
+        // The state machine passes the last response to the next call.
         let event = json!({ "maxWcu": 400, "answer": answer });
         answer = job(&app, event, Duration::from_millis(900)).await;
         assert!(answer.get("failed").is_none(), "{answer}");
@@ -59,11 +59,11 @@ async fn the_job_answers_whether_it_is_done_and_goes_on_when_called_again() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_not_meant_as_it_is_written_is_refused_before_the_lock_is_taken() {
+async fn invalid_event_is_refused_before_the_lock_is_taken() {
     let server = server_with(5).await;
     let url = &server.dynamodb_url;
     let before = (rows(url).await, bookkeeping(url, "migration-lock").await);
-    for (event, said) in [
+    for (event, expected) in [
         (json!({ "to": "x" }), "cannot be parsed"),
         (json!({ "max_wcu": 5 }), "unknown field `max_wcu`"),
         (json!({ "maxWCU": 5 }), "unknown field `maxWCU`"),
@@ -75,16 +75,16 @@ async fn an_event_that_is_not_meant_as_it_is_written_is_refused_before_the_lock_
         (json!({ "to": 9 }), "no migration 0009"),
     ] {
         let answer = job(&app(url), event.clone(), Duration::from_secs(9)).await;
-        assert!(answer["failed"].as_str().unwrap().contains(said), "{event}: {answer}");
+        assert!(answer["failed"].as_str().unwrap().contains(expected), "{event}: {answer}");
     }
     assert_eq!((rows(url).await, bookkeeping(url, "migration-lock").await), before);
 }
 
 #[tokio::test]
-async fn the_answer_names_the_first_records_that_refuse_and_why() {
+async fn job_reports_the_first_refused_records() {
     let server = server_with(6).await;
     let url = &server.dynamodb_url;
-    put(url, &(1..6).map(poison).collect::<Vec<_>>()).await;
+    put(url, &(1..6).map(invalid_item).collect::<Vec<_>>()).await;
     let answer = job(&app(url), json!({}), Duration::from_secs(60)).await;
     let failed = answer["failed"].as_str().unwrap();
     assert!(failed.starts_with("0003_items_split_tags refused 5 records: "), "{failed}");
@@ -92,7 +92,7 @@ async fn the_answer_names_the_first_records_that_refuse_and_why() {
 }
 
 #[tokio::test]
-async fn the_local_server_applies_what_is_pending_at_its_start() {
+async fn local_server_applies_pending_migrations_at_start() {
     let before = server_with(10).await;
     let url = before.dynamodb_url.clone();
     let after = TestServer::start_with(|options| {
@@ -105,9 +105,9 @@ async fn the_local_server_applies_what_is_pending_at_its_start() {
 }
 
 #[tokio::test]
-async fn a_server_whose_migrations_fail_names_the_records_in_one_line_and_starts_without_them_when_asked() {
+async fn server_reports_failed_migrations_and_can_start_without_them() {
     let server = server_with(1).await;
-    put(&server.dynamodb_url, &[poison(1)]).await;
+    put(&server.dynamodb_url, &[invalid_item(1)]).await;
     let mut options = in_memory();
     (options.endpoint_url, options.migrations) = (Some(server.dynamodb_url.clone()), Some(fixtures()));
     let error = serverless_crud::local::start(options).await.err().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! What a run may use: capacity, writes at once, and the time it was given.
+//! The limits of a run: capacity, concurrent writes and time.
 
 use std::time::{Duration, Instant};
 
@@ -7,14 +7,14 @@ use serverless_crud::migrate::{self, Halt, Progress};
 
 use crate::{
     raw::{
-        Running, bookkeeping, finished, first_checkpoint, json_of, migrations, old_item, put, rows, run, server_with,
-        settings, store,
+        Running, bookkeeping, first_checkpoint, json_of, migrations, old_item, put, rows, run, run_command,
+        server_with, settings, store,
     },
     support::proxy::{Call, Fault, Proxy},
 };
 
 #[tokio::test]
-async fn a_short_run_keeps_the_read_budget_too() {
+async fn short_run_respects_the_read_limit() {
     let server = server_with(0).await;
     let url = &server.dynamodb_url;
     let items = (0..80).map(|number| {
@@ -33,7 +33,7 @@ async fn a_short_run_keeps_the_read_budget_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_time_of_a_write_is_when_it_was_sent() {
+async fn write_time_is_the_time_of_sending() {
     let server = server_with(30).await;
     let url = &server.dynamodb_url;
     let mut settings = settings();
@@ -47,7 +47,7 @@ async fn the_time_of_a_write_is_when_it_was_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn resumed_with_fewer_segments_a_run_sends_no_more_writes_at_once() {
+async fn resumed_run_respects_the_concurrency_limit() {
     let server = server_with(240).await;
     let proxy = Proxy::start(&server.dynamodb_url).await;
     let mut settings = settings();
@@ -61,7 +61,7 @@ async fn resumed_with_fewer_segments_a_run_sends_no_more_writes_at_once() {
 }
 
 #[tokio::test]
-async fn a_run_whose_time_is_over_waits_for_no_budget_no_throttle_and_no_lock() {
+async fn run_past_its_deadline_does_not_wait() {
     let server = server_with(20).await;
     let url = server.dynamodb_url.clone();
     let throttled = Proxy::start_with(&url, |Call { operation, body, .. }| {
@@ -80,7 +80,7 @@ async fn a_run_whose_time_is_over_waits_for_no_budget_no_throttle_and_no_lock() 
     };
     stopped(&url, Some(0.1)).await;
     stopped(&throttled.url, None).await;
-    // It gave the lock back each time.
+    // The run released the lock each time.
     assert!(bookkeeping(&url, "migration-lock").await.get("holder").is_none());
     let other =
         migrate::LockSettings { who: "other".into(), lease: Duration::from_secs(60), wait_timeout: Duration::ZERO };
@@ -93,13 +93,13 @@ async fn a_run_whose_time_is_over_waits_for_no_budget_no_throttle_and_no_lock() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn time_is_counted_up_to_the_checkpoint_a_killed_run_came_to() {
+async fn duration_is_counted_up_to_the_last_checkpoint() {
     let server = server_with(200).await;
     let url = server.dynamodb_url.clone();
     let mut child = Running::start(&url, &["up", "--max-wcu", "100", "--page", "20", "--short-lease", "2"]);
     first_checkpoint(&url).await;
     child.signal("-KILL");
     child.wait().await;
-    let status = json_of(&finished(&url, &["status", "--json"]).await);
+    let status = json_of(&run_command(&url, &["status", "--json"]).await);
     assert!(status["migrations"][0]["ran"]["durationMs"].as_u64().unwrap() > 0, "{status}");
 }

@@ -1,4 +1,4 @@
-//! One run at a time: two at once, a holder that dies, and one that wakes up after its lease.
+//! The lock: concurrent runs, holders that die, and holders that are suspended past their lease.
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,8 @@ use serverless_crud::{
 
 use crate::{
     raw::{
-        Running, assert_migrated, bookkeeping, finished, json_of, migrations, rows, run, server_with, settings, store,
-        until, up,
+        Running, assert_migrated, bookkeeping, json_of, migrations, rows, run, run_command, server_with, settings,
+        store, until, up,
     },
     support::proxy::{Call, Fault, Proxy},
 };
@@ -21,32 +21,32 @@ fn lock_settings(who: &str, lease: Duration, wait_timeout: Duration) -> LockSett
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_runs_at_once_one_waits_and_each_record_is_written_once() {
+async fn concurrent_runs_write_each_record_once() {
     let server = server_with(150).await;
     let url = server.dynamodb_url.clone();
-    let mut patient = settings();
-    patient.lock.wait_timeout = Duration::from_secs(120);
+    let mut waiting = settings();
+    waiting.lock.wait_timeout = Duration::from_secs(120);
     let (halt, progress) = (Halt::default(), Progress::default());
-    let (one, other) = (store(&url), store(&url));
+    let (first, second) = (store(&url), store(&url));
     let (first, second) = tokio::join!(
-        migrate::up(&one, migrations(), &patient, &halt, &progress),
-        migrate::up(&other, migrations(), &patient, &halt, &progress),
+        migrate::up(&first, migrations(), &waiting, &halt, &progress),
+        migrate::up(&second, migrations(), &waiting, &halt, &progress),
     );
     let (first, second) = (first.unwrap(), second.unwrap());
     assert!(first.done && second.done);
-    // What the one did, the other found done.
+    // The second run finds the work of the first one complete.
     assert_eq!(first.migrations.len() + second.migrations.len(), 3);
     rows(&url).await.values().for_each(|row| assert_migrated(row, 3));
 }
 
 #[tokio::test]
-async fn a_run_without_patience_stops_and_says_who_holds_the_lock() {
+async fn run_without_wait_timeout_reports_the_lock_holder() {
     let server = server_with(3).await;
     let store = store(&server.dynamodb_url);
     let ada = lock_settings("ada@laptop", Duration::from_secs(30), Duration::ZERO);
     let lock = Lock::acquire(&store, &ada, &Halt::default()).await.unwrap();
-    let beside = async {
-        // As long as the holder gives signs of life, it is not taken for dead.
+    let competitor = async {
+        // While the holder sends heartbeats, its lease does not expire.
         let failure =
             Lock::acquire(&store, &lock_settings("bob", Duration::from_secs(1), Duration::ZERO), &Halt::default())
                 .await
@@ -58,14 +58,14 @@ async fn a_run_without_patience_stops_and_says_who_holds_the_lock() {
     };
     tokio::select! {
         failure = lock.send_heartbeats() => panic!("{failure}"),
-        () = beside => {}
+        () = competitor => {}
     }
     lock.release().await;
     assert!(up(&server.dynamodb_url).await.done);
 }
 
 #[tokio::test]
-async fn the_lock_of_a_dead_run_is_taken_over_after_its_lease_and_not_before() {
+async fn lock_of_a_dead_run_is_taken_over_after_its_lease() {
     let server = server_with(3).await;
     let store = store(&server.dynamodb_url);
     let lease = Duration::from_secs(1);
@@ -76,14 +76,14 @@ async fn the_lock_of_a_dead_run_is_taken_over_after_its_lease_and_not_before() {
     let next =
         Lock::acquire(&store, &lock_settings("the next", lease, Duration::ZERO), &Halt::default()).await.unwrap();
     assert!(start.elapsed() >= lease && next.fence() > dead.fence());
-    // By then the dead one would send nothing more, and could not give the lock back.
+    // The dead run sends no more requests and cannot release the lock.
     assert!(!dead.is_valid());
     dead.release().await;
     assert_eq!(store.migration_lock().await.unwrap().unwrap().who.as_deref(), Some("the next"));
 }
 
 #[tokio::test]
-async fn a_holder_that_was_overtaken_can_neither_renew_nor_set_a_checkpoint() {
+async fn former_holder_can_neither_renew_nor_store_a_checkpoint() {
     let server = server_with(3).await;
     let url = &server.dynamodb_url;
     up(url).await;
@@ -105,7 +105,7 @@ async fn a_holder_that_was_overtaken_can_neither_renew_nor_set_a_checkpoint() {
 }
 
 #[tokio::test]
-async fn what_an_earlier_holder_finished_at_the_last_moment_is_not_begun_again() {
+async fn migration_finished_by_an_earlier_holder_is_not_repeated() {
     let server = server_with(40).await;
     let url = &server.dynamodb_url;
     let mut settings = settings();
@@ -113,7 +113,7 @@ async fn what_an_earlier_holder_finished_at_the_last_moment_is_not_begun_again()
     let halt = Halt::at(Instant::now() + Duration::from_millis(600));
     let report = migrate::up(&store(url), migrations(), &settings, &halt, &Progress::default()).await.unwrap();
     assert!(report.stopped);
-    // The last word of that run comes between this one's look at the ledger and its own first word.
+    // The last write of that run comes between this run's read of the ledger and its first write.
     let proxy = Proxy::start_with(url, |Call { operation, body, .. }| {
         let is_taken = body["UpdateExpression"] == "SET #fence = :fence, #who = :who";
         if operation != "UpdateItem" || !is_taken {
@@ -133,14 +133,14 @@ async fn what_an_earlier_holder_finished_at_the_last_moment_is_not_begun_again()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_sleeps_past_its_lease_is_stopped_by_its_fencing_token() {
+async fn process_suspended_past_its_lease_is_fenced() {
     let server = server_with(400).await;
     let url = server.dynamodb_url.clone();
     let arguments = ["up", "--lease", "10", "--page", "50", "--max-wcu", "150", "--who", "sleeper"];
     let mut sleeper = Running::start(&url, &arguments);
     until("the first write", async || rows(&url).await.values().any(|row| row.contains_key("currency"))).await;
     sleeper.signal("-STOP");
-    let output = finished(&url, &["up", "--lease", "10", "--json", "--who", "taker"]).await;
+    let output = run_command(&url, &["up", "--lease", "10", "--json", "--who", "taker"]).await;
     assert!(output.status.success(), "{output:?}");
     let (ledger, before) = (bookkeeping(&url, "migration#0001").await, rows(&url).await);
     sleeper.signal("-CONT");
@@ -149,28 +149,28 @@ async fn a_process_that_sleeps_past_its_lease_is_stopped_by_its_fencing_token() 
     assert_eq!(bookkeeping(&url, "migration#0001").await, ledger);
     assert_eq!(ledger["who"]["S"], "taker");
     before.values().for_each(|row| assert_migrated(row, 3));
-    // The taker went on from the sleeper's checkpoint, and counted what that had written.
+    // The new holder resumed from the checkpoint of the suspended run, including its counts.
     assert_eq!(json_of(&output)["migrations"][0]["written"], 400);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn repair_says_whose_the_lock_is_and_releases_it() {
+async fn repair_shows_and_releases_the_lock() {
     let server = server_with(1).await;
     let url = server.dynamodb_url.clone();
-    let output = finished(&url, &["repair", "--yes"]).await;
+    let output = run_command(&url, &["repair", "--yes"]).await;
     assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("nothing to release"));
     let store = store(&url);
     let lock =
         Lock::acquire(&store, &lock_settings("ada@laptop", Duration::from_secs(600), Duration::ZERO), &Halt::default())
             .await
             .unwrap();
-    let output = finished(&url, &["status"]).await;
+    let output = run_command(&url, &["status"]).await;
     assert!(String::from_utf8_lossy(&output.stdout).contains("The lock is held by ada@laptop since"), "{output:?}");
-    let output = finished(&url, &["repair", "--json"]).await;
+    let output = run_command(&url, &["repair", "--json"]).await;
     assert_eq!(output.status.code(), Some(4));
     let holder = json_of(&output);
     assert_eq!((&holder["lock"]["who"], holder["released"].is_null()), (&"ada@laptop".into(), true));
-    let output = finished(&url, &["repair", "--yes"]).await;
+    let output = run_command(&url, &["repair", "--yes"]).await;
     assert!(String::from_utf8_lossy(&output.stdout).contains("ada@laptop"), "{output:?}");
     assert!(output.status.success());
     assert!(up(&url).await.done);

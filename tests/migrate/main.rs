@@ -1,6 +1,6 @@
-//! Migrations: on tables of an old shape, beside writers, through crashes, faults and races for the lock.
+//! Migrations: on old tables, with concurrent writers, crashes, faults and lock contention.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod access;
 mod command;

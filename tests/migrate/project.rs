@@ -1,14 +1,14 @@
-//! The project's own migrations, however many there are: each applies, and changes nothing the second time.
+//! The project's migrations: each one applies, and a repeat changes nothing.
 
 use serde_json::{Value, json};
 use serverless_crud::{migrate, operations::resources, store::State};
 
 use crate::{
-    raw::{Rows, forget, old_item, put, rows, run, settings},
+    raw::{Rows, clear_ledger, old_item, put, rows, run, settings},
     support::TestServer,
 };
 
-/// A server with a record of each resource that can be made without another, and items of the oldest shape.
+/// Starts a server with a record of each resource without references, and items in their oldest form.
 async fn server() -> TestServer {
     let server = TestServer::start_with(|options| options.no_migrations = true).await;
     for collection in resources() {
@@ -17,7 +17,7 @@ async fn server() -> TestServer {
         for reference in collection.references {
             body.as_object_mut().unwrap().remove(reference.field);
         }
-        // One that needs another is not made.
+        // Resources that require another record are skipped.
         server.request("POST", &path).json(&body).send().await.unwrap();
     }
     put(&server.dynamodb_url, &(0..30).map(old_item).collect::<Vec<_>>()).await;
@@ -25,7 +25,7 @@ async fn server() -> TestServer {
 }
 
 #[tokio::test]
-async fn each_applies_and_twice_is_a_no_op() {
+async fn migrations_apply_and_repeats_change_nothing() {
     let server = server().await;
     let url = &server.dynamodb_url;
     let all = migrate::compiled().unwrap();
@@ -41,13 +41,13 @@ async fn each_applies_and_twice_is_a_no_op() {
         assert_eq!(report.migrations[0].written, 0, "{}", migration.title());
         assert_eq!(rows(url).await, before);
     }
-    forget(url, &all).await;
+    clear_ledger(url, &all).await;
     let report = run(url, all, &settings()).await.unwrap();
     assert!(report.done && report.migrations.iter().all(|ran| ran.written == 0), "{report:?}");
 }
 
 #[tokio::test]
-async fn items_of_the_oldest_shape_are_served_and_listed_after_all_of_them() {
+async fn oldest_items_are_served_and_listed_after_all_migrations() {
     let server = server().await;
     run(&server.dynamodb_url, migrate::compiled().unwrap(), &settings()).await.unwrap();
     for list in ["/v1/items?limit=100", "/v1/items?limit=100&status=active"] {

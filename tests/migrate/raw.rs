@@ -1,4 +1,4 @@
-//! Rows as DynamoDB has them, the migrations under test, and the command.
+//! Raw rows, the test migrations and the command.
 
 use std::{
     collections::BTreeMap,
@@ -16,13 +16,13 @@ use serverless_crud::{
 
 use crate::support::{TestServer, dynamodb_as};
 
-/// How long a run of the command, or what a test waits for, may take.
+/// The time limit for a run of the command and for conditions that tests wait for.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Rows of the items table by id.
+/// The rows of the items table by id.
 pub type Rows = BTreeMap<String, Map<String, Value>>;
 
-/// One raw request.
+/// Sends a raw request.
 pub async fn call(url: &str, operation: &str, body: &Value) -> Value {
     let request = reqwest::Client::new()
         .post(url)
@@ -37,12 +37,12 @@ pub async fn call(url: &str, operation: &str, body: &Value) -> Value {
     answer
 }
 
-/// The id of item number `number`; its last byte, and so its shard, varies.
+/// Returns the id of item number `number`. Its last byte, and so its shard, varies.
 pub fn id(number: usize) -> String {
     format!("01890000-0000-7000-8000-{number:012x}")
 }
 
-/// An item as it was stored before all migrations.
+/// Returns an item as stored before all migrations.
 pub fn old_item(number: usize) -> Value {
     json!({
         "id": { "S": id(number) },
@@ -57,7 +57,7 @@ pub fn old_item(number: usize) -> Value {
     })
 }
 
-/// Puts rows into a table, many at a time.
+/// Puts rows into the items table in batches.
 pub async fn put(url: &str, rows: &[Value]) {
     for chunk in rows.chunks(25) {
         let puts: Vec<_> = chunk.iter().map(|row| json!({ "PutRequest": { "Item": row } })).collect();
@@ -65,7 +65,7 @@ pub async fn put(url: &str, rows: &[Value]) {
     }
 }
 
-/// All rows of the items table.
+/// Reads all rows of the items table.
 pub async fn rows(url: &str) -> Rows {
     let (mut rows, mut start) = (Rows::new(), Value::Null);
     loop {
@@ -84,42 +84,42 @@ pub async fn rows(url: &str) -> Rows {
     }
 }
 
-/// A row of the bookkeeping table.
+/// Reads a row of the bookkeeping table.
 pub async fn bookkeeping(url: &str, key: &str) -> Value {
     call(url, "GetItem", &json!({ "TableName": "local-bookkeeping", "Key": { "pk": { "S": key } } })).await["Item"]
         .clone()
 }
 
-/// The folder of the migrations under test, which are not the project's own: those grow with it.
+/// Returns the folder of the test migrations, which are independent of the project's.
 pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/migrate/fixtures")
 }
 
-/// The migrations under test.
+/// Reads the test migrations.
 pub fn migrations() -> Vec<Migration> {
     migrate::read(&fixtures()).unwrap()
 }
 
-/// Forgets that the migrations were applied.
-pub async fn forget(url: &str, migrations: &[Migration]) {
+/// Deletes the ledger entries of migrations.
+pub async fn clear_ledger(url: &str, migrations: &[Migration]) {
     for key in migrations.iter().map(|migration| format!("migration#{:04}", migration.number)) {
         call(url, "DeleteItem", &json!({ "TableName": "local-bookkeeping", "Key": { "pk": { "S": key } } })).await;
     }
 }
 
-/// A server whose tables hold `count` old items, with an empty ledger.
+/// Starts a server with `count` old items and an empty ledger.
 pub async fn server_with(count: usize) -> TestServer {
     let server = TestServer::start_with(|options| options.no_migrations = true).await;
     put(&server.dynamodb_url, &(0..count).map(old_item).collect::<Vec<_>>()).await;
     server
 }
 
-/// The store of the job, which a proxy holds against its grants.
+/// Creates the store of the job. A proxy checks its requests against the grants.
 pub fn store(url: &str) -> Store {
     Store::new(dynamodb_as(url, "migrations_run"), "local-", CursorKeys::none())
 }
 
-/// Settings for small tables.
+/// Returns settings for small tables.
 pub fn settings() -> Settings {
     let mut settings = Settings::new("a test");
     settings.parallelism.segments = 3;
@@ -127,7 +127,7 @@ pub fn settings() -> Settings {
     settings
 }
 
-/// Applies what is pending of the migrations under test.
+/// Applies the pending test migrations.
 pub async fn up(url: &str) -> Report {
     run(url, migrations(), &settings()).await.unwrap()
 }
@@ -139,7 +139,7 @@ pub async fn run(url: &str, migrations: Vec<Migration>, settings: &Settings) -> 
     tokio::time::timeout(LIMIT, run).await.expect("the run ends")
 }
 
-/// The command on the tables at `url`, with the migrations under test unless a folder is given.
+/// Creates the command for the tables at `url`, with the test migrations unless a folder is given.
 pub fn command(url: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_migrate"));
     command.args(["--endpoint-url", url]).args(arguments).env_remove("AWS_PROFILE").env_remove("AWS_ACCESS_KEY_ID");
@@ -149,8 +149,8 @@ pub fn command(url: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs the command to its end, beside the server.
-pub async fn finished(url: &str, arguments: &[&str]) -> Output {
+/// Runs the command to completion without blocking the server.
+pub async fn run_command(url: &str, arguments: &[&str]) -> Output {
     let mut command = command(url, arguments);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let id = child.id();
@@ -158,14 +158,14 @@ pub async fn finished(url: &str, arguments: &[&str]) -> Output {
     match tokio::time::timeout(LIMIT, output).await {
         Ok(output) => output.unwrap(),
         Err(_) => {
-            // The runtime would wait for it, and the test never end.
+            // The runtime would wait for it, and the test would never end.
             kill(id, "-KILL");
             panic!("{arguments:?} did not end");
         }
     }
 }
 
-/// A run of the command, which ends with the test, however that ends.
+/// A running command, which is killed on drop.
 pub struct Running(pub Child);
 
 impl Running {
@@ -174,12 +174,12 @@ impl Running {
         Self(command(url, arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to the command.
     pub fn signal(&self, signal: &str) {
         kill(self.0.id(), signal);
     }
 
-    /// Waits for its end.
+    /// Waits until the command exits.
     pub async fn wait(&mut self) -> ExitStatus {
         let mut status = None;
         until("the command's end", async || {
@@ -193,7 +193,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The command may have exited.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -203,11 +203,11 @@ fn kill(id: u32, signal: &str) {
     assert!(Command::new("kill").args([signal, &id.to_string()]).status().unwrap().success());
 }
 
-/// Waits until something is so, and fails where it does not become so.
-pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+/// Waits until a condition is true, and panics after the time limit.
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let end = Instant::now() + LIMIT;
-    while !is_so().await {
-        assert!(Instant::now() < end, "{what} did not come");
+    while !condition().await {
+        assert!(Instant::now() < end, "timeout: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -220,7 +220,7 @@ pub async fn first_checkpoint(url: &str) {
     .await;
 }
 
-/// What the command wrote, as JSON.
+/// Parses the output of the command as JSON.
 pub fn json_of(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
@@ -230,7 +230,7 @@ pub fn write(folder: &Path, file: &str, content: &str) {
     std::fs::write(folder.join(file), content).unwrap();
 }
 
-/// Whether an old item is what the three migrations make of it, written `writes` times by them.
+/// Asserts that an old item has been migrated by the three migrations with `writes` writes.
 pub fn assert_migrated(row: &Map<String, Value>, writes: u64) {
     let uuid = row["id"]["S"].as_str().unwrap();
     let shard = u8::from_str_radix(&uuid[34..], 16).unwrap() % 4;

@@ -1,4 +1,4 @@
-//! The recipes of docs/migrations.md, tried as they stand there.
+//! The recipes of docs/migrations.md, run as written there.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serverless_crud::migrate;
 
 use crate::raw::{call, old_item, put, rows, run, server_with, settings, write};
 
-/// The files a section of the guide shows.
+/// Returns the files in a section of the guide.
 fn files(section: &str) -> Vec<String> {
     let guide = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/migrations.md")).unwrap();
     let (_, text) = guide.split_once(section).unwrap();
@@ -17,12 +17,12 @@ fn files(section: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn records_from_before_a_filter_are_listed_by_it_after_the_recipe() {
+async fn old_records_are_listed_by_a_new_filter_after_the_recipe() {
     let server = server_with(0).await;
     let url = &server.dynamodb_url;
     let mut row = old_item(1);
     (row["currency"], row["tags"]) = (json!({ "S": "EUR" }), json!({ "L": [] }));
-    // Of one the field is missing: the API reads its default.
+    // One record lacks the field, for which the API returns the default.
     let mut without = old_item(2);
     (without["currency"], without["tags"]) = (row["currency"].clone(), row["tags"].clone());
     without.as_object_mut().unwrap().remove("status");

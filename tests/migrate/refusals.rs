@@ -1,4 +1,4 @@
-//! Records and expressions that refuse: what is reported, what is written, and how it goes on.
+//! Refused records and invalid expressions: reports, writes and resumption.
 
 use std::time::Duration;
 
@@ -23,10 +23,10 @@ async fn apply(url: &str, segments: u16, file: &str) -> Result<Report, Failure> 
 }
 
 #[tokio::test]
-async fn an_incomplete_migration_goes_on_with_its_mark_and_writes_no_record_twice() {
+async fn incomplete_migration_resumes_and_writes_no_record_twice() {
     let server = server_with(0).await;
     let url = &server.dynamodb_url;
-    // After one write the first no longer matches; the others would.
+    // The first record no longer matches after one write. The others still would.
     let items = (0..40).map(|number| {
         let mut row = old_item(number);
         row["priceCents"] = json!({ "N": if number == 0 { "95" } else { "5" } });
@@ -41,7 +41,7 @@ async fn an_incomplete_migration_goes_on_with_its_mark_and_writes_no_record_twic
     assert_eq!((first.state, first.written, first.refused), (State::Incomplete, 39, 1));
     let started = bookkeeping(url, "migration#0001").await["startedAt"].clone();
 
-    // Another write takes one of the marks away: what was counted stays counted.
+    // Another write removes one of the markers. The counts stay.
     let touch = |number: usize, update: &str, values: serde_json::Value| {
         let body = json!({
             "TableName": "local-items", "Key": { "id": { "S": id(number) } }, "UpdateExpression": update,
@@ -63,22 +63,22 @@ async fn an_incomplete_migration_goes_on_with_its_mark_and_writes_no_record_twic
 }
 
 #[tokio::test]
-async fn of_records_that_refuse_the_first_fifty_are_named_whatever_the_segments() {
+async fn first_fifty_refused_records_are_reported() {
     let server = server_with(0).await;
     let url = &server.dynamodb_url;
-    let poison = (0..90).map(|number| {
+    let invalid_item = (0..90).map(|number| {
         let mut row = old_item(number);
         row["tags"] = json!({ "S": "x".repeat(41) });
         row
     });
-    put(url, &poison.collect::<Vec<_>>()).await;
+    put(url, &invalid_item.collect::<Vec<_>>()).await;
     let report = up(url).await;
     let last = report.migrations.last().unwrap();
     assert_eq!((last.refused, last.refusals.len()), (90, 50));
 }
 
 #[tokio::test]
-async fn with_several_segments_too_an_endless_migration_writes_one_record_alone() {
+async fn migration_whose_result_matches_writes_one_record_with_several_segments() {
     let server = server_with(60).await;
     let url = &server.dynamodb_url;
     let endless = "table = \"items\"\ndescription = \"d\"\nfilter = \"priceCents >= :zero\"\n\
@@ -92,7 +92,7 @@ async fn with_several_segments_too_an_endless_migration_writes_one_record_alone(
 }
 
 #[tokio::test]
-async fn an_expression_that_cannot_be_read_stops_the_run_and_can_be_mended() {
+async fn invalid_expression_stops_the_run_and_can_be_fixed() {
     let server = server_with(20).await;
     let url = &server.dynamodb_url;
     let file = |update: &str| {
@@ -103,14 +103,17 @@ async fn an_expression_that_cannot_be_read_stops_the_run_and_can_be_mended() {
     };
     let failure = apply(url, 2, &file("SET note == :note")).await.unwrap_err();
     assert!(matches!(failure, Failure::Refused(_)), "{failure}");
-    let said = failure.to_string();
-    assert!(said.starts_with("0001_items_a: DynamoDB cannot parse it") && said.contains("token: \"=\""), "{said}");
+    let message = failure.to_string();
+    assert!(
+        message.starts_with("0001_items_a: DynamoDB cannot parse it") && message.contains("token: \"=\""),
+        "{message}"
+    );
     let report = apply(url, 2, &file("SET note = :note")).await.unwrap();
     assert_eq!((report.done, report.migrations[0].written), (true, 20));
 }
 
 #[tokio::test]
-async fn a_filter_that_cannot_be_read_stops_the_run_and_can_be_mended() {
+async fn invalid_filter_stops_the_run_and_can_be_fixed() {
     let server = server_with(20).await;
     let url = &server.dynamodb_url;
     let file = |filter: &str| {
@@ -134,7 +137,7 @@ async fn apply_transform(url: &str, transform: Transform) -> Report {
 }
 
 #[tokio::test]
-async fn a_transform_that_panics_refuses_that_record_and_the_rest_is_done() {
+async fn panicking_transform_refuses_only_its_record() {
     let server = server_with(20).await;
     let url = &server.dynamodb_url;
     let report = apply_transform(url, |mut fields| {
@@ -149,7 +152,7 @@ async fn a_transform_that_panics_refuses_that_record_and_the_rest_is_done() {
 }
 
 #[tokio::test]
-async fn a_transform_whose_update_is_too_long_refuses_that_record_and_the_rest_is_done() {
+async fn too_long_update_refuses_only_its_record() {
     let server = server_with(20).await;
     let url = &server.dynamodb_url;
     let report = apply_transform(url, |mut fields| {
@@ -163,7 +166,7 @@ async fn a_transform_whose_update_is_too_long_refuses_that_record_and_the_rest_i
 }
 
 #[tokio::test]
-async fn a_transform_cannot_damage_what_json_cannot_hold() {
+async fn transform_keeps_values_that_json_cannot_represent() {
     let server = server_with(0).await;
     let url = &server.dynamodb_url;
     let odd = [
@@ -195,7 +198,7 @@ async fn a_transform_cannot_damage_what_json_cannot_hold() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_stays_away_past_the_lease_is_not_taken_for_another_run() {
+async fn outage_beyond_the_lease_is_not_reported_as_another_run() {
     let server = server_with(40).await;
     let away = Proxy::start_with(&server.dynamodb_url, |Call { operation, body, .. }| {
         let is_beat = body["UpdateExpression"] == "SET #beat = :beat";

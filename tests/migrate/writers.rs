@@ -1,4 +1,4 @@
-//! Beside writers: no update is lost, no record is missed, nothing that was deleted comes back.
+//! Migrations with concurrent writers: no update is lost, no record is missed, and no deleted record returns.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use crate::raw::{assert_migrated, call, id, old_item, put, rows, server_with, up
 
 const COUNT: usize = 240;
 
-/// What old code still does: it adds to a number, as one write with its version.
+/// Adds to a number in one write with a version increment, as old code does.
 async fn add(url: &str, number: usize) {
     let update = json!({
         "TableName": "local-items", "Key": { "id": { "S": id(number) } },
@@ -26,7 +26,7 @@ async fn add(url: &str, number: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn beside_writers_no_update_is_lost_and_no_record_missed() {
+async fn concurrent_writes_are_not_lost_and_no_record_is_missed() {
     let server = server_with(COUNT).await;
     let url = server.dynamodb_url.clone();
     let is_over = Arc::new(AtomicBool::new(false));
@@ -34,7 +34,7 @@ async fn beside_writers_no_update_is_lost_and_no_record_missed() {
         .map(|writer: usize| {
             let (url, is_over) = (url.clone(), is_over.clone());
             tokio::spawn(async move {
-                // The model: how often each record was written.
+                // The model: the number of writes of each record.
                 let mut written: BTreeMap<usize, u64> = BTreeMap::new();
                 while !is_over.load(Ordering::Relaxed) {
                     let number = fastrand::usize(0..COUNT / 4 - 1) * 4 + writer;
@@ -64,10 +64,10 @@ async fn beside_writers_no_update_is_lost_and_no_record_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn beside_the_api_each_answered_change_stays_and_indexes_follow_it() {
+async fn concurrent_api_changes_persist_and_indexes_follow() {
     let server = server_with(0).await;
     let url = server.dynamodb_url.clone();
-    // Readable by today's code, but keyed for the list as it was.
+    // Readable by current code, but with the old key of the list.
     let readable = |number| {
         let mut row = old_item(number);
         (row["currency"], row["tags"]) =

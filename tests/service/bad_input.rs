@@ -1,4 +1,4 @@
-//! Bad input: a clear 4xx with every fault named, never a 5xx, never a write.
+//! Invalid input: a 4xx response with all violations, never a 5xx or a write.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ async fn count(server: &TestServer, sample: &Sample) -> usize {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_sound_json_is_400() {
+async fn invalid_json_returns_400() {
     let server = TestServer::start().await;
     for sample in samples() {
         let deep = format!("{}1{}", "[".repeat(1000), "]".repeat(1000));
@@ -61,14 +61,14 @@ async fn a_body_that_is_not_sound_json_is_400() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_utf8_is_400() {
+async fn body_with_invalid_utf8_returns_400() {
     let server = TestServer::start().await;
     let request = server.request(Method::POST, "/v1/items").header("Content-Type", "application/json");
     problem(request.body(b"{\"name\":\"\xff\xfe\"}".to_vec()).send().await.unwrap(), 400).await;
 }
 
 #[tokio::test]
-async fn every_fault_is_named_at_once() {
+async fn all_violations_are_reported_at_once() {
     let server = TestServer::start().await;
     let body = json!({
         "name": "", "priceCents": "free", "currency": "ABC", "status": 7, "tags": ["a", 5, "a"], "ownerId": "me",
@@ -85,19 +85,19 @@ async fn every_fault_is_named_at_once() {
 }
 
 #[tokio::test]
-async fn every_constraint_holds_at_its_edge_in_the_gateway() {
+async fn constraints_hold_at_their_bounds_in_the_gateway() {
     let server = TestServer::start().await;
-    every_constraint_holds_at_its_edge_on_both_sides(&server).await;
+    assert_constraints_hold_at_their_bounds(&server).await;
 }
 
 #[tokio::test]
-async fn every_constraint_holds_at_its_edge_in_the_function() {
+async fn constraints_hold_at_their_bounds_in_the_function() {
     let server = TestServer::start_with(|options| options.no_validation = true).await;
-    every_constraint_holds_at_its_edge_on_both_sides(&server).await;
+    assert_constraints_hold_at_their_bounds(&server).await;
 }
 
-/// Values at the edge of every constraint, and one step beyond.
-async fn every_constraint_holds_at_its_edge_on_both_sides(server: &TestServer) {
+/// Sends values at the bounds of all constraints, and values just beyond.
+async fn assert_constraints_hold_at_their_bounds(server: &TestServer) {
     let tags = |count: usize| (0..count).map(|tag| format!("tag {tag}")).collect::<Vec<_>>();
     let long = |length: usize| "é".repeat(length);
     let cases: Vec<(&str, &str, Vec<Value>, Vec<Value>)> = vec![
@@ -243,7 +243,7 @@ async fn every_constraint_holds_at_its_edge_on_both_sides(server: &TestServer) {
 }
 
 #[tokio::test]
-async fn fields_the_service_keeps_cannot_be_written() {
+async fn system_fields_cannot_be_written() {
     let server = TestServer::start().await;
     for sample in samples() {
         let record = sample.created(&server).await;
@@ -260,7 +260,7 @@ async fn fields_the_service_keeps_cannot_be_written() {
 }
 
 #[tokio::test]
-async fn a_body_over_400_kb_is_413() {
+async fn body_over_400_kb_returns_413() {
     let server = TestServer::start().await;
     for sample in samples() {
         let record = sample.created(&server).await;
@@ -278,7 +278,7 @@ async fn a_body_over_400_kb_is_413() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_no_uuid_is_400() {
+async fn invalid_id_returns_400() {
     let server = TestServer::start().await;
     for sample in samples() {
         for id in [
@@ -304,7 +304,7 @@ async fn an_id_that_is_no_uuid_is_400() {
 }
 
 #[tokio::test]
-async fn an_id_in_upper_case_or_percent_encoded_is_the_same_id() {
+async fn ids_are_case_insensitive_and_percent_decoded() {
     let server = TestServer::start().await;
     for sample in samples() {
         let record = sample.created(&server).await;
@@ -317,7 +317,7 @@ async fn an_id_in_upper_case_or_percent_encoded_is_the_same_id() {
 }
 
 #[tokio::test]
-async fn a_malformed_condition_is_400_naming_the_header() {
+async fn malformed_condition_returns_400_with_the_header() {
     let server = TestServer::start().await;
     for sample in samples() {
         let record = sample.created(&server).await;
@@ -334,7 +334,7 @@ async fn a_malformed_condition_is_400_naming_the_header() {
 }
 
 #[tokio::test]
-async fn a_malformed_idempotency_key_is_400_naming_the_header() {
+async fn malformed_idempotency_key_returns_400_with_the_header() {
     let server = TestServer::start().await;
     for sample in samples() {
         let long = "k".repeat(256);
@@ -348,7 +348,7 @@ async fn a_malformed_idempotency_key_is_400_naming_the_header() {
 }
 
 #[tokio::test]
-async fn faults_in_path_headers_and_body_are_named_at_once() {
+async fn violations_in_path_headers_and_body_are_reported_at_once() {
     let server = TestServer::start_with(|options| options.no_validation = true).await;
     for sample in samples() {
         let path = format!("{}/me", sample.path());
@@ -360,7 +360,7 @@ async fn faults_in_path_headers_and_body_are_named_at_once() {
 }
 
 #[tokio::test]
-async fn if_none_match_on_a_write_is_400_and_changes_nothing() {
+async fn if_none_match_on_a_write_returns_400_and_changes_nothing() {
     let server = TestServer::start().await;
     for sample in samples() {
         let record = sample.created(&server).await;
@@ -375,7 +375,7 @@ async fn if_none_match_on_a_write_is_400_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_fault_of_a_body_with_an_idempotency_key_is_named_once() {
+async fn violation_in_a_body_with_idempotency_key_is_reported_once() {
     let server = TestServer::start().await;
     for sample in samples() {
         let request = server.request(Method::POST, &sample.path()).header("Idempotency-Key", "key");

@@ -1,11 +1,11 @@
-//! Writes that meet on one row, under DynamoDB's rule that a row has one open transaction.
+//! Concurrent writes of one row under DynamoDB's transaction conflicts.
 
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
-    faults::behind_proxy_with,
+    faults::start_behind_proxy_with,
     samples::{create, get, item, read, send, user},
     support::{
         TestServer,
@@ -13,9 +13,9 @@ use crate::{
     },
 };
 
-/// A server whose transactions take as long as DynamoDB's, with time for a machine that has other work.
+/// Starts a server whose transactions take as long as DynamoDB's, with long timeouts for busy machines.
 async fn contended() -> (Proxy, TestServer, TestServer) {
-    let (proxy, server, behind) = behind_proxy_with(|options| options.timeout = 28.0).await;
+    let (proxy, server, behind) = start_behind_proxy_with(|options| options.timeout = 28.0).await;
     proxy.delay_transactions(10..=20);
     (proxy, server, behind)
 }
@@ -27,7 +27,7 @@ fn owned_by(owner: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_concurrent_creates_for_one_owner_succeed() {
+async fn hundred_concurrent_creates_for_one_owner_succeed() {
     let (_proxy, server, _behind) = contended().await;
     let body = owned_by(&create(&server, "users", &user()).await);
     let answers = join_all((0..100).map(|_| send(&server, Method::POST, "/v1/items", &body))).await;
@@ -35,7 +35,7 @@ async fn a_hundred_concurrent_creates_for_one_owner_succeed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_is_changed_while_items_are_created_for_them() {
+async fn user_can_be_changed_while_items_are_created_for_it() {
     let (_proxy, server, _behind) = contended().await;
     let owner = create(&server, "users", &user()).await;
     let (body, path) = (owned_by(&owner), format!("/v1/users/{}", owner["id"].as_str().unwrap()));
@@ -47,7 +47,7 @@ async fn a_user_is_changed_while_items_are_created_for_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_item_is_created_for_a_user_after_the_user_was_deleted() {
+async fn no_item_is_created_for_a_deleted_user() {
     let (_proxy, server, _behind) = contended().await;
     let owner = create(&server, "users", &user()).await;
     let (body, path) = (owned_by(&owner), format!("/v1/users/{}", owner["id"].as_str().unwrap()));
@@ -58,23 +58,23 @@ async fn no_item_is_created_for_a_user_after_the_user_was_deleted() {
     let (created, deleted) = tokio::join!(creates, server.request(Method::DELETE, &path).send());
     assert_eq!(deleted.unwrap().status(), StatusCode::NO_CONTENT);
     assert!(created.iter().all(|(status, _)| [StatusCode::CREATED, StatusCode::CONFLICT].contains(status)));
-    // One that was refused found the user gone.
+    // A create was refused only if the user no longer existed.
     assert!(created.iter().all(|(status, is_there)| *status == StatusCode::CREATED || !is_there));
     assert_eq!(send(&server, Method::POST, "/v1/items", &body).await.status(), StatusCode::CONFLICT);
     let items: Value = get(&server, "/v1/items?limit=100").await.json().await.unwrap();
     let count = created.iter().filter(|(status, _)| *status == StatusCode::CREATED).count();
-    assert_eq!(items["data"].as_array().unwrap().len(), count, "a refused create left nothing");
+    assert_eq!(items["data"].as_array().unwrap().len(), count, "refused creates leave no items");
 }
 
 #[tokio::test]
-async fn a_conflict_that_lasts_past_the_time_limit_is_503_and_nothing_is_written() {
-    let (proxy, server, _behind) = behind_proxy_with(|options| options.timeout = 1.5).await;
+async fn conflict_beyond_the_deadline_returns_503_and_writes_nothing() {
+    let (proxy, server, _behind) = start_behind_proxy_with(|options| options.timeout = 1.5).await;
     let owner = create(&server, "users", &user()).await;
     for (operation, body) in [("PutItem", item()), ("TransactWriteItems", owned_by(&owner))] {
         proxy.fault(operation, &[Fault::Conflict; 1000]);
         let answer = send(&server, Method::POST, "/v1/items", &body).await;
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-        proxy.heal();
+        proxy.clear_faults();
     }
     let items: Value = get(&server, "/v1/items").await.json().await.unwrap();
     assert_eq!(items["data"], json!([]));

@@ -1,4 +1,4 @@
-//! The keys of cursors out of Secrets Manager: fetched, rotated, forged against, and out of reach.
+//! Cursor keys from Secrets Manager: fetches, rotation, forged cursors and outages.
 
 use std::{
     sync::{
@@ -32,7 +32,7 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(9);
 const FAULTS: [Fault; 4] = [Fault::Silence, Fault::Throttle, Fault::Denied, Fault::Broken];
 
-/// A wall clock that can be put forward.
+/// A wall clock that tests can advance.
 #[derive(Clone, Debug, Default)]
 struct Clock(Arc<AtomicU64>);
 
@@ -42,7 +42,7 @@ impl TimeSource for Clock {
     }
 }
 
-/// A function of lists over a server's database and a Secrets Manager.
+/// A function with lists that uses a server's database and a Secrets Manager.
 struct Function {
     app: Arc<App>,
     clock: Clock,
@@ -79,12 +79,12 @@ impl Function {
         respond(&self.app, &handlers::list::<Item>, &event.to_string(), LIMIT).await
     }
 
-    /// The status of the page after a cursor.
+    /// Returns the status of the page after a cursor.
     async fn status(&self, cursor: &str) -> i64 {
         self.get(&[("limit", "1"), ("cursor", cursor)]).await.status_code
     }
 
-    /// The cursor of a page of one item.
+    /// Returns the cursor of a page of one item.
     async fn cursor(&self) -> String {
         let answer = self.get(&[("limit", "1")]).await;
         assert_eq!(answer.status_code, 200);
@@ -97,13 +97,13 @@ fn json_of(answer: &ApiGatewayProxyResponse) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-fn assert_unavailable(answer: &ApiGatewayProxyResponse, why: &str) {
-    assert_eq!(answer.status_code, 503, "{why}");
-    assert_eq!(answer.multi_value_headers["retry-after"], "1", "{why}");
-    assert_eq!(answer.multi_value_headers["content-type"], "application/problem+json", "{why}");
+fn assert_unavailable(answer: &ApiGatewayProxyResponse, context: &str) {
+    assert_eq!(answer.status_code, 503, "{context}");
+    assert_eq!(answer.multi_value_headers["retry-after"], "1", "{context}");
+    assert_eq!(answer.multi_value_headers["content-type"], "application/problem+json", "{context}");
 }
 
-/// A cursor nobody signed, different each time.
+/// Returns a unique cursor with an invalid signature.
 fn forge(cursor: &str) -> String {
     let mut bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap();
     let end = bytes.len();
@@ -120,12 +120,12 @@ async fn server_with_items() -> TestServer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rotation_breaks_no_page_in_progress_on_any_instance() {
+async fn rotation_keeps_cursors_valid_on_all_instances() {
     let (server, secrets) = (server_with_items().await, Secrets::start().await);
     let (old, new) = (Function::new(&server, &secrets.url), Function::new(&server, &secrets.url));
     let before = old.cursor().await;
     secrets.rotate();
-    // The instance that started after the rotation opens what the old key signed; the one before, what the new key did.
+    // The instance from after the rotation accepts the old key's cursors, and the one from before the new key's.
     assert_eq!(new.status(&before).await, 200);
     let after = new.cursor().await;
     let fetches = secrets.fetches();
@@ -137,7 +137,7 @@ async fn a_rotation_breaks_no_page_in_progress_on_any_instance() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_two_rotations_old_neither_opens_nor_signs() {
+async fn key_from_two_rotations_ago_is_refused() {
     let (server, secrets) = (server_with_items().await, Secrets::start().await);
     let function = Function::new(&server, &secrets.url);
     let old = function.cursor().await;
@@ -150,7 +150,7 @@ async fn a_key_two_rotations_old_neither_opens_nor_signs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_forged_cursors_at_once_cause_two_fetches() {
+async fn thousand_concurrent_forged_cursors_cause_two_fetches() {
     let (server, secrets) = (server_with_items().await, Secrets::start().await);
     let function = Function::new(&server, &secrets.url);
     let cursor = function.cursor().await;
@@ -159,7 +159,7 @@ async fn a_thousand_forged_cursors_at_once_cause_two_fetches() {
     for answer in join_all(forged.iter().map(async |forged| function.get(&[("cursor", forged)]).await)).await {
         match answer.status_code {
             400 => assert_eq!(json_of(&answer)["errors"][0]["parameter"], "cursor"),
-            // It came when the keys had just been fetched twice: a retry finds out.
+            // The keys were fetched twice just before, so the client must retry.
             _ => assert_unavailable(&answer, "forged"),
         }
     }
@@ -170,7 +170,7 @@ async fn a_thousand_forged_cursors_at_once_cause_two_fetches() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cursor_older_than_the_keys_is_refused_without_a_fetch() {
+async fn old_cursor_with_unknown_signature_is_refused_without_a_fetch() {
     let (server, secrets) = (server_with_items().await, Secrets::start().await);
     let function = Function::new(&server, &secrets.url);
     let cursor = function.cursor().await;
@@ -185,7 +185,7 @@ async fn a_cursor_older_than_the_keys_is_refused_without_a_fetch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secrets_manager_in_trouble_is_a_503_that_says_when_to_retry() {
+async fn secrets_manager_failure_returns_503_with_retry_after() {
     let (server, secrets) = (server_with_items().await, Secrets::start().await);
     let cursor = Function::new(&server, &secrets.url).cursor().await;
     let answers = FAULTS.map(async |fault| {
@@ -205,7 +205,7 @@ async fn a_secrets_manager_in_trouble_is_a_503_that_says_when_to_retry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn known_keys_go_on_for_an_hour_without_secrets_manager() {
+async fn cached_keys_remain_in_use_for_an_hour_without_secrets_manager() {
     let (server, secrets) = (server_with_items().await, Secrets::start().await);
     let function = Function::new(&server, &secrets.url);
     let cursor = function.cursor().await;
@@ -218,7 +218,7 @@ async fn known_keys_go_on_for_an_hour_without_secrets_manager() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_malformed_secret_is_a_503_whose_cause_does_not_hold_it() {
+async fn malformed_secret_returns_503_and_is_not_logged() {
     let (server, secrets) = (server_with_items().await, Secrets::start().await);
     secrets.put("leaked");
     let function = Function::new(&server, &secrets.url);
@@ -232,7 +232,7 @@ async fn a_malformed_secret_is_a_503_whose_cause_does_not_hold_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_start_fetches_the_keys_and_waits_for_none() {
+async fn start_fetches_the_keys_in_the_background() {
     let (server, secrets) = (server_with_items().await, Secrets::start().await);
     secrets.fault(Some(Fault::Silence));
     let function = Function::new(&server, &secrets.url);
@@ -246,7 +246,7 @@ async fn the_start_fetches_the_keys_and_waits_for_none() {
 }
 
 #[tokio::test]
-async fn a_function_without_cursors_asks_for_no_secret() {
+async fn function_without_cursors_fetches_no_secret() {
     let (server, secrets) = (TestServer::start().await, Secrets::start().await);
     let function = Function::new(&server, &secrets.url);
     let mut seen = Vec::new();

@@ -1,4 +1,4 @@
-//! Faults between the service and DynamoDB, made on the wire: refusals, lost answers, silence.
+//! Faults between the service and DynamoDB: refusals, lost responses and outages.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,13 +12,13 @@ use crate::{
     },
 };
 
-/// A server behind a proxy, and the one in front of whose DynamoDB the proxy stands.
-pub async fn behind_proxy() -> (Proxy, TestServer, TestServer) {
-    behind_proxy_with(|_| {}).await
+/// Starts a server with a DynamoDB behind a proxy. Returns the proxy, that server and the server of the DynamoDB.
+pub async fn start_behind_proxy() -> (Proxy, TestServer, TestServer) {
+    start_behind_proxy_with(|_| {}).await
 }
 
-/// The same with other options of the server behind the proxy.
-pub async fn behind_proxy_with(change: impl FnOnce(&mut Options)) -> (Proxy, TestServer, TestServer) {
+/// Like [`start_behind_proxy`], with changed options.
+pub async fn start_behind_proxy_with(change: impl FnOnce(&mut Options)) -> (Proxy, TestServer, TestServer) {
     let behind = TestServer::start().await;
     let proxy = Proxy::start(&behind.dynamodb_url).await;
     let url = proxy.url.clone();
@@ -32,10 +32,10 @@ pub async fn behind_proxy_with(change: impl FnOnce(&mut Options)) -> (Proxy, Tes
 }
 
 #[tokio::test]
-async fn a_create_whose_answer_was_lost_is_made_once() {
-    let (proxy, server, _behind) = behind_proxy().await;
+async fn create_with_lost_response_takes_effect_once() {
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for (collection, operation, body) in [("items", "PutItem", item()), ("users", "TransactWriteItems", user())] {
-        proxy.fault(operation, &[Fault::LoseAnswer]);
+        proxy.fault(operation, &[Fault::LoseResponse]);
         let record = create(&server, collection, &body).await;
         let page: Value = get(&server, &format!("/v1/{collection}")).await.json().await.unwrap();
         assert_eq!(page["data"], json!([record]));
@@ -44,14 +44,14 @@ async fn a_create_whose_answer_was_lost_is_made_once() {
 }
 
 #[tokio::test]
-async fn an_update_whose_answer_was_lost_is_made_once_and_succeeds() {
-    let (proxy, server, _behind) = behind_proxy().await;
+async fn update_with_lost_response_takes_effect_once() {
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for sample in samples() {
         let record = sample.created(&server).await;
         let path = sample.path_of(&record);
         let (field, value) = sample.change;
         for (version, if_match) in [(2, "\"1\""), (3, "*")] {
-            proxy.fault("UpdateItem", &[Fault::LoseAnswer]);
+            proxy.fault("UpdateItem", &[Fault::LoseResponse]);
             let request = server.request(Method::PATCH, &path).header("If-Match", if_match);
             let response = request.json(&json!({ field: value })).send().await.unwrap();
             assert_eq!(response.status(), 200);
@@ -63,19 +63,19 @@ async fn an_update_whose_answer_was_lost_is_made_once_and_succeeds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_update_whose_answer_was_lost_never_undoes_a_later_one_and_never_claims_to_have_failed() {
-    let (proxy, server, behind) = behind_proxy().await;
+async fn update_with_lost_response_never_undoes_a_later_one() {
+    let (proxy, server, behind) = start_behind_proxy().await;
     for sample in samples() {
         for if_match in ["\"1\"", "*"] {
             let path = sample.path_of(&sample.created(&server).await);
-            proxy.fault("UpdateItem", &[Fault::HoldAndLoseAnswer]);
+            proxy.fault("UpdateItem", &[Fault::HoldAndLoseResponse]);
             let request = server.request(Method::PATCH, &path).header("If-Match", if_match);
             let first = tokio::spawn(request.json(&json!({ "name": "First" })).send());
             proxy.held.acquire().await.unwrap().forget();
             let later = send(&behind, Method::PATCH, &path, &json!({ "name": "Later" })).await;
             assert_eq!(later.status(), 200);
             proxy.released.add_permits(1);
-            // Neither 200, which it cannot know, nor 412, which would be untrue.
+            // 200 would be a guess and 412 would be wrong.
             problem(first.await.unwrap().unwrap(), 503).await;
             assert_eq!(read(&server, &path).await, Some(later.json().await.unwrap()));
         }
@@ -83,8 +83,8 @@ async fn an_update_whose_answer_was_lost_never_undoes_a_later_one_and_never_clai
 }
 
 #[tokio::test]
-async fn a_repeat_that_meets_its_first_attempt_half_visible_still_gets_the_first_answer() {
-    let (proxy, server, _behind) = behind_proxy().await;
+async fn retry_during_half_visible_transaction_returns_the_first_response() {
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for sample in samples() {
         let body = (sample.body)();
         let post = || server.request(Method::POST, &sample.path()).header("Idempotency-Key", "half").json(&body).send();
@@ -97,8 +97,8 @@ async fn a_repeat_that_meets_its_first_attempt_half_visible_still_gets_the_first
 }
 
 #[tokio::test]
-async fn a_transaction_that_is_still_under_way_is_not_begun_again() {
-    let (proxy, server, _behind) = behind_proxy().await;
+async fn transaction_in_progress_is_not_repeated() {
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for sample in samples() {
         let path = sample.path_of(&sample.created(&server).await);
         proxy.take();
@@ -108,13 +108,13 @@ async fn a_transaction_that_is_still_under_way_is_not_begun_again() {
         proxy.fault("TransactWriteItems", &[Fault::InProgress; 20]);
         let response = server.request(Method::DELETE, &path).send().await.unwrap();
         problem(response, 503).await;
-        proxy.heal();
+        proxy.clear_faults();
     }
 }
 
 #[tokio::test]
-async fn a_page_without_rows_that_is_not_the_last_skips_nothing() {
-    let (proxy, server, _behind) = behind_proxy().await;
+async fn empty_page_before_the_end_skips_no_records() {
+    let (proxy, server, _behind) = start_behind_proxy().await;
     let mut expected = Vec::new();
     for _ in 0..14 {
         expected.insert(0, create(&server, "items", &item()).await);
@@ -131,8 +131,8 @@ async fn a_page_without_rows_that_is_not_the_last_skips_nothing() {
 }
 
 #[tokio::test]
-async fn a_record_that_two_shards_show_comes_once() {
-    let (proxy, server, _behind) = behind_proxy().await;
+async fn record_in_two_shards_is_listed_once() {
+    let (proxy, server, _behind) = start_behind_proxy().await;
     let mut expected = Vec::new();
     for _ in 0..30 {
         let record = create(&server, "items", &item()).await;
@@ -153,8 +153,8 @@ async fn a_record_that_two_shards_show_comes_once() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_past_its_time_counts_as_new_though_its_row_is_still_there() {
-    let (_proxy, server, behind) = behind_proxy().await;
+async fn expired_idempotency_key_is_new_before_its_row_is_deleted() {
+    let (_proxy, server, behind) = start_behind_proxy().await;
     let post = || server.request(Method::POST, "/v1/items").header("Idempotency-Key", "old").json(&item()).send();
     let first: Value = post().await.unwrap().json().await.unwrap();
     let keys = json!({
@@ -174,11 +174,11 @@ async fn an_idempotency_key_past_its_time_counts_as_new_though_its_row_is_still_
 }
 
 #[tokio::test]
-async fn a_change_of_email_whose_answer_was_lost_is_made_once_and_succeeds() {
-    let (proxy, server, _behind) = behind_proxy().await;
+async fn email_change_with_lost_response_takes_effect_once() {
+    let (proxy, server, _behind) = start_behind_proxy().await;
     let record = create(&server, "users", &user()).await;
     let path = format!("/v1/users/{}", record["id"].as_str().unwrap());
-    proxy.fault("TransactWriteItems", &[Fault::LoseAnswer]);
+    proxy.fault("TransactWriteItems", &[Fault::LoseResponse]);
     let request = server.request(Method::PATCH, &path).header("If-Match", "\"1\"");
     let response = request.json(&json!({ "email": crate::samples::email() })).send().await.unwrap();
     assert_eq!(response.status(), 200);
@@ -188,19 +188,19 @@ async fn a_change_of_email_whose_answer_was_lost_is_made_once_and_succeeds() {
 }
 
 #[tokio::test]
-async fn a_delete_whose_answer_was_lost_succeeds() {
-    let (proxy, server, _behind) = behind_proxy().await;
+async fn delete_with_lost_response_succeeds() {
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for sample in samples() {
         let path = sample.path_of(&sample.created(&server).await);
-        proxy.fault("TransactWriteItems", &[Fault::LoseAnswer]);
+        proxy.fault("TransactWriteItems", &[Fault::LoseResponse]);
         assert_eq!(server.request(Method::DELETE, &path).send().await.unwrap().status(), 204);
         assert_eq!(read(&server, &path).await, None);
     }
 }
 
 #[tokio::test]
-async fn a_write_that_meets_transactions_on_its_rows_waits_for_them() {
-    let (proxy, server, _behind) = behind_proxy().await;
+async fn write_in_conflict_with_transactions_is_retried() {
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for (collection, operation, body) in [("items", "PutItem", item()), ("users", "TransactWriteItems", user())] {
         proxy.fault(operation, &[Fault::Conflict; 5]);
         let record = create(&server, collection, &body).await;
@@ -213,8 +213,8 @@ async fn a_write_that_meets_transactions_on_its_rows_waits_for_them() {
 }
 
 #[tokio::test]
-async fn past_the_retries_a_busy_database_is_503_with_retry_after_and_nothing_is_written() {
-    let (proxy, server, _behind) = behind_proxy_with(|options| options.timeout = 1.5).await;
+async fn exhausted_retries_return_503_and_write_nothing() {
+    let (proxy, server, _behind) = start_behind_proxy_with(|options| options.timeout = 1.5).await;
     for (collection, operation, body) in [("items", "PutItem", item()), ("users", "TransactWriteItems", user())] {
         for fault in [Fault::Throttle, Fault::Conflict] {
             proxy.fault(operation, &[fault; 1000]);
@@ -222,7 +222,7 @@ async fn past_the_retries_a_busy_database_is_503_with_retry_after_and_nothing_is
             assert_eq!(header(&response, "retry-after"), "1");
             let problem = problem(response, 503).await;
             assert!(!problem.to_string().contains("injected"), "nothing internal is shown");
-            proxy.heal();
+            proxy.clear_faults();
             let page: Value = get(&server, &format!("/v1/{collection}")).await.json().await.unwrap();
             assert_eq!(page["data"], json!([]));
         }
@@ -230,8 +230,8 @@ async fn past_the_retries_a_busy_database_is_503_with_retry_after_and_nothing_is
 }
 
 #[tokio::test]
-async fn a_throttle_that_passes_is_not_seen() {
-    let (proxy, server, _behind) = behind_proxy().await;
+async fn short_throttle_is_retried() {
+    let (proxy, server, _behind) = start_behind_proxy().await;
     proxy.fault("PutItem", &[Fault::Throttle]);
     let record = create(&server, "items", &item()).await;
     proxy.fault("GetItem", &[Fault::Throttle]);
@@ -241,8 +241,8 @@ async fn a_throttle_that_passes_is_not_seen() {
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_decoded_is_an_error_naming_it_and_never_skipped() {
-    let (_proxy, server, behind) = behind_proxy().await;
+async fn corrupt_record_returns_an_error_with_its_id() {
+    let (_proxy, server, behind) = start_behind_proxy().await;
     let record = create(&server, "items", &item()).await;
     let other = create(&server, "items", &item()).await;
     let id = record["id"].as_str().unwrap();
@@ -260,8 +260,8 @@ async fn a_record_that_cannot_be_decoded_is_an_error_naming_it_and_never_skipped
 }
 
 #[tokio::test]
-async fn a_record_of_an_older_or_newer_shape_still_reads() {
-    let (_proxy, server, behind) = behind_proxy().await;
+async fn record_of_another_schema_version_is_readable() {
+    let (_proxy, server, behind) = start_behind_proxy().await;
     let record = create(&server, "items", &item()).await;
     let update = json!({
         "TableName": "local-items", "Key": { "id": { "S": record["id"] } },
@@ -273,7 +273,7 @@ async fn a_record_of_an_older_or_newer_shape_still_reads() {
     assert_eq!(read(&server, &path).await, Some(record));
 }
 
-/// Sends a request to DynamoDB itself.
+/// Sends a request directly to DynamoDB.
 pub async fn raw(server: &TestServer, operation: &str, body: &Value) -> Value {
     let request =
         server.client.post(&server.dynamodb_url).header("x-amz-target", format!("DynamoDB_20120810.{operation}"));
@@ -292,8 +292,8 @@ pub async fn raw(server: &TestServer, operation: &str, body: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_costs_the_same_at_100_and_at_20_000_records() {
-    let (proxy, server, behind) = behind_proxy().await;
+async fn page_cost_is_independent_of_table_size() {
+    let (proxy, server, behind) = start_behind_proxy().await;
     let mut costs = Vec::new();
     let mut filled = 0;
     for size in [100, 20_000] {
@@ -317,7 +317,7 @@ async fn a_page_costs_the_same_at_100_and_at_20_000_records() {
     assert_eq!(costs, [[4, 4, 4], [4, 4, 4]]);
 }
 
-/// Puts rows as a create leaves them, 25 a request.
+/// Puts rows like those of creates, 25 per request.
 async fn fill(server: &TestServer, count: usize) {
     let rows: Vec<Value> = (0..count)
         .map(|_| {

@@ -1,4 +1,4 @@
-//! The rights of the functions: each takes those it is granted, and needs no others, whatever fails.
+//! The grants of the functions: each uses all of its grants, and needs no others during faults.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
-    faults::behind_proxy,
+    faults::start_behind_proxy,
     samples::{Sample, create, email, samples, user},
     support::{
         TestServer,
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// The requests that take every path of a function, each with its body.
+/// Returns requests that cover all code paths of a function, with their bodies.
 async fn requests(server: &TestServer, sample: &Sample, verb: &str) -> Vec<(Method, String, Option<Value>)> {
     let owner = create(server, "users", &user()).await["id"].clone();
     let guarded = if sample.collection == "items" { json!({ "ownerId": owner }) } else { json!({ "email": email() }) };
@@ -51,7 +51,7 @@ async fn requests(server: &TestServer, sample: &Sample, verb: &str) -> Vec<(Meth
 
 const VERBS: [&str; 6] = ["create", "get", "list", "update", "delete", "history"];
 
-/// Sends a request; a create with its idempotency key.
+/// Sends a request. Creates have an idempotency key.
 async fn send(server: &TestServer, (method, path, body): &(Method, String, Option<Value>)) -> Response {
     let mut request = server.request(method.clone(), path);
     if *method == Method::POST {
@@ -60,47 +60,47 @@ async fn send(server: &TestServer, (method, path, body): &(Method, String, Optio
     body.iter().fold(request, |request, body| request.json(body)).send().await.unwrap()
 }
 
-/// The actions a function has asked for.
-fn taken(proxy: &Proxy, function: &str) -> BTreeSet<Action> {
+/// Returns the actions that a function has used.
+fn used_actions(proxy: &Proxy, function: &str) -> BTreeSet<Action> {
     let calls = proxy.calls.lock().unwrap();
     let own = calls.iter().filter(|call| call.function.as_deref() == Some(function));
-    own.flat_map(|call| Action::taken_by(&call.operation, &call.body)).collect()
+    own.flat_map(|call| Action::required_by(&call.operation, &call.body)).collect()
 }
 
 #[tokio::test]
-async fn each_function_takes_exactly_the_actions_it_is_granted() {
-    let (proxy, server, _behind) = behind_proxy().await;
+async fn functions_use_exactly_their_granted_actions() {
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for sample in samples() {
         for verb in VERBS {
             let function = format!("{}_{verb}", sample.collection);
             for request in requests(&server, &sample, verb).await {
-                // What an update requires beside its version may be what refused it, where the answer is lost.
+                // If the response is lost, a condition other than the version may have refused the update.
                 if request.2 == Some(json!({ "name": "Changed" })) {
-                    proxy.fault("UpdateItem", &[Fault::LoseAnswer]);
+                    proxy.fault("UpdateItem", &[Fault::LoseResponse]);
                 }
                 assert!(send(&server, &request).await.status().is_success(), "{request:?}");
-                proxy.heal();
+                proxy.clear_faults();
             }
-            assert_eq!(taken(&proxy, &function), Grants::declared().of(&function), "{function}");
+            assert_eq!(used_actions(&proxy, &function), Grants::declared().of(&function), "{function}");
         }
     }
     assert_eq!(proxy.denied(), []);
 }
 
-/// The faults an operation can meet, once, and past the retries.
+/// Returns the possible faults of an operation, once and beyond the retries.
 fn faults(operation: &str) -> Vec<Vec<Fault>> {
-    let mut faults = vec![Fault::Throttle, Fault::Crash, Fault::LoseAnswer];
+    let mut faults = vec![Fault::Throttle, Fault::Crash, Fault::LoseResponse];
     if !["GetItem", "Query"].contains(&operation) {
         faults.push(Fault::Conflict);
     }
     if operation == "TransactWriteItems" {
         faults.extend([Fault::HalfVisible, Fault::InProgress]);
     }
-    let past_retries = [Fault::Throttle, Fault::LoseAnswer].map(|fault| vec![fault; 9]);
+    let past_retries = [Fault::Throttle, Fault::LoseResponse].map(|fault| vec![fault; 9]);
     faults.into_iter().map(|fault| vec![fault]).chain(past_retries).collect()
 }
 
-/// The operations a function has sent.
+/// Returns the operations that a function has sent.
 fn operations(proxy: &Proxy, function: &str) -> BTreeSet<&'static str> {
     let calls = proxy.calls.lock().unwrap();
     let own = calls.iter().filter(|call| call.function.as_deref() == Some(function));
@@ -112,15 +112,16 @@ fn operations(proxy: &Proxy, function: &str) -> BTreeSet<&'static str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_fault_makes_a_function_need_a_right_it_lacks() {
+async fn functions_need_no_other_actions_during_faults() {
     let functions = samples().into_iter().flat_map(|sample| VERBS.map(|verb| (sample.collection, verb)));
-    let tests: JoinSet<()> = functions.map(|(collection, verb)| no_fault_needs_more(collection, verb)).collect();
+    let tests: JoinSet<()> =
+        functions.map(|(collection, verb)| assert_faults_need_no_other_actions(collection, verb)).collect();
     tests.join_all().await;
 }
 
-async fn no_fault_needs_more(collection: &'static str, verb: &'static str) {
+async fn assert_faults_need_no_other_actions(collection: &'static str, verb: &'static str) {
     let sample = samples().into_iter().find(|sample| sample.collection == collection).unwrap();
-    let (proxy, server, _behind) = behind_proxy().await;
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for request in requests(&server, &sample, verb).await {
         send(&server, &request).await;
     }
@@ -129,7 +130,7 @@ async fn no_fault_needs_more(collection: &'static str, verb: &'static str) {
             for request in requests(&server, &sample, verb).await {
                 proxy.fault(operation, &faults);
                 let status = send(&server, &request).await.status().as_u16();
-                proxy.heal();
+                proxy.clear_faults();
                 let context = format!("{request:?} with {faults:?} in {operation}");
                 assert_eq!(proxy.denied(), [], "{context}");
                 assert!([200, 201, 204, 503].contains(&status), "{status} for {context}");

@@ -1,14 +1,14 @@
-//! The history of a record that has had many changes.
+//! The history of a record with many changes.
 
 use serde_json::{Value, json};
 
 use crate::{
-    faults::{behind_proxy, raw},
+    faults::{raw, start_behind_proxy},
     samples::{create, get, item},
     support::TestServer,
 };
 
-/// Puts entries as the consumer leaves them; the first `expired` are past their time.
+/// Puts entries like the consumer's. The first `expired` ones have expired.
 async fn fill(server: &TestServer, id: &str, expired: usize, live: usize) {
     let entry = |number: usize| {
         let expires_at = if number < expired { "1" } else { "9999999999" };
@@ -26,8 +26,8 @@ async fn fill(server: &TestServer, id: &str, expired: usize, live: usize) {
 }
 
 #[tokio::test]
-async fn a_page_of_expired_entries_is_short_and_has_a_next_one() {
-    let (proxy, server, behind) = behind_proxy().await;
+async fn page_of_expired_entries_is_short_and_has_a_next_page() {
+    let (proxy, server, behind) = start_behind_proxy().await;
     let record = create(&server, "items", &item()).await;
     let id = record["id"].as_str().unwrap();
     fill(&behind, id, 300, 12).await;
@@ -37,7 +37,7 @@ async fn a_page_of_expired_entries_is_short_and_has_a_next_one() {
         loop {
             proxy.take();
             let page: Value = get(&server, &path).await.json().await.unwrap();
-            assert!(proxy.take().len() <= 2, "the work of a page has a bound");
+            assert!(proxy.take().len() <= 2, "a page takes at most two queries");
             found.extend(page["data"].as_array().unwrap().iter().map(|entry| entry["version"].as_u64().unwrap()));
             let Some(cursor) = page["nextCursor"].as_str() else { break };
             path = format!("{first}&cursor={cursor}");
@@ -48,8 +48,8 @@ async fn a_page_of_expired_entries_is_short_and_has_a_next_one() {
 }
 
 #[tokio::test]
-async fn a_deleted_record_whose_first_entries_have_expired_still_has_a_history() {
-    let (_proxy, server, behind) = behind_proxy().await;
+async fn deleted_record_with_expired_entries_has_a_history() {
+    let (_proxy, server, behind) = start_behind_proxy().await;
     let id = uuid::Uuid::now_v7().to_string();
     fill(&behind, &id, 300, 1).await;
     let page: Value = get(&server, &format!("/v1/items/{id}/history?limit=5&order=asc")).await.json().await.unwrap();

@@ -1,4 +1,4 @@
-//! Every row of the HTTP table, for every resource.
+//! The HTTP behaviour of all CRUD operations, for every resource.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn create_answers_201_with_location_etag_and_the_record() {
+async fn create_returns_201_with_location_etag_and_record() {
     let server = TestServer::start().await;
     for sample in samples() {
         let body = (sample.body)();
@@ -31,7 +31,7 @@ async fn create_answers_201_with_location_etag_and_the_record() {
 }
 
 #[tokio::test]
-async fn a_new_record_has_a_uuidv7_version_1_and_utc_times() {
+async fn new_record_has_uuidv7_version_1_and_utc_times() {
     let server = TestServer::start().await;
     for sample in samples() {
         let record = sample.created(&server).await;
@@ -45,7 +45,7 @@ async fn a_new_record_has_a_uuidv7_version_1_and_utc_times() {
 }
 
 #[tokio::test]
-async fn get_answers_200_with_etag() {
+async fn get_returns_200_with_etag() {
     let server = TestServer::start().await;
     for sample in samples() {
         let record = sample.created(&server).await;
@@ -57,7 +57,7 @@ async fn get_answers_200_with_etag() {
 }
 
 #[tokio::test]
-async fn get_of_an_unknown_id_is_404() {
+async fn get_of_unknown_id_returns_404() {
     let server = TestServer::start().await;
     for sample in samples() {
         let path = format!("{}/{}", sample.path(), Uuid::now_v7());
@@ -66,7 +66,7 @@ async fn get_of_an_unknown_id_is_404() {
 }
 
 #[tokio::test]
-async fn get_with_the_etag_it_gave_is_304_without_a_body() {
+async fn get_with_current_etag_returns_304_without_body() {
     let server = TestServer::start().await;
     for sample in samples() {
         let record = sample.created(&server).await;
@@ -118,7 +118,7 @@ async fn put_never_creates() {
 }
 
 #[tokio::test]
-async fn patch_changes_what_it_names_and_nothing_else() {
+async fn patch_changes_only_named_fields() {
     let server = TestServer::start().await;
     for sample in samples() {
         let record = sample.created(&server).await;
@@ -137,7 +137,7 @@ async fn patch_changes_what_it_names_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn patch_takes_the_merge_patch_media_type() {
+async fn patch_accepts_the_merge_patch_media_type() {
     let server = TestServer::start().await;
     for sample in samples() {
         let record = sample.created(&server).await;
@@ -169,7 +169,7 @@ async fn patch_with_null_removes_an_optional_field_and_resets_a_defaulted_one() 
 }
 
 #[tokio::test]
-async fn patch_with_null_is_refused_on_a_required_field() {
+async fn patch_with_null_for_a_required_field_is_refused() {
     let server = TestServer::start().await;
     for sample in samples() {
         let record = sample.created(&server).await;
@@ -182,7 +182,7 @@ async fn patch_with_null_is_refused_on_a_required_field() {
 }
 
 #[tokio::test]
-async fn an_empty_patch_is_a_write() {
+async fn empty_patch_raises_the_version() {
     let server = TestServer::start().await;
     for sample in samples() {
         let record = sample.created(&server).await;
@@ -192,7 +192,7 @@ async fn an_empty_patch_is_a_write() {
 }
 
 #[tokio::test]
-async fn delete_answers_204_and_the_second_time_404() {
+async fn delete_returns_204_and_then_404() {
     let server = TestServer::start().await;
     for sample in samples() {
         let record = sample.created(&server).await;
@@ -206,7 +206,7 @@ async fn delete_answers_204_and_the_second_time_404() {
 }
 
 #[tokio::test]
-async fn a_stale_if_match_is_412_and_changes_nothing() {
+async fn stale_if_match_returns_412_and_changes_nothing() {
     let server = TestServer::start().await;
     for sample in samples() {
         let record = sample.created(&server).await;
@@ -226,7 +226,7 @@ async fn a_stale_if_match_is_412_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_current_if_match_lets_the_write_through() {
+async fn current_if_match_allows_the_write() {
     let server = TestServer::start().await;
     for sample in samples() {
         let mut record = sample.created(&server).await;
@@ -251,7 +251,7 @@ async fn a_current_if_match_lets_the_write_through() {
 }
 
 #[tokio::test]
-async fn if_match_on_a_record_that_is_not_there_is_404() {
+async fn if_match_on_missing_record_returns_404() {
     let server = TestServer::start().await;
     for sample in samples() {
         let path = format!("{}/{}", sample.path(), Uuid::now_v7());
@@ -264,7 +264,7 @@ async fn if_match_on_a_record_that_is_not_there_is_404() {
 }
 
 #[tokio::test]
-async fn a_repeated_idempotency_key_answers_as_the_first_time() {
+async fn repeated_idempotency_key_returns_the_first_response() {
     let server = TestServer::start().await;
     for sample in samples() {
         let body = (sample.body)();
@@ -274,7 +274,7 @@ async fn a_repeated_idempotency_key_answers_as_the_first_time() {
         assert_eq!(first.status(), StatusCode::CREATED);
         let (location, first): (_, Value) = (header(&first, "location").to_owned(), first.json().await.unwrap());
 
-        // What happens to the record in between does not change the answer.
+        // A change of the record in between does not affect the response.
         let (field, value) = sample.change;
         send(&server, Method::PATCH, &sample.path_of(&first), &json!({ field: value })).await;
         let second = post().await.unwrap();
@@ -286,7 +286,7 @@ async fn a_repeated_idempotency_key_answers_as_the_first_time() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_with_another_body_is_422() {
+async fn idempotency_key_with_another_body_returns_422() {
     let server = TestServer::start().await;
     for sample in samples() {
         let key = Uuid::new_v4().to_string();
@@ -302,7 +302,7 @@ async fn an_idempotency_key_with_another_body_is_422() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_is_the_same_quoted_or_bare_and_whatever_the_layout_of_the_body() {
+async fn idempotency_key_ignores_quotes_and_body_layout() {
     let server = TestServer::start().await;
     let post = |key: &str, body: &'static str| {
         let request = server.request(Method::POST, "/v1/items").header("Idempotency-Key", key);
@@ -314,7 +314,7 @@ async fn an_idempotency_key_is_the_same_quoted_or_bare_and_whatever_the_layout_o
 }
 
 #[tokio::test]
-async fn an_idempotency_key_is_its_callers_own() {
+async fn idempotency_keys_are_scoped_to_the_caller() {
     let server = TestServer::start().await;
     for sample in samples() {
         let mut ids = Vec::new();
@@ -329,7 +329,7 @@ async fn an_idempotency_key_is_its_callers_own() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_of_one_collection_means_nothing_to_another() {
+async fn idempotency_keys_are_scoped_to_the_collection() {
     let server = TestServer::start().await;
     for sample in samples() {
         let request = server.request(Method::POST, &sample.path()).header("Idempotency-Key", "shared");
@@ -338,7 +338,7 @@ async fn an_idempotency_key_of_one_collection_means_nothing_to_another() {
 }
 
 #[tokio::test]
-async fn a_create_that_failed_does_not_use_up_its_idempotency_key() {
+async fn failed_create_leaves_its_idempotency_key_unused() {
     let server = TestServer::start().await;
     for sample in samples() {
         let post = |body: Value| {
@@ -350,7 +350,7 @@ async fn a_create_that_failed_does_not_use_up_its_idempotency_key() {
 }
 
 #[tokio::test]
-async fn the_wrong_content_type_is_415() {
+async fn wrong_content_type_returns_415() {
     let server = TestServer::start().await;
     for sample in samples() {
         let record = sample.created(&server).await;

@@ -1,4 +1,4 @@
-//! What is special to items: an owner who must exist.
+//! Items: the owner must exist.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ fn path_of(record: &Value) -> String {
 }
 
 #[tokio::test]
-async fn an_item_of_a_user_who_exists_is_created() {
+async fn item_of_an_existing_user_is_created() {
     let server = TestServer::start().await;
     let owner = create(&server, "users", &user()).await;
     let record = create(&server, "items", &item_of(&owner["id"])).await;
@@ -28,7 +28,7 @@ async fn an_item_of_a_user_who_exists_is_created() {
 }
 
 #[tokio::test]
-async fn an_owner_who_does_not_exist_is_409_naming_the_field() {
+async fn missing_owner_returns_409_with_the_field() {
     let server = TestServer::start().await;
     let nobody = json!(Uuid::now_v7());
     let refused = send(&server, Method::POST, "/v1/items", &item_of(&nobody)).await;
@@ -43,7 +43,7 @@ async fn an_owner_who_does_not_exist_is_409_naming_the_field() {
 }
 
 #[tokio::test]
-async fn an_item_moves_between_owners_and_to_none() {
+async fn item_owner_can_be_changed_and_removed() {
     let server = TestServer::start().await;
     let (ada, eve) = (create(&server, "users", &user()).await, create(&server, "users", &user()).await);
     let record = create(&server, "items", &item_of(&ada["id"])).await;
@@ -63,7 +63,7 @@ async fn an_item_moves_between_owners_and_to_none() {
 }
 
 #[tokio::test]
-async fn an_item_stays_editable_after_its_owner_is_gone() {
+async fn item_remains_editable_after_its_owner_is_deleted() {
     let server = TestServer::start().await;
     let owner = create(&server, "users", &user()).await;
     let record = create(&server, "items", &item_of(&owner["id"])).await;
@@ -73,7 +73,7 @@ async fn an_item_stays_editable_after_its_owner_is_gone() {
 }
 
 #[tokio::test]
-async fn the_status_filter_follows_the_status() {
+async fn status_filter_follows_the_status() {
     let server = TestServer::start().await;
     let record = create(&server, "items", &item()).await;
     let found = |status: &'static str| {

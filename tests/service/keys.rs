@@ -1,4 +1,4 @@
-//! Values at the size of DynamoDB's keys, in a resource that sets no bound of its own.
+//! Values at the size limit of DynamoDB's keys, in a resource without its own length limits.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use validator::Validate;
 
 use crate::{runtime::app_at, samples::places, support::TestServer};
 
-/// A text about something.
+/// A note.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 struct Note {
     label: String,
@@ -68,17 +68,17 @@ async fn list(app: &Arc<App>, query: Value) -> (i64, Vec<String>) {
     outcome(&respond(app, &handlers::list::<Note>, &event("GET", query, &Value::Null), LIMIT).await)
 }
 
-/// The status, and the places of the faults.
+/// Returns the status and the locations of the violations.
 fn outcome(response: &ApiGatewayProxyResponse) -> (i64, Vec<String>) {
     let Some(Body::Text(text)) = &response.body else { panic!("the answer has no JSON body") };
     (response.status_code, places(&serde_json::from_str(text).unwrap()))
 }
 
 #[tokio::test]
-async fn a_value_that_no_index_key_can_hold_is_400_naming_it() {
+async fn value_too_long_for_an_index_key_returns_400_with_the_field() {
     let server = TestServer::start().await;
     let app = app(&server).await;
-    // A sharded key ends with `#` and up to two digits. `İ` has two bytes, and three without its case.
+    // A sharded key ends with `#` and up to two digits. `İ` has two bytes, and three in lower case.
     for (field, fits, too_long) in [
         ("label", "x".repeat(2048), "x".repeat(2049)),
         ("label", "İ".repeat(682), "İ".repeat(683)),
@@ -92,7 +92,7 @@ async fn a_value_that_no_index_key_can_hold_is_400_naming_it() {
 }
 
 #[tokio::test]
-async fn a_reference_that_no_key_can_hold_is_400_naming_it() {
+async fn reference_too_long_for_a_key_returns_400_with_the_field() {
     let server = TestServer::start().await;
     let app = app(&server).await;
     for about in [String::new(), "x".repeat(2049)] {

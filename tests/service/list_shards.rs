@@ -1,4 +1,4 @@
-//! Lists while the number of shards changes: every record is there, whichever release wrote it.
+//! Lists during a change of the number of shards.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use validator::{Validate, ValidationErrors};
 
 use crate::{runtime::app_at, support::TestServer};
 
-/// Items as a release has them that writes `WRITTEN` shards and reads `READ`.
+/// The items of a release that writes `WRITTEN` shards and reads `READ` shards.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 struct Release<const WRITTEN: u8, const READ: u8>(Item);
@@ -37,7 +37,7 @@ impl<const WRITTEN: u8, const READ: u8> Resource for Release<WRITTEN, READ> {
     }
 }
 
-/// Adds as many records as there are last bytes of an id, so that each shard has some.
+/// Adds a record for each last byte of an id, so that each shard has some.
 async fn fill<R: Resource>(store: &Store) -> BTreeSet<Uuid> {
     let mut ids = BTreeSet::new();
     for byte in 0..=u8::MAX {
@@ -50,8 +50,8 @@ async fn fill<R: Resource>(store: &Store) -> BTreeSet<Uuid> {
     ids
 }
 
-/// The ids of the whole list, or of those with the example's status.
-async fn listed<R: Resource>(store: &Store, is_filtered: bool) -> BTreeSet<Uuid> {
+/// Returns the ids of the whole list, or of the list filtered by the example's status.
+async fn list_ids<R: Resource>(store: &Store, is_filtered: bool) -> BTreeSet<Uuid> {
     let filter = is_filtered.then(|| (&R::FILTERS[0], "active".to_owned()));
     let mut query = ListQuery { limit: 100, order: Order::Ascending, filter, cursor: None };
     let mut ids = BTreeSet::new();
@@ -66,17 +66,17 @@ async fn listed<R: Resource>(store: &Store, is_filtered: bool) -> BTreeSet<Uuid>
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_of_every_number_of_shards_are_listed_by_a_release_that_reads_them_all() {
+async fn lists_include_records_of_every_shard_count() {
     let server = TestServer::start().await;
     let store = &app_at(&server.dynamodb_url).store;
     let mut all = fill::<Release<2, 2>>(store).await;
-    // A release that only reads more, one that writes more, and one that writes fewer again.
-    assert!(listed::<Release<2, 8>>(store, false).await == all);
+    // The first release raises `read`, the second raises `written`, and the third lowers `written`.
+    assert!(list_ids::<Release<2, 8>>(store, false).await == all);
     all.extend(fill::<Release<8, 8>>(store).await);
-    assert!(listed::<Release<2, 8>>(store, false).await == all, "the release before, while both run");
+    assert!(list_ids::<Release<2, 8>>(store, false).await == all, "the release before, while both run");
     all.extend(fill::<Release<2, 8>>(store).await);
     for is_filtered in [false, true] {
-        assert!(listed::<Release<2, 8>>(store, is_filtered).await == all);
-        assert!(listed::<Release<2, 2>>(store, is_filtered).await != all, "which is why `read` never falls");
+        assert!(list_ids::<Release<2, 8>>(store, is_filtered).await == all);
+        assert!(list_ids::<Release<2, 2>>(store, is_filtered).await != all, "which is why `read` never falls");
     }
 }

@@ -1,4 +1,4 @@
-//! Lists: complete, in order, without repeats, and no dearer for a larger table.
+//! Lists: complete, ordered and without duplicates.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::{
     support::TestServer,
 };
 
-/// Every id of a list, page by page, in the order they came; asserts the size of each page.
+/// Returns all ids of a list in order, and asserts the size of each page.
 async fn ids(server: &TestServer, path: &str, limit: usize) -> Vec<String> {
     let mut ids = Vec::new();
     let mut next = format!("{path}{}limit={limit}", if path.contains('?') { '&' } else { '?' });
@@ -43,7 +43,7 @@ async fn fill(server: &TestServer, collection: &str, count: usize, body: impl Fn
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_record_comes_once_newest_first_with_pages_of_any_size() {
+async fn lists_return_each_record_once_newest_first() {
     let server = TestServer::start().await;
     for sample in samples() {
         let mut expected = fill(&server, sample.collection, 101, sample.body).await;
@@ -59,7 +59,7 @@ async fn every_record_comes_once_newest_first_with_pages_of_any_size() {
 }
 
 #[tokio::test]
-async fn an_empty_list_is_an_empty_page() {
+async fn empty_list_returns_an_empty_page() {
     let server = TestServer::start().await;
     for sample in samples() {
         let response = get(&server, &sample.path()).await;
@@ -68,7 +68,7 @@ async fn an_empty_list_is_an_empty_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_has_20_records_unless_asked_otherwise() {
+async fn default_page_has_20_records() {
     let server = TestServer::start().await;
     fill(&server, "items", 25, item).await;
     let response = get(&server, "/v1/items").await;
@@ -78,7 +78,7 @@ async fn a_page_has_20_records_unless_asked_otherwise() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_filter_lists_its_records_alone_page_by_page() {
+async fn filter_returns_only_matching_records() {
     let server = TestServer::start().await;
     let owner = create(&server, "users", &user()).await["id"].clone();
     fill(&server, "items", 30, item).await;
@@ -99,7 +99,7 @@ async fn a_filter_lists_its_records_alone_page_by_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_that_were_there_before_come_once_while_others_write() {
+async fn lists_during_writes_return_each_existing_record_once() {
     let server = TestServer::start().await;
     let there = fill(&server, "items", 120, item).await;
     let writes = async {
@@ -127,7 +127,7 @@ async fn records_that_were_there_before_come_once_while_others_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cursor_that_is_forged_foreign_or_cut_short_is_400() {
+async fn forged_foreign_or_truncated_cursor_returns_400() {
     let server = TestServer::start().await;
     fill(&server, "items", 5, item).await;
     fill(&server, "users", 5, user).await;
@@ -160,7 +160,7 @@ async fn a_cursor_that_is_forged_foreign_or_cut_short_is_400() {
 }
 
 #[tokio::test]
-async fn a_query_that_no_index_serves_is_400_naming_every_parameter() {
+async fn unsupported_query_returns_400_with_every_parameter() {
     let server = TestServer::start().await;
     for (query, expected) in [
         ("limit=0", vec!["limit"]),
@@ -181,7 +181,7 @@ async fn a_query_that_no_index_serves_is_400_naming_every_parameter() {
         let mut found = places(&problem);
         found.sort();
         let mut expected: Vec<_> = expected.into_iter().map(str::to_owned).collect();
-        // Which of two filters is one too many depends on the order they arrive in.
+        // The order of the parameters decides which of two filters is refused.
         if query.starts_with("status=draft&") && found == ["status"] {
             expected = vec!["status".into()];
         }
@@ -190,7 +190,7 @@ async fn a_query_that_no_index_serves_is_400_naming_every_parameter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_too_large_for_one_page_of_dynamodb_come_once_on_several() {
+async fn large_records_are_listed_once_on_several_pages() {
     let server = TestServer::start().await;
     let owner = create(&server, "users", &user()).await["id"].clone();
     let tags: Vec<_> = (0..20).map(|tag| format!("{tag:02}{}", "\u{1f600}".repeat(38))).collect();

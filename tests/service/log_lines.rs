@@ -1,4 +1,4 @@
-//! The lines of a function's log that its alarms count: the stack's tests read the same file.
+//! The log lines that the metric filters of the alarms count. The tests of the stack read the same file.
 
 use std::{env, process::Command, time::Duration};
 
@@ -11,9 +11,9 @@ use serverless_crud::{
     streams::{self, Change},
 };
 
-/// The lines, each under what has happened.
+/// The file of the expected lines, by event.
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cdk/test/log-lines.json");
-/// The names of the lines below, in their order.
+/// The names of the lines below, in order.
 const NAMES: [&str; 9] = [
     "answered",
     "refused",
@@ -25,10 +25,10 @@ const NAMES: [&str; 9] = [
     "recordFailedFirst",
     "batchCrashed",
 ];
-const AMPLE: Duration = Duration::from_secs(5);
+const LONG_LIMIT: Duration = Duration::from_secs(5);
 
 #[test]
-fn the_lines_that_alarms_count_have_the_form_the_stack_expects() {
+fn log_lines_match_the_stacks_metric_filters() {
     let this_test = env::current_exe().expect("this program");
     let output = Command::new(this_test)
         .args(["log_lines::writes_the_lines", "--exact", "--ignored", "--nocapture"])
@@ -37,7 +37,7 @@ fn the_lines_that_alarms_count_have_the_form_the_stack_expects() {
         .output()
         .expect("it runs");
     let text = String::from_utf8(output.stdout).expect("text");
-    // The test harness writes its own words in front of the first line.
+    // The test harness writes a prefix before the first line.
     let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(&line[line.find('{')?..]).ok());
     let (panics, mut lines): (Vec<Value>, Vec<Value>) = lines.partition(|line| line["cause"] == "panic");
     assert!(panics.iter().all(|line| line["version"] == "7" && line["location"].is_string()), "{panics:?}");
@@ -57,7 +57,7 @@ fn the_lines_that_alarms_count_have_the_form_the_stack_expects() {
     assert_eq!(Value::from(named), expected, "run with UPDATE=1 once the stack's filters fit the new form");
 }
 
-/// The part of the test above that runs in a process of its own, as a function.
+/// Writes the log lines in a separate process with the environment of a function, for the test above.
 #[tokio::test]
 #[ignore = "it is run by the test above, with a function's environment"]
 async fn writes_the_lines() {
@@ -71,23 +71,23 @@ async fn writes_the_lines() {
         "httpMethod": "GET" }, "body": null, "isBase64Encoded": false,
     })
     .to_string();
-    runtime::respond(&app, &|_, _| async { Ok(Answer::default()) }, &request, AMPLE).await;
-    runtime::respond(&app, &|_, _| async { Err(Error::NotFound) }, &request, AMPLE).await;
-    runtime::respond(&app, &|_, _| async { Err(Error::Unavailable("throttled".into())) }, &request, AMPLE).await;
-    runtime::respond(&app, &|_, _| async { panic!("a bug") }, &request, AMPLE).await;
+    runtime::respond(&app, &|_, _| async { Ok(Answer::default()) }, &request, LONG_LIMIT).await;
+    runtime::respond(&app, &|_, _| async { Err(Error::NotFound) }, &request, LONG_LIMIT).await;
+    runtime::respond(&app, &|_, _| async { Err(Error::Unavailable("throttled".into())) }, &request, LONG_LIMIT).await;
+    runtime::respond(&app, &|_, _| async { panic!("a bug") }, &request, LONG_LIMIT).await;
     runtime::respond(&app, &|_, _| std::future::pending(), &request, Duration::from_millis(20)).await;
 
     let done = streams::on_change(|_, _: Change<Item>| async { Ok(()) });
     let failing = streams::on_change(|_, _: Change<Item>| async { Err(Error::Unavailable("the bus is away".into())) });
     let panicking = streams::on_change(|_, _: Change<Item>| async { panic!("a bug") });
     let function = "serverless-crud-prod-items_get";
-    let _ = streams::respond_or_fail(&app, function, &done, &batch(2), AMPLE).await;
-    let _ = streams::respond_or_fail(&app, function, &failing, &batch(1), AMPLE).await;
-    let _ = streams::respond_or_fail(&app, function, &failing, &batch(2), AMPLE).await;
-    let _ = streams::respond_or_fail(&app, function, &panicking, &batch(1), AMPLE).await;
+    let _ = streams::respond_or_fail(&app, function, &done, &batch(2), LONG_LIMIT).await;
+    let _ = streams::respond_or_fail(&app, function, &failing, &batch(1), LONG_LIMIT).await;
+    let _ = streams::respond_or_fail(&app, function, &failing, &batch(2), LONG_LIMIT).await;
+    let _ = streams::respond_or_fail(&app, function, &panicking, &batch(1), LONG_LIMIT).await;
 }
 
-/// A batch of that many changes of items.
+/// Creates a batch of changes of items.
 fn batch(size: usize) -> String {
     let image = |place: usize| {
         json!({

@@ -1,6 +1,6 @@
-//! The service through its front door: the gateway, the functions' code and an embedded DynamoDB.
+//! Tests of the service through the gateway, with the functions' code and an embedded DynamoDB.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod bad_input;
 mod contention;

@@ -1,4 +1,4 @@
-//! A property: whatever the sequence of requests, the service answers as a model of it in memory does.
+//! A property test: for any sequence of requests, the service responds like an in-memory model.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,7 +15,7 @@ enum Kind {
     User,
 }
 
-/// A request, with its targets as places in the list of ids handed out so far.
+/// A request. Targets are indexes into the list of assigned ids.
 #[derive(Clone, Debug)]
 enum Step {
     Create { kind: Kind, fields: Fields, key: Option<u8> },
@@ -26,7 +26,7 @@ enum Step {
     List { kind: Kind, filter: u8 },
 }
 
-/// The choices a body is made of; few of each, so that they meet.
+/// The values of a body. There are few of each, so that they collide.
 #[derive(Clone, Debug)]
 struct Fields {
     name: u8,
@@ -70,7 +70,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_service_answers_as_the_model_does(steps in prop::collection::vec(step(), 1..40)) {
+    fn service_responds_like_the_model(steps in prop::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
             let server = TestServer::start().await;
@@ -87,9 +87,9 @@ proptest! {
 struct Model {
     items: BTreeMap<String, Value>,
     users: BTreeMap<String, Value>,
-    /// The ids of each kind in the order they were handed out, deleted ones too.
+    /// The ids of each kind in the order of assignment, including deleted ones.
     handed_out: [Vec<String>; 2],
-    /// The bodies and answers of idempotency keys.
+    /// The bodies and responses of idempotency keys.
     keys: HashMap<(&'static str, u8), (Value, Value)>,
 }
 
@@ -231,7 +231,7 @@ impl Model {
         }
     }
 
-    /// Whether a body claims an e-mail of another user, or an owner who is not there.
+    /// Returns true if a body has an e-mail of another user or a missing owner.
     fn conflicts(&self, kind: Kind, edited: Option<(&str, &[String])>, body: &Value) -> bool {
         match kind {
             Kind::User => {
@@ -239,7 +239,7 @@ impl Model {
                 self.users.iter().any(|(id, user)| is_other(id) && folded(&user["email"]) == folded(&body["email"]))
             }
             Kind::Item => {
-                // An owner that stays is not checked again.
+                // An unchanged owner is not checked again.
                 let is_checked = edited.is_none_or(|(_, moved)| moved.iter().any(|field| field == "ownerId"));
                 is_checked && body["ownerId"].as_str().is_some_and(|owner| !self.users.contains_key(owner))
             }
@@ -274,7 +274,7 @@ impl Model {
         }
     }
 
-    /// Some of a body's fields, and null for optional ones it leaves out.
+    /// Returns some fields of a body, and null for absent optional ones.
     fn patch(&self, kind: Kind, fields: &Fields, only: u8) -> Value {
         let body = self.body(kind, fields);
         let names: &[&str] = match kind {
@@ -316,7 +316,7 @@ fn folded(value: &Value) -> Value {
     value.as_str().map(str::to_lowercase).into()
 }
 
-/// A record without what the service keeps.
+/// Returns a record without its system fields.
 fn resource_of(record: &Value) -> Value {
     let mut resource = record.clone();
     for field in ["id", "version", "createdAt", "updatedAt"] {
@@ -334,7 +334,7 @@ fn changed_fields(current: &Value, next: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The record a resource makes, with the defaults; the time of the write is the answer's own.
+/// Returns the expected record of a resource, with defaults and the write time from the response.
 fn expected_record(kind: Kind, resource: &Value, answer: &Value, id: &str, version: u64, created_at: &Value) -> Value {
     let mut record = match kind {
         Kind::Item => json!({ "status": "draft", "tags": [] }),

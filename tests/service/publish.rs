@@ -1,10 +1,10 @@
-//! Publishing an item: the operation beyond CRUD.
+//! Publication of items: the operation beyond CRUD.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    faults::behind_proxy,
+    faults::start_behind_proxy,
     support::{TestServer, proxy::Fault},
 };
 
@@ -29,7 +29,7 @@ async fn publish(server: &TestServer, id: &str, if_match: Option<&str>) -> (u16,
 }
 
 #[tokio::test]
-async fn a_draft_becomes_active_and_is_listed_so() {
+async fn publish_activates_a_draft() {
     let server = TestServer::start().await;
     let id = create(&server, "draft").await;
     let (status, item) = publish(&server, &id, Some("\"1\"")).await;
@@ -42,7 +42,7 @@ async fn a_draft_becomes_active_and_is_listed_so() {
 }
 
 #[tokio::test]
-async fn an_active_item_is_answered_as_it_is() {
+async fn publish_of_an_active_item_returns_it_unchanged() {
     let server = TestServer::start().await;
     let id = create(&server, "active").await;
     for if_match in [None, Some("\"1\""), Some("*")] {
@@ -52,7 +52,7 @@ async fn an_active_item_is_answered_as_it_is() {
 }
 
 #[tokio::test]
-async fn an_archived_item_is_refused_with_the_reason() {
+async fn publish_of_an_archived_item_is_refused() {
     let server = TestServer::start().await;
     let id = create(&server, "archived").await;
     let (status, problem) = publish(&server, &id, None).await;
@@ -60,7 +60,7 @@ async fn an_archived_item_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_stale_version_is_refused_whatever_the_status() {
+async fn publish_with_a_stale_version_is_refused() {
     let server = TestServer::start().await;
     for status in ["draft", "active", "archived"] {
         let id = create(&server, status).await;
@@ -69,14 +69,14 @@ async fn a_stale_version_is_refused_whatever_the_status() {
 }
 
 #[tokio::test]
-async fn an_unknown_item_and_a_malformed_id_are_told_apart() {
+async fn publish_distinguishes_unknown_and_malformed_ids() {
     let server = TestServer::start().await;
     assert_eq!(publish(&server, UNKNOWN, Some("\"1\"")).await.0, 404);
     assert_eq!(publish(&server, "1", None).await.0, 400);
 }
 
 #[tokio::test]
-async fn of_concurrent_publications_one_writes_and_all_succeed() {
+async fn concurrent_publications_succeed_and_write_once() {
     let server = TestServer::start().await;
     let id = create(&server, "draft").await;
     let answers = futures_util::future::join_all((0..8).map(|_| publish(&server, &id, None))).await;
@@ -84,8 +84,8 @@ async fn of_concurrent_publications_one_writes_and_all_succeed() {
 }
 
 #[tokio::test]
-async fn it_is_one_request_to_dynamodb_whatever_the_outcome() {
-    let (proxy, server, _behind) = behind_proxy().await;
+async fn publish_sends_one_request_to_dynamodb() {
+    let (proxy, server, _behind) = start_behind_proxy().await;
     let ids = [create(&server, "draft").await, create(&server, "active").await, create(&server, "archived").await];
     for id in ids.iter().map(String::as_str).chain([UNKNOWN]) {
         proxy.take();
@@ -96,11 +96,11 @@ async fn it_is_one_request_to_dynamodb_whatever_the_outcome() {
 }
 
 #[tokio::test]
-async fn a_publication_whose_answer_was_lost_is_made_once_and_succeeds() {
-    let (proxy, server, _behind) = behind_proxy().await;
+async fn publish_with_lost_response_takes_effect_once() {
+    let (proxy, server, _behind) = start_behind_proxy().await;
     for if_match in [None, Some("\"1\"")] {
         let id = create(&server, "draft").await;
-        proxy.fault("UpdateItem", &[Fault::LoseAnswer]);
+        proxy.fault("UpdateItem", &[Fault::LoseResponse]);
         let (status, item) = publish(&server, &id, if_match).await;
         assert_eq!((status, &item["status"], &item["version"]), (200, &json!("active"), &json!(2)));
     }

@@ -1,4 +1,4 @@
-//! Requests that meet: whatever their order, the rules hold. Each race is run many times.
+//! Concurrent requests: the invariants hold in any order. Each race runs many times.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use crate::{
 const ROUNDS: usize = 20;
 const WRITERS: usize = 16;
 
-/// The statuses of a race, each with how often it came.
+/// Returns the statuses of a race with their counts.
 fn tally(statuses: &[StatusCode]) -> Vec<(u16, usize)> {
     let mut codes: Vec<u16> = statuses.iter().map(StatusCode::as_u16).collect();
     codes.sort_unstable();
@@ -23,7 +23,7 @@ fn tally(statuses: &[StatusCode]) -> Vec<(u16, usize)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_writers_with_the_same_if_match_one_wins() {
+async fn concurrent_writes_with_the_same_if_match_succeed_once() {
     let server = TestServer::start().await;
     for sample in samples() {
         for _ in 0..ROUNDS {
@@ -44,7 +44,7 @@ async fn of_writers_with_the_same_if_match_one_wins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_if_match_every_write_counts_once() {
+async fn concurrent_writes_without_if_match_all_succeed() {
     let server = TestServer::start().await;
     for sample in samples() {
         let record = sample.created(&server).await;
@@ -62,7 +62,7 @@ async fn without_if_match_every_write_counts_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_creates_with_one_email_in_different_cases_one_wins() {
+async fn concurrent_creates_with_the_same_email_succeed_once() {
     let server = TestServer::start().await;
     for _ in 0..ROUNDS {
         let email = email();
@@ -84,7 +84,7 @@ fn mixed_case(email: &str, seed: usize) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn posts_with_one_idempotency_key_make_one_record_and_get_equal_answers() {
+async fn concurrent_posts_with_one_idempotency_key_create_one_record() {
     let server = TestServer::start().await;
     for sample in samples() {
         for _ in 0..ROUNDS {
@@ -114,7 +114,7 @@ async fn posts_with_one_idempotency_key_make_one_record_and_get_equal_answers() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_users_who_change_to_the_same_email_one_wins() {
+async fn concurrent_changes_to_the_same_email_succeed_once() {
     let server = TestServer::start().await;
     for _ in 0..ROUNDS {
         let (wanted, ada, eve) =
@@ -125,7 +125,7 @@ async fn of_users_who_change_to_the_same_email_one_wins() {
         };
         let (first, second) = tokio::join!(change(&ada), change(&eve));
         assert_eq!(tally(&[first, second]), [(200, 1), (409, 1)]);
-        // The loser's own e-mail is still the loser's.
+        // The user that was refused keeps its e-mail.
         let loser = if first == StatusCode::OK { &eve } else { &ada };
         let taken =
             send(&server, Method::POST, "/v1/users", &json!({ "name": "Mallory", "email": loser["email"] })).await;
@@ -134,7 +134,7 @@ async fn of_users_who_change_to_the_same_email_one_wins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_changing_emails_at_once_holds_exactly_the_one_it_ends_with() {
+async fn concurrent_email_changes_of_a_user_leave_one_claimed_email() {
     let server = TestServer::start().await;
     for _ in 0..ROUNDS {
         let ada = create(&server, "users", &user()).await;
@@ -156,7 +156,7 @@ async fn a_user_changing_emails_at_once_holds_exactly_the_one_it_ends_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_who_is_changed_and_deleted_at_once_leaves_no_email_behind() {
+async fn concurrent_change_and_delete_of_a_user_releases_the_emails() {
     let server = TestServer::start().await;
     for _ in 0..ROUNDS {
         let (old, new) = (email(), email());
@@ -174,7 +174,7 @@ async fn a_user_who_is_changed_and_deleted_at_once_leaves_no_email_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_deletes_at_once_one_is_204() {
+async fn concurrent_deletes_succeed_once() {
     let server = TestServer::start().await;
     for sample in samples() {
         for _ in 0..ROUNDS {
@@ -187,7 +187,7 @@ async fn of_deletes_at_once_one_is_204() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_item_is_never_given_to_a_user_who_was_deleted_before() {
+async fn item_owner_never_refers_to_a_user_deleted_before() {
     let server = TestServer::start().await;
     for _ in 0..ROUNDS {
         let owner = create(&server, "users", &user()).await;

@@ -1,4 +1,4 @@
-//! The runtime fed with events as gateways send them, and a configuration as deployments give it.
+//! The runtime with events of API Gateway, and the settings from environment variables.
 
 use std::{
     sync::{Arc, Mutex},
@@ -23,12 +23,12 @@ use crate::{
     support::{TestServer, config, dynamodb},
 };
 
-/// The app as a function has it, over the server's database.
+/// Creates the app of a function with the server's database.
 fn app_of(server: &TestServer) -> Arc<App> {
     app_at(&server.dynamodb_url)
 }
 
-/// The app as a function has it, over the DynamoDB at this address.
+/// Creates the app of a function with the DynamoDB at this address.
 pub fn app_at(dynamodb_url: &str) -> Arc<App> {
     App::new(config(), dynamodb(dynamodb_url))
 }
@@ -65,7 +65,7 @@ fn body(response: &ApiGatewayProxyResponse) -> Value {
 }
 
 #[tokio::test]
-async fn a_base64_encoded_body_is_read() {
+async fn base64_encoded_body_is_decoded() {
     let server = TestServer::start().await;
     let mut event = event("POST", None, STANDARD.encode(item().to_string()).into());
     event["isBase64Encoded"] = true.into();
@@ -75,7 +75,7 @@ async fn a_base64_encoded_body_is_read() {
 }
 
 #[tokio::test]
-async fn a_missing_body_is_400() {
+async fn missing_body_returns_400() {
     let server = TestServer::start().await;
     for missing in [Value::Null, "".into()] {
         let response = create(&app_of(&server), &event("POST", None, missing)).await;
@@ -85,7 +85,7 @@ async fn a_missing_body_is_400() {
 }
 
 #[tokio::test]
-async fn the_location_holds_the_stage_the_client_used() {
+async fn location_contains_the_stage_of_the_request() {
     let server = TestServer::start().await;
     let response = create(&app_of(&server), &event("POST", None, item().to_string().into())).await;
     let id = body(&response)["id"].as_str().unwrap().to_owned();
@@ -93,7 +93,7 @@ async fn the_location_holds_the_stage_the_client_used() {
 }
 
 #[tokio::test]
-async fn header_names_are_read_in_any_case_and_values_outside_ascii_are_no_matter() {
+async fn headers_are_case_insensitive_and_accept_non_ascii_values() {
     let server = TestServer::start().await;
     let created = body(&create(&app_of(&server), &event("POST", None, item().to_string().into())).await);
     for name in ["If-Match", "if-match", "IF-MATCH"] {
@@ -106,7 +106,7 @@ async fn header_names_are_read_in_any_case_and_values_outside_ascii_are_no_matte
 }
 
 #[tokio::test]
-async fn a_header_given_twice_is_one_list() {
+async fn repeated_header_is_joined_to_a_list() {
     let server = TestServer::start().await;
     let created = body(&create(&app_of(&server), &event("POST", None, item().to_string().into())).await);
     let mut event = event("DELETE", created["id"].as_str(), Value::Null);
@@ -117,7 +117,7 @@ async fn a_header_given_twice_is_one_list() {
 }
 
 #[tokio::test]
-async fn an_event_with_headers_alone_is_read() {
+async fn event_without_multi_value_headers_is_parsed() {
     let server = TestServer::start().await;
     let created = body(&create(&app_of(&server), &event("POST", None, item().to_string().into())).await);
     let mut event = event("DELETE", created["id"].as_str(), Value::Null);
@@ -128,7 +128,7 @@ async fn an_event_with_headers_alone_is_read() {
 }
 
 #[tokio::test]
-async fn a_page_may_read_answers_only_if_its_origin_is_allowed() {
+async fn only_allowed_origins_may_read_responses() {
     let server = TestServer::start().await;
     for (origin, allowed) in [("https://app.example.com", true), ("https://evil.example.com", false)] {
         let mut event = event("POST", None, item().to_string().into());
@@ -140,14 +140,15 @@ async fn a_page_may_read_answers_only_if_its_origin_is_allowed() {
     }
 }
 
-async fn panicking(_: Arc<App>, _: Request) -> Result<Answer, Error> {
+async fn panicking_handler(_: Arc<App>, _: Request) -> Result<Answer, Error> {
     panic!("a bug")
 }
 
 #[tokio::test]
-async fn a_panic_is_a_500_problem_and_the_next_request_is_served() {
+async fn panic_returns_500_and_the_next_request_succeeds() {
     let server = TestServer::start().await;
-    let response = respond(&app_of(&server), &panicking, &event("GET", None, Value::Null).to_string(), LIMIT).await;
+    let response =
+        respond(&app_of(&server), &panicking_handler, &event("GET", None, Value::Null).to_string(), LIMIT).await;
     assert_eq!(response.status_code, 500);
     let problem = body(&response);
     assert_eq!(problem["requestId"], "request-1");
@@ -156,21 +157,21 @@ async fn a_panic_is_a_500_problem_and_the_next_request_is_served() {
     assert_eq!(response.status_code, 201);
 }
 
-async fn stuck(_: Arc<App>, _: Request) -> Result<Answer, Error> {
+async fn hanging_handler(_: Arc<App>, _: Request) -> Result<Answer, Error> {
     std::future::pending().await
 }
 
 #[tokio::test]
-async fn a_handler_that_runs_out_of_time_is_a_503_problem() {
+async fn handler_timeout_returns_503() {
     let server = TestServer::start().await;
     let event = event("GET", None, Value::Null).to_string();
-    let response = respond(&app_of(&server), &stuck, &event, Duration::from_millis(50)).await;
+    let response = respond(&app_of(&server), &hanging_handler, &event, Duration::from_millis(50)).await;
     assert_eq!(response.status_code, 503);
     assert_eq!(response.multi_value_headers["retry-after"], "1");
 }
 
 #[tokio::test]
-async fn something_that_is_no_event_is_a_500_problem() {
+async fn malformed_event_returns_500() {
     let server = TestServer::start().await;
     for text in ["", "null", "{}", "[]", "{\"httpMethod\":5}"] {
         let response = respond(&app_of(&server), &handlers::create::<Item>, text, LIMIT).await;
@@ -180,7 +181,7 @@ async fn something_that_is_no_event_is_a_500_problem() {
 }
 
 #[test]
-fn a_configuration_that_is_missing_or_malformed_is_named() {
+fn invalid_configuration_names_the_variable() {
     let whole = [("TABLE_PREFIX", "dev-"), ("AWS_REGION", "eu-west-1")];
     let read = |variables: &[(&str, &str)]| {
         let variables: Mutex<Vec<(String, String)>> =

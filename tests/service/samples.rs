@@ -1,4 +1,4 @@
-//! A body to create, and one to change, for each resource; and short ways to send them.
+//! Sample bodies for each resource, and helpers to send them.
 
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -6,16 +6,16 @@ use uuid::Uuid;
 
 use crate::support::TestServer;
 
-/// How the tests of what all resources share speak of one of them.
+/// A resource in the tests that run for all resources.
 pub struct Sample {
     pub collection: &'static str,
-    /// A body of its own each time.
+    /// Creates a new valid body.
     pub body: fn() -> Value,
-    /// A required field, with another valid value.
+    /// A required field with another valid value.
     pub change: (&'static str, &'static str),
-    /// An optional field, with a value.
+    /// An optional field with a value.
     pub optional: (&'static str, &'static str),
-    /// A field with a default, with the default.
+    /// A field with its default value.
     pub defaulted: (&'static str, &'static str),
 }
 
@@ -46,7 +46,7 @@ pub fn user() -> Value {
     json!({ "name": "Ada", "email": email() })
 }
 
-/// An address no other test uses.
+/// Returns a unique address.
 pub fn email() -> String {
     format!("{}@example.com", Uuid::new_v4().simple())
 }
@@ -60,13 +60,13 @@ impl Sample {
         format!("/v1/{}/{}", self.collection, record["id"].as_str().expect("records have ids"))
     }
 
-    /// A record, fresh from a create.
+    /// Creates a record and returns it.
     pub async fn created(&self, server: &TestServer) -> Value {
         create(server, self.collection, &(self.body)()).await
     }
 }
 
-/// Creates a record that is known to be valid.
+/// Creates a record from a valid body.
 pub async fn create(server: &TestServer, collection: &str, body: &Value) -> Value {
     let response = send(server, Method::POST, &format!("/v1/{collection}"), body).await;
     assert_eq!(response.status(), StatusCode::CREATED, "{body}");
@@ -78,12 +78,12 @@ pub async fn send(server: &TestServer, method: Method, path: &str, body: &Value)
     server.request(method, path).json(body).send().await.unwrap()
 }
 
-/// Sends no body.
+/// Sends a GET request.
 pub async fn get(server: &TestServer, path: &str) -> Response {
     server.request(Method::GET, path).send().await.unwrap()
 }
 
-/// The record at a path, or none.
+/// Returns the record at a path, if it exists.
 pub async fn read(server: &TestServer, path: &str) -> Option<Value> {
     let response = get(server, path).await;
     match response.status() {
@@ -93,12 +93,12 @@ pub async fn read(server: &TestServer, path: &str) -> Option<Value> {
     }
 }
 
-/// The text of a header.
+/// Returns the text of a header.
 pub fn header<'a>(response: &'a Response, name: &str) -> &'a str {
     response.headers().get(name).unwrap_or_else(|| panic!("there is no {name} header")).to_str().unwrap()
 }
 
-/// Asserts that an answer is a problem of this status and returns it.
+/// Asserts that a response is a problem with this status and returns it.
 pub async fn problem(response: Response, status: u16) -> Value {
     assert_eq!(response.status().as_u16(), status);
     assert_eq!(header(&response, "content-type"), "application/problem+json");
@@ -109,7 +109,7 @@ pub async fn problem(response: Response, status: u16) -> Value {
     problem
 }
 
-/// Where the faults of a problem are: pointers, parameters and headers.
+/// Returns the locations in a problem: pointers, parameters and headers.
 pub fn places(problem: &Value) -> Vec<String> {
     let errors = problem["errors"].as_array().cloned().unwrap_or_default();
     let place = |error: &Value| {

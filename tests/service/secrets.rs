@@ -1,4 +1,4 @@
-//! A Secrets Manager on this machine: one secret with its versions and staging labels, and faults on request.
+//! A local Secrets Manager: one secret with versions and staging labels, and faults on request.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,14 +16,14 @@ use uuid::Uuid;
 /// The ARN of the secret.
 pub const ARN: &str = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:cursor-AbCdEf";
 
-/// What happens to the requests.
+/// A fault of all requests.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
-    /// No answer comes.
+    /// No response.
     Silence,
     Throttle,
     Denied,
-    /// Its own storage is out of reach.
+    /// An internal error.
     Broken,
 }
 
@@ -31,44 +31,44 @@ pub enum Fault {
 #[derive(Clone)]
 pub struct Secrets {
     pub url: String,
-    state: Arc<Mutex<Vault>>,
+    state: Arc<Mutex<SecretState>>,
 }
 
-struct Vault {
-    /// From the first to the current one.
+struct SecretState {
+    /// All versions, from the first to the current one.
     versions: Vec<String>,
     requests: usize,
     fault: Option<Fault>,
 }
 
 impl Secrets {
-    /// Starts one whose secret was never rotated.
+    /// Starts a server whose secret was never rotated.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let vault = Vault { versions: vec![random()], requests: 0, fault: None };
-        let secrets = Self { url, state: Arc::new(Mutex::new(vault)) };
+        let state = SecretState { versions: vec![random()], requests: 0, fault: None };
+        let secrets = Self { url, state: Arc::new(Mutex::new(state)) };
         let router = Router::new().fallback(answer).with_state(secrets.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         secrets
     }
 
-    /// Makes a new version the current one, as `PutSecretValue` does.
+    /// Adds a version and makes it current, like `PutSecretValue`.
     pub fn put(&self, value: &str) {
         self.state.lock().unwrap().versions.push(value.to_owned());
     }
 
-    /// Makes a new random version the current one.
+    /// Adds a random version and makes it current.
     pub fn rotate(&self) {
         self.put(&random());
     }
 
-    /// Faults all requests from now on, or none.
+    /// Sets the fault of all further requests, or removes it.
     pub fn fault(&self, fault: Option<Fault>) {
         self.state.lock().unwrap().fault = fault;
     }
 
-    /// How often the current version was asked for.
+    /// Returns the number of fetches of the current version.
     pub fn fetches(&self) -> usize {
         self.state.lock().unwrap().requests
     }
@@ -82,12 +82,12 @@ async fn answer(State(secrets): State<Secrets>, body: Bytes) -> Response {
     let request: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(request["SecretId"], ARN);
     let (fault, answer) = {
-        let mut vault = secrets.state.lock().unwrap();
+        let mut state = secrets.state.lock().unwrap();
         let is_current = request["VersionStage"] == "AWSCURRENT";
-        vault.requests += usize::from(is_current);
+        state.requests += usize::from(is_current);
         let back = if is_current { 1 } else { 2 };
-        let value = vault.versions.len().checked_sub(back).map(|place| vault.versions[place].clone());
-        (vault.fault, value)
+        let value = state.versions.len().checked_sub(back).map(|place| state.versions[place].clone());
+        (state.fault, value)
     };
     let refusal = |status, code: &str| reply(status, &json!({ "__type": code, "message": "no" }));
     match (fault, answer) {

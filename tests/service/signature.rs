@@ -1,4 +1,4 @@
-//! The signature of each request to DynamoDB, beside the one the SDK's own library computes.
+//! Signatures of requests to DynamoDB, compared with those of the SDK's library.
 
 use std::{
     sync::{Arc, Mutex},
@@ -24,30 +24,30 @@ use aws_smithy_runtime_api::client::{
     orchestrator::{HttpRequest, HttpResponse},
 };
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use serverless_crud::app::{KeptKey, client_over};
+use serverless_crud::app::{CachingSigner, client_with_http};
 
 /// 2025-11-13T10:00:00Z.
 const START: Duration = Duration::from_secs(1_763_028_000);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// A request before and after it is signed: its URL, headers and body.
+/// A request: its URL, headers and body.
 type Seen = (String, Vec<(String, String)>, Vec<u8>);
 
-/// Remembers each request twice.
+/// An interceptor that records each request before and after it is signed.
 #[derive(Clone, Debug, Default)]
-struct Witness(Arc<Mutex<Vec<Seen>>>);
+struct Recorder(Arc<Mutex<Vec<Seen>>>);
 
-impl Witness {
-    fn see(&self, request: &HttpRequest) {
+impl Recorder {
+    fn record(&self, request: &HttpRequest) {
         let headers = request.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let body = request.body().bytes().unwrap().to_vec();
         self.0.lock().unwrap().push((request.uri().to_owned(), headers, body));
     }
 }
 
-impl Intercept for Witness {
+impl Intercept for Recorder {
     fn name(&self) -> &'static str {
-        "Witness"
+        "Recorder"
     }
 
     fn read_before_signing(
@@ -56,7 +56,7 @@ impl Intercept for Witness {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.see(context.request());
+        self.record(context.request());
         Ok(())
     }
 
@@ -66,12 +66,12 @@ impl Intercept for Witness {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.see(context.request());
+        self.record(context.request());
         Ok(())
     }
 }
 
-/// A clock that is set by hand.
+/// A clock that tests set.
 #[derive(Clone, Debug, Default)]
 struct Clock(Arc<Mutex<Duration>>);
 
@@ -81,11 +81,11 @@ impl TimeSource for Clock {
     }
 }
 
-/// A DynamoDB with a clock of its own, which refuses a signature that is more than five minutes off.
+/// A DynamoDB with its own clock, which refuses signatures that differ by more than five minutes.
 #[derive(Clone, Debug, Default)]
-struct Canned(Clock);
+struct FakeDynamoDb(Clock);
 
-impl HttpConnector for Canned {
+impl HttpConnector for FakeDynamoDb {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let now = DateTime::<Utc>::from(self.0.now());
         let signed = request.headers().get("x-amz-date").unwrap();
@@ -99,15 +99,15 @@ impl HttpConnector for Canned {
     }
 }
 
-struct Setting {
+struct Fixture {
     client: Client,
-    witness: Witness,
+    witness: Recorder,
     clock: Clock,
-    dynamodb: Canned,
+    dynamodb: FakeDynamoDb,
 }
 
-impl Setting {
-    /// Sets this side's clock alone, or that of DynamoDB too.
+impl Fixture {
+    /// Sets the client's clock, and DynamoDB's too if `is_right`.
     fn set_clock(&self, time: Duration, is_right: bool) {
         *self.clock.0.lock().unwrap() = time;
         if is_right {
@@ -116,8 +116,8 @@ impl Setting {
     }
 }
 
-fn setting(endpoint: Option<&str>) -> Setting {
-    let (witness, clock, dynamodb) = (Witness::default(), Clock::default(), Canned::default());
+fn fixture(endpoint: Option<&str>) -> Fixture {
+    let (witness, clock, dynamodb) = (Recorder::default(), Clock::default(), FakeDynamoDb::default());
     let connector = dynamodb.clone();
     let http = http_client_fn(move |_: &HttpConnectorSettings, _: &_| SharedHttpConnector::new(connector.clone()));
     let sdk = Builder::new()
@@ -125,31 +125,31 @@ fn setting(endpoint: Option<&str>) -> Setting {
         .region(Region::from_static("eu-central-1"))
         .time_source(SharedTimeSource::new(clock.clone()))
         .interceptor(witness.clone());
-    let sdk = KeptKey::install(sdk, "eu-central-1");
+    let sdk = CachingSigner::install(sdk, "eu-central-1");
     let sdk = endpoint.into_iter().fold(sdk, Builder::endpoint_url);
-    Setting { client: client_over(http, sdk), witness, clock, dynamodb }
+    Fixture { client: client_with_http(http, sdk), witness, clock, dynamodb }
 }
 
 fn credentials(id: &str, token: Option<&str>) -> Credentials {
     Credentials::new(id, format!("secret of {id}"), token.map(str::to_owned), None, "test")
 }
 
-/// Reads and writes with credentials.
-async fn send(setting: &Setting, credentials: Credentials, text: &str) {
-    try_to_send(setting, credentials, text).await.unwrap();
+/// Sends a read and a write with these credentials.
+async fn send(fixture: &Fixture, credentials: Credentials, text: &str) {
+    try_to_send(fixture, credentials, text).await.unwrap();
 }
 
-async fn try_to_send(setting: &Setting, credentials: Credentials, text: &str) -> Result<(), Error> {
+async fn try_to_send(fixture: &Fixture, credentials: Credentials, text: &str) -> Result<(), Error> {
     let own = Builder::new().credentials_provider(credentials);
     let key = AttributeValue::S(text.to_owned());
-    let read = setting.client.get_item().table_name("items").key("id", key.clone());
+    let read = fixture.client.get_item().table_name("items").key("id", key.clone());
     read.customize().config_override(own.clone()).send().await?;
-    let write = setting.client.put_item().table_name("items").item("id", key);
+    let write = fixture.client.put_item().table_name("items").item("id", key);
     write.customize().config_override(own).send().await?;
     Ok(())
 }
 
-/// The headers the SDK's library signs a request with.
+/// Returns the signature headers that the SDK's library computes.
 fn reference((url, headers, body): &Seen, credentials: &Credentials, time: SystemTime) -> Vec<(String, String)> {
     let identity = credentials.clone().into();
     let params = v4::SigningParams::builder()
@@ -170,62 +170,62 @@ fn reference((url, headers, body): &Seen, credentials: &Credentials, time: Syste
     all
 }
 
-/// Holds each request against the reference, and forgets it; how many there were.
-fn check(setting: &Setting, credentials: &Credentials) -> usize {
-    let seen = std::mem::take(&mut *setting.witness.0.lock().unwrap());
+/// Compares all recorded requests with the reference and removes them. Returns their number.
+fn check(fixture: &Fixture, credentials: &Credentials) -> usize {
+    let seen = std::mem::take(&mut *fixture.witness.0.lock().unwrap());
     for pair in seen.chunks(2) {
-        let [before, after] = pair else { panic!("each request is seen twice") };
+        let [before, after] = pair else { panic!("each request is recorded twice") };
         let mut signed = after.1.clone();
         signed.sort();
-        assert_eq!(signed, reference(before, credentials, setting.clock.now()));
+        assert_eq!(signed, reference(before, credentials, fixture.clock.now()));
     }
     seen.len() / 2
 }
 
 #[tokio::test]
-async fn a_request_is_signed_as_the_sdk_signs_it() {
+async fn signatures_equal_those_of_the_sdk() {
     let endpoints =
         [None, Some("http://127.0.0.1:8000"), Some("https://localhost:443"), Some("http://localhost/prefix?query")];
     for endpoint in endpoints {
-        let setting = setting(endpoint);
+        let fixture = fixture(endpoint);
         for token in [None, Some("a token")] {
             for text in ["", "a", "Grüße, 世界", &"long ".repeat(2000)] {
                 let credentials = credentials("AKIAIOSFODNN7EXAMPLE", token);
-                send(&setting, credentials.clone(), text).await;
-                assert_eq!(check(&setting, &credentials), 2, "{endpoint:?}");
+                send(&fixture, credentials.clone(), text).await;
+                assert_eq!(check(&fixture, &credentials), 2, "{endpoint:?}");
             }
         }
     }
 }
 
 #[tokio::test]
-async fn the_key_is_another_one_the_next_day_and_for_other_credentials() {
-    let setting = setting(None);
+async fn signing_key_changes_with_day_and_credentials() {
+    let fixture = fixture(None);
     for day in [0, 1, 1, 2, 0] {
-        setting.set_clock(day * DAY, true);
+        fixture.set_clock(day * DAY, true);
         for id in ["AKIAFIRST", "AKIASECOND", "AKIAFIRST"] {
             let credentials = credentials(id, None);
-            send(&setting, credentials.clone(), "a").await;
-            assert_eq!(check(&setting, &credentials), 2, "day {day}, {id}");
+            send(&fixture, credentials.clone(), "a").await;
+            assert_eq!(check(&fixture, &credentials), 2, "day {day}, {id}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_corrected_until_it_is_right_again() {
-    let setting = setting(None);
+async fn wrong_clock_is_corrected_until_it_is_right() {
+    let fixture = fixture(None);
     let credentials = credentials("AKIAIOSFODNN7EXAMPLE", Some("a token"));
-    // How many requests the two operations take: the first that is refused tells the time.
+    // The number of requests for both operations. The response to the first refused one contains the time.
     for (clock, requests) in [(Duration::ZERO, 2), (DAY / 12, 3), (DAY / 12, 2), (DAY / 24, 3)] {
-        setting.set_clock(clock, false);
-        send(&setting, credentials.clone(), "a").await;
-        let sent = std::mem::take(&mut *setting.witness.0.lock().unwrap()).len() / 2;
+        fixture.set_clock(clock, false);
+        send(&fixture, credentials.clone(), "a").await;
+        let sent = std::mem::take(&mut *fixture.witness.0.lock().unwrap()).len() / 2;
         assert_eq!(sent, requests, "{clock:?} ahead");
     }
-    // The SDK takes a refusal to see that there is nothing to correct any more.
-    setting.set_clock(Duration::ZERO, false);
-    assert!(try_to_send(&setting, credentials.clone(), "a").await.is_err());
-    setting.witness.0.lock().unwrap().clear();
-    send(&setting, credentials.clone(), "a").await;
-    assert_eq!(check(&setting, &credentials), 2, "the clock is right");
+    // The SDK needs one refused request to detect that the clock is right again.
+    fixture.set_clock(Duration::ZERO, false);
+    assert!(try_to_send(&fixture, credentials.clone(), "a").await.is_err());
+    fixture.witness.0.lock().unwrap().clear();
+    send(&fixture, credentials.clone(), "a").await;
+    assert_eq!(check(&fixture, &credentials), 2, "the clock is right");
 }

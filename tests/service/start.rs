@@ -1,4 +1,4 @@
-//! The start of a function: what it sends to DynamoDB before the first event, and whom it trusts.
+//! The start of a function: the requests before the first event, and the trusted roots.
 
 use std::{
     net::SocketAddr,
@@ -24,10 +24,10 @@ use crate::{
     },
 };
 
-/// What came in: from where, how, with which headers.
+/// The received requests: peer address, method and headers.
 type Seen = Arc<Mutex<Vec<(SocketAddr, Method, String, HeaderMap)>>>;
 
-/// A DynamoDB that answers everything with the same status and remembers it.
+/// Starts a DynamoDB that records all requests and responds with a fixed status.
 async fn recorder(status: StatusCode) -> (String, Seen) {
     let seen = Seen::default();
     let record = async move |State(seen): State<Seen>, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
@@ -44,7 +44,7 @@ async fn recorder(status: StatusCode) -> (String, Seen) {
 }
 
 #[tokio::test]
-async fn the_start_asks_for_dynamodbs_health_and_shows_no_secret() {
+async fn start_sends_an_unsigned_health_check() {
     let (url, seen) = recorder(StatusCode::OK).await;
     app_at(&url).prime().await;
     let seen = seen.lock().unwrap();
@@ -56,12 +56,12 @@ async fn the_start_asks_for_dynamodbs_health_and_shows_no_secret() {
 }
 
 #[tokio::test]
-async fn the_first_request_finds_the_connection_open_whatever_the_answer_was() {
+async fn first_request_reuses_the_connection_of_the_start() {
     for status in [StatusCode::OK, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::INTERNAL_SERVER_ERROR] {
         let (url, seen) = recorder(status).await;
         let app = app_at(&url);
         app.prime().await;
-        // The recorder knows no record: what is asked over which connection is all that matters.
+        // The recorder has no records. Only the connection matters.
         let _ = app.store.table::<Item>().get(Uuid::now_v7()).await;
         let seen = seen.lock().unwrap();
         assert_eq!(seen[1].1, Method::POST);
@@ -70,7 +70,7 @@ async fn the_first_request_finds_the_connection_open_whatever_the_answer_was() {
 }
 
 #[tokio::test]
-async fn the_start_neither_fails_nor_waits_for_a_database_that_is_not_there() {
+async fn start_succeeds_quickly_without_a_database() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = format!("http://{}", listener.local_addr().unwrap());
     for url in [silent.as_str(), "http://127.0.0.1:1", "http://nowhere.invalid"] {
@@ -81,7 +81,7 @@ async fn the_start_neither_fails_nor_waits_for_a_database_that_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_server_on_an_engine_that_hides_the_item_of_a_failed_condition_stops_in_one_line() {
+async fn server_refuses_an_engine_without_items_of_failed_conditions() {
     let behind = TestServer::start().await;
     for (operation, feature) in [
         ("PutItem", "ReturnValuesOnConditionCheckFailure"),
@@ -100,14 +100,14 @@ async fn a_server_on_an_engine_that_hides_the_item_of_a_failed_condition_stops_i
 }
 
 #[test]
-fn a_function_trusts_amazons_five_roots() {
+fn functions_trust_the_five_amazon_roots() {
     let pem = include_bytes!("../../src/app/amazon-roots.pem");
     let roots: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().unwrap();
     assert_eq!(roots.len(), 5);
 }
 
 #[test]
-fn other_roots_are_read_from_the_file_in_aws_ca_bundle() {
+fn aws_ca_bundle_replaces_the_roots() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &[u8]| {
         let path = folder.path().join(name);

@@ -1,4 +1,4 @@
-//! A database in trouble: retries have a budget, and fit into the time a function has.
+//! Outages of the database: retries have a budget and respect the deadline.
 
 use std::{
     sync::atomic::Ordering,
@@ -13,19 +13,19 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use crate::{
-    faults::behind_proxy,
+    faults::start_behind_proxy,
     runtime::app_at,
     samples::{create, item},
     support::proxy::Fault,
 };
 
-/// What a store retries in vain at most, in the SDK and itself.
+/// The maximum number of unsuccessful retries of a store, in the SDK and its own.
 const BUDGET: usize = 100;
 const STORM: usize = 200;
 
 #[tokio::test]
-async fn a_storm_of_failures_does_not_multiply_requests() {
-    let (proxy, server, _behind) = behind_proxy().await;
+async fn retry_budget_limits_requests_during_an_outage() {
+    let (proxy, server, _behind) = start_behind_proxy().await;
     let record = create(&server, "items", &item()).await;
     let path = format!("/v1/items/{}", record["id"].as_str().unwrap());
     for (method, operation) in [(Method::GET, "GetItem"), (Method::PATCH, "UpdateItem")] {
@@ -39,18 +39,18 @@ async fn a_storm_of_failures_does_not_multiply_requests() {
             assert_eq!(response.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
         }
         let asked = proxy.requests.load(Ordering::Relaxed) - before;
-        // Without a budget it would be three, or eight times the requests. An update that fails is read back: once.
+        // Without a budget there would be three or eight times the requests. A failed update is followed by one read.
         let plain = if operation == "GetItem" { STORM } else { 2 * STORM };
         assert!((STORM + 1..=plain + BUDGET + 10).contains(&asked), "{asked} requests for {STORM} of {operation}");
-        proxy.heal();
-        // Once it answers again, it is asked as before, and what has been used up grows back.
+        proxy.clear_faults();
+        // When the database responds again, requests succeed and the budget refills.
         let response = server.request(method.clone(), &path).json(&json!({ "name": "Changed" }));
         assert_eq!(response.header("If-Match", "*").send().await.unwrap().status(), StatusCode::OK);
     }
 }
 
 #[tokio::test]
-async fn a_request_that_hangs_leaves_time_for_another() {
+async fn hanging_request_leaves_time_for_a_retry() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let app = app_at(&format!("http://{}", listener.local_addr().unwrap()));
     let silent = tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! What is special to users: an e-mail address of their own.
+//! Users: the e-mail address is unique.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn an_email_that_is_taken_in_another_case_is_409_naming_the_field() {
+async fn email_taken_in_another_case_returns_409_with_the_field() {
     let server = TestServer::start().await;
     let email = email();
     create(&server, "users", &json!({ "name": "Ada", "email": email })).await;
@@ -19,14 +19,14 @@ async fn an_email_that_is_taken_in_another_case_is_409_naming_the_field() {
 }
 
 #[tokio::test]
-async fn an_email_is_kept_as_written() {
+async fn email_is_stored_as_written() {
     let server = TestServer::start().await;
     let record = create(&server, "users", &json!({ "name": "Ada", "email": "Ada.L@Example.com" })).await;
     assert_eq!(record["email"], "Ada.L@Example.com");
 }
 
 #[tokio::test]
-async fn changing_an_email_to_a_taken_one_is_409_and_changes_nothing() {
+async fn change_to_a_taken_email_returns_409_and_changes_nothing() {
     let server = TestServer::start().await;
     let ada = create(&server, "users", &json!({ "name": "Ada", "email": email() })).await;
     let eve = create(&server, "users", &json!({ "name": "Eve", "email": email() })).await;
@@ -39,7 +39,7 @@ async fn changing_an_email_to_a_taken_one_is_409_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn changing_an_email_claims_the_new_one_and_frees_the_old_one() {
+async fn email_change_claims_the_new_and_releases_the_old_email() {
     let server = TestServer::start().await;
     let (old, new) = (email(), email());
     let ada = create(&server, "users", &json!({ "name": "Ada", "email": old })).await;
@@ -55,7 +55,7 @@ async fn changing_an_email_claims_the_new_one_and_frees_the_old_one() {
 }
 
 #[tokio::test]
-async fn changing_only_the_case_of_an_email_is_no_conflict_with_oneself() {
+async fn change_of_email_case_succeeds() {
     let server = TestServer::start().await;
     let email = email();
     let ada = create(&server, "users", &json!({ "name": "Ada", "email": email })).await;
@@ -68,7 +68,7 @@ async fn changing_only_the_case_of_an_email_is_no_conflict_with_oneself() {
 }
 
 #[tokio::test]
-async fn deleting_a_user_frees_the_email() {
+async fn delete_of_a_user_releases_the_email() {
     let server = TestServer::start().await;
     let email = email();
     let ada = create(&server, "users", &json!({ "name": "Ada", "email": email })).await;
@@ -78,7 +78,7 @@ async fn deleting_a_user_frees_the_email() {
 }
 
 #[tokio::test]
-async fn a_user_is_found_by_email_whatever_its_case() {
+async fn email_filter_ignores_case() {
     let server = TestServer::start().await;
     let email = email();
     let ada = create(&server, "users", &json!({ "name": "Ada", "email": email })).await;
@@ -87,7 +87,7 @@ async fn a_user_is_found_by_email_whatever_its_case() {
     assert_eq!(page, json!({ "data": [ada], "nextCursor": null }));
 }
 
-/// Addresses that are accepted.
+/// Valid addresses.
 const GOOD: [&str; 14] = [
     "ada@example.com",
     "ADA.Lovelace@Example.COM",
@@ -105,7 +105,7 @@ const GOOD: [&str; 14] = [
     "ada@1e100.net",
 ];
 
-/// Texts that are refused.
+/// Invalid addresses.
 const BAD: [&str; 40] = [
     "a@<script>alert(1)</script>[::1]",
     "<script>alert(1)</script>@example.com",
@@ -150,12 +150,12 @@ const BAD: [&str; 40] = [
 ];
 
 #[tokio::test]
-async fn addresses_are_accepted_and_kept_as_written_or_refused_by_name() {
+async fn addresses_are_stored_as_written_or_refused_with_the_field() {
     let server = TestServer::start().await;
     let long = [
         format!("{}@example.com", "a".repeat(65)),
         format!("ada@{}.com", "a".repeat(64)),
-        // Short as it is written, too long for DNS and for a mailbox.
+        // Short as written, but too long for DNS and a mailbox after conversion.
         format!("ada@{}", std::iter::repeat_n("ü".repeat(48), 5).collect::<Vec<_>>().join(".")),
     ];
     for address in BAD.into_iter().chain(long.iter().map(String::as_str)) {
@@ -167,7 +167,7 @@ async fn addresses_are_accepted_and_kept_as_written_or_refused_by_name() {
     for address in GOOD {
         let body = json!({ "name": "Ada", "email": address });
         let answer = send(&server, Method::POST, "/v1/users", &body).await;
-        // Some are spellings of one: the other test says which.
+        // Some are spellings of the same address, see the test below.
         assert!([201, 409].contains(&answer.status().as_u16()), "{address:?}");
         if answer.status() == StatusCode::CREATED {
             assert_eq!(answer.json::<Value>().await.unwrap()["email"], address);
@@ -176,7 +176,7 @@ async fn addresses_are_accepted_and_kept_as_written_or_refused_by_name() {
 }
 
 #[tokio::test]
-async fn spellings_of_one_domain_are_one_address() {
+async fn equivalent_domains_are_the_same_address() {
     let server = TestServer::start().await;
     for spellings in [
         ["Ada@bücher.example", "ada@BÜCHER.EXAMPLE", "ada@bu\u{308}cher.example", "ADA@xn--bcher-kva.example"],

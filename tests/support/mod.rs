@@ -1,6 +1,6 @@
-//! What tests need to talk to a server of their own.
+//! A local server and clients for tests.
 
-#![allow(dead_code, reason = "each test program uses its part")]
+#![allow(dead_code, reason = "each test program uses only some of it")]
 
 pub mod proxy;
 
@@ -13,7 +13,7 @@ use serverless_crud::{
     local::{self, Options, Server},
 };
 
-/// A local server with an empty database in memory, on ports of its own.
+/// A local server with an empty in-memory database on free ports.
 pub struct TestServer {
     pub url: String,
     pub key: String,
@@ -23,12 +23,12 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Starts one.
+    /// Starts a server.
     pub async fn start() -> Self {
         Self::start_with(|_| {}).await
     }
 
-    /// Starts one with other options.
+    /// Starts a server with changed options.
     pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         let mut options = in_memory();
         change(&mut options);
@@ -37,29 +37,29 @@ impl TestServer {
         Self { url, key, dynamodb_url, client: Client::new(), server }
     }
 
-    /// A request with the API key.
+    /// Creates a request with the API key.
     pub fn request<M: TryInto<Method, Error: Debug>>(&self, method: M, path: &str) -> RequestBuilder {
         self.anonymous(method, path).header("x-api-key", &self.key)
     }
 
-    /// A request without a key.
+    /// Creates a request without a key.
     pub fn anonymous<M: TryInto<Method, Error: Debug>>(&self, method: M, path: &str) -> RequestBuilder {
         self.client.request(method.try_into().expect("a method"), format!("{}{path}", self.url))
     }
 
-    /// Stops the server and waits for its end.
+    /// Stops the server and waits until it has stopped.
     pub async fn stop(self) {
         drop(self.client);
         self.server.shutdown().await;
     }
 }
 
-/// Options for a server in memory on any free ports.
+/// Returns options for an in-memory server on free ports.
 pub fn in_memory() -> Options {
     Options { memory: true, quiet: true, no_consumers: true, port: 0, dynamodb_port: 0, ..Options::default() }
 }
 
-/// The settings of a function over the tables of a local server.
+/// Returns the settings of a function that uses the tables of a local server.
 pub fn config() -> Config {
     Config {
         table_prefix: "local-".into(),
@@ -76,14 +76,14 @@ pub fn config() -> Config {
     }
 }
 
-/// A client of DynamoDB.
+/// Creates a client of DynamoDB.
 pub fn dynamodb(url: &str) -> aws_sdk_dynamodb::Client {
     app::client(settings(url))
 }
 
-/// The client of a function, which the proxy holds against the function's grants.
+/// Creates the client of a function. The proxy checks its requests against the function's grants.
 pub fn dynamodb_as(url: &str, function: &str) -> aws_sdk_dynamodb::Client {
-    app::client(settings(url).app_name(AppName::new(function.to_owned()).expect("a function's name is plain")))
+    app::client(settings(url).app_name(AppName::new(function.to_owned()).expect("function names are valid")))
 }
 
 fn settings(url: &str) -> Builder {

@@ -6,7 +6,7 @@ use aws_config::{BehaviorVersion, Region, environment::EnvironmentVariableCreden
 use aws_sdk_dynamodb::{Config as Sdk, config::SharedHttpClient};
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use serverless_crud::{
-    app::{App, Config, KeptKey, client_over},
+    app::{App, Config, CachingSigner, client_with_http},
     handlers,
     resources::Item,
     runtime,
@@ -46,12 +46,12 @@ async fn app(config: Config, has: impl Fn(&str) -> bool) -> Arc<App> {
             &aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone()).load().await,
         )
     };
-    let sdk = if has("kept-key") { KeptKey::install(sdk, &config.region) } else { sdk };
+    let sdk = if has("kept-key") { CachingSigner::install(sdk, &config.region) } else { sdk };
     let sdk = match &config.endpoint_url {
         Some(url) => sdk.endpoint_url(url),
         None => sdk,
     };
-    App::new(config, client_over(http, sdk))
+    App::new(config, client_with_http(http, sdk))
 }
 
 fn http_client(config: &Config, is_ring: bool, is_small: bool) -> SharedHttpClient {

@@ -1,7 +1,7 @@
-//! DynamoDB's rule for transactions that meet: one item, one open transaction.
+//! DynamoDB's transaction conflicts: an item can be in only one open transaction.
 //!
-//! A transaction that names an item of an open one is cancelled, also where both only check it; a plain write of such
-//! an item is refused (developer guide, "Amazon DynamoDB Transactions: How it works", "Transaction conflict handling").
+//! A transaction with an item of an open one is cancelled, even if both only check it. A plain write of such an item is
+//! refused (developer guide, "Amazon DynamoDB Transactions: How it works", "Transaction conflict handling").
 
 use std::{
     collections::HashSet,
@@ -19,9 +19,9 @@ use super::{
     fault::{cancelled, refusal},
 };
 
-/// The items of the transactions that are open.
+/// The items of all open transactions.
 pub struct Transactions {
-    /// How long a transaction is open, in milliseconds; as long as it takes here where that is nothing.
+    /// The time in milliseconds that a transaction stays open. 0 stands for the actual duration.
     pub delay: Mutex<RangeInclusive<u64>>,
     open: Arc<Mutex<HashSet<String>>>,
     /// The key attributes of each table.
@@ -38,7 +38,7 @@ impl Default for Transactions {
     }
 }
 
-/// A transaction's items, held until it is dropped.
+/// The items of an open transaction, which end with the drop.
 pub struct Open {
     items: Vec<String>,
     open: Arc<Mutex<HashSet<String>>>,
@@ -54,7 +54,7 @@ impl Drop for Open {
 }
 
 impl Transactions {
-    /// Opens a transaction, or refuses a write that meets an open one.
+    /// Opens a transaction, or refuses a write that conflicts with an open one.
     pub async fn begin(&self, call: &Call) -> Result<Option<Open>, Box<Response>> {
         match call.operation.as_str() {
             "TransactWriteItems" => {
@@ -63,7 +63,7 @@ impl Transactions {
                 if delay == 0 {
                     return Ok(Some(open));
                 }
-                // How long the embedded engine takes here says nothing of DynamoDB: the delay alone counts.
+                // The speed of the embedded engine differs from DynamoDB's, so only the delay counts.
                 tokio::time::sleep(Duration::from_millis(delay)).await;
                 Ok(None)
             }
@@ -88,7 +88,7 @@ impl Transactions {
         Ok(Open { items, open: Arc::clone(&self.open) })
     }
 
-    /// The table and the key of the item a write is about.
+    /// Returns the table and the key of the item of a write.
     fn item(&self, body: &Value) -> String {
         let table = body["TableName"].as_str().unwrap();
         let attributes = self.keys.iter().find(|(name, _)| name == table).map_or(&["id"][..], |(_, keys)| keys);

@@ -1,4 +1,4 @@
-//! What can happen to a request on its way.
+//! Faults of requests to DynamoDB.
 
 use axum::{
     body::Bytes,
@@ -9,45 +9,45 @@ use serde_json::{Value, json};
 
 use super::Call;
 
-/// What happens to a request on its way.
+/// A fault of a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     None,
-    /// Another transaction holds the row.
+    /// Another open transaction contains the row.
     Conflict,
-    /// Too many requests.
+    /// The request is throttled.
     Throttle,
-    /// An error of DynamoDB's own, before anything was done.
+    /// DynamoDB fails with an internal error before it applies the request.
     Crash,
-    /// It is carried out, but the answer is lost.
-    LoseAnswer,
-    /// It is carried out, and the answer is lost after the test lets go.
-    HoldAndLoseAnswer,
-    /// The transaction meets another that is half visible: the last of its conditions fails, the others conflict.
+    /// The request is applied, but the response is lost.
+    LoseResponse,
+    /// The request is applied. The response is held until the test releases it, and then lost.
+    HoldAndLoseResponse,
+    /// Another transaction is half visible: the last condition fails, and the other steps conflict.
     HalfVisible,
-    /// The same transaction is still under way.
+    /// The same transaction is still in progress.
     InProgress,
-    /// The index shows the rows of the first shard in this one, too, as one does that is behind a re-keying.
+    /// The index returns the rows of the first shard, like an index that lags behind a change of shards.
     OtherShard,
-    /// A page without rows that is not the last, as an index full of deleted rows can give.
+    /// The page is empty but not the last one, as in an index with many deleted rows.
     EmptyPage,
-    /// Another's request of the same operation comes right before it.
+    /// Another request of the same operation is applied immediately before.
     After(&'static Value),
-    /// A condition that fails comes without the item it met, as from an engine of before June 2023.
+    /// A failed condition is returned without the current item, as by engines from before June 2023.
     WithoutItem,
 }
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/x-amz-json-1.0")];
 
 impl Fault {
-    /// The fault [`After`](Self::After) this request, which is never freed: a test has few.
+    /// Creates the fault [`After`](Self::After) this request. The request is leaked, as tests need few.
     pub fn after(request: Value) -> Self {
         Self::After(Box::leak(Box::new(request)))
     }
 
-    /// The answer to a request that does not reach DynamoDB.
-    pub(super) async fn answer_instead(&self, call: &Call) -> Option<Response> {
+    /// Returns the response to a request that does not reach DynamoDB.
+    pub(super) async fn respond_instead(&self, call: &Call) -> Option<Response> {
         let answer = match self {
             Self::Conflict if call.operation == "TransactWriteItems" => last_cancelled(call, "TransactionConflict"),
             Self::HalfVisible => last_cancelled(call, "ConditionalCheckFailed"),
@@ -65,7 +65,7 @@ impl Fault {
         Some(answer)
     }
 
-    /// The request as it reaches DynamoDB.
+    /// Returns the request as DynamoDB receives it.
     pub(super) fn change(&self, body: Bytes) -> Bytes {
         if *self != Self::OtherShard {
             return body;
@@ -75,8 +75,8 @@ impl Fault {
         query.to_string().into()
     }
 
-    /// The answer as it comes back.
-    pub(super) fn change_answer(&self, answer: Bytes) -> Bytes {
+    /// Returns the response as the client receives it.
+    pub(super) fn change_response(&self, answer: Bytes) -> Bytes {
         let (true, Ok(mut body)) = (*self == Self::WithoutItem, serde_json::from_slice::<Value>(&answer)) else {
             return answer;
         };
@@ -91,20 +91,20 @@ impl Fault {
     }
 }
 
-/// A transaction of which the last step is refused for this reason, and the others for a conflict.
+/// Creates the response to a transaction whose last step fails with this code and whose other steps conflict.
 fn last_cancelled(call: &Call, last: &str) -> Response {
     let mut codes = vec!["TransactionConflict"; call.body["TransactItems"].as_array().unwrap().len()];
     *codes.last_mut().unwrap() = last;
     cancelled(&codes)
 }
 
-/// A transaction whose steps are refused with these codes.
+/// Creates the response to a transaction whose steps fail with these codes.
 pub(super) fn cancelled(codes: &[&str]) -> Response {
     let reasons: Vec<_> = codes.iter().map(|code| json!({ "Code": code })).collect();
     refusal("TransactionCanceledException", json!({ "CancellationReasons": reasons }))
 }
 
-/// An error of DynamoDB's.
+/// Creates an error response of DynamoDB.
 pub(super) fn refusal(code: &str, mut body: Value) -> Response {
     body["__type"] = format!("com.amazonaws.dynamodb.v20120810#{code}").into();
     body["message"] = "injected".into();

@@ -1,4 +1,4 @@
-//! The rights of each function, as IAM would enforce them.
+//! The grants of each function, enforced as by IAM.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,22 +14,22 @@ use serverless_crud::{
 
 use super::Call;
 
-/// A DynamoDB action on a table, or on one of its indexes.
+/// A DynamoDB action on a table or an index.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Action {
     /// The table, without the prefix.
     pub table: String,
-    /// The index; empty for the table itself.
+    /// The index, or an empty string for the table itself.
     pub index: String,
     /// The action, without `dynamodb:`.
     pub name: String,
 }
 
-/// The actions of every function, as the contract grants them.
+/// The actions that the contract grants to each function.
 pub struct Grants(HashMap<String, BTreeSet<Action>>);
 
 impl Grants {
-    /// The grants of all operations, consumers and jobs.
+    /// Returns the grants of all operations, consumers and jobs.
     pub fn declared() -> Self {
         let operations =
             operations().into_iter().map(|operation| (operation.function.clone(), operation.contract().grants));
@@ -38,17 +38,17 @@ impl Grants {
         Self(operations.chain(consumers).chain(jobs).map(|(function, grants)| (function, granted(&grants))).collect())
     }
 
-    /// The actions of one function.
+    /// Returns the actions of a function.
     pub fn of(&self, function: &str) -> BTreeSet<Action> {
         self.0.get(function).cloned().unwrap_or_default()
     }
 
-    /// The first action of a request that its function lacks, with IAM's answer.
+    /// Returns the first action of a request that its function lacks, with the response of IAM.
     pub fn deny(&self, call: &Call) -> Option<(Action, Response)> {
         let function = call.function.as_deref()?;
         let granted = self.of(function);
         let action =
-            Action::taken_by(&call.operation, &call.body).into_iter().find(|action| !granted.contains(action))?;
+            Action::required_by(&call.operation, &call.body).into_iter().find(|action| !granted.contains(action))?;
         let place = if action.index.is_empty() { String::new() } else { format!("/index/{}", action.index) };
         let message = format!(
             "User: arn:aws:sts::123456789012:assumed-role/{function}/{function} is not authorized to perform: \
@@ -63,8 +63,8 @@ impl Grants {
 }
 
 impl Action {
-    /// The actions a request takes: of a transaction, that of each step.
-    pub fn taken_by(operation: &str, body: &Value) -> Vec<Self> {
+    /// Returns the actions that a request needs. A transaction needs the action of each step.
+    pub fn required_by(operation: &str, body: &Value) -> Vec<Self> {
         let action = |body: &Value, name: &str| Self {
             table: body["TableName"].as_str().unwrap_or_default().trim_start_matches("local-").to_owned(),
             index: body["IndexName"].as_str().unwrap_or_default().to_owned(),

@@ -1,6 +1,6 @@
-//! A proxy in front of DynamoDB, with what the embedded one lacks: faults, grants and conflicts of transactions.
+//! A proxy in front of the embedded DynamoDB, which adds faults, grants and transaction conflicts.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod conflicts;
 mod fault;
@@ -29,19 +29,19 @@ use conflicts::Transactions;
 pub use fault::Fault;
 pub use grants::{Action, Grants};
 
-/// Decides the fault of a request that has none of its own.
+/// A function that selects the fault of a request without a queued fault.
 type Rule = dyn Fn(&Call) -> Fault + Send + Sync;
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// The function that sends it, as its client's user agent says; none for the tests' own requests.
+    /// The function that sends the request, from the user agent of its client. `None` for requests of tests.
     pub function: Option<String>,
     pub operation: String,
     pub body: Value,
 }
 
-/// A request that reached DynamoDB, and its answer.
+/// A request that reached DynamoDB, and its response.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     pub operation: String,
@@ -49,21 +49,21 @@ pub struct Exchange {
     pub answer: Value,
 }
 
-/// A proxy in front of a DynamoDB.
+/// A proxy in front of DynamoDB.
 ///
-/// A request that names its function is held against the function's grants.
+/// Requests that name their function are checked against the function's grants.
 #[derive(Clone)]
 pub struct Proxy {
     pub url: String,
-    /// How many requests have come, those that met a fault among them.
+    /// The number of received requests, including those with a fault.
     pub requests: Arc<AtomicUsize>,
-    /// Every request, in order.
+    /// All requests in order.
     pub calls: Arc<Mutex<Vec<Call>>>,
-    /// How many updates of records were under way at once, at most.
+    /// The maximum number of concurrent updates of records.
     pub most_updates: Arc<AtomicUsize>,
-    /// One permit for each answer that is held back.
+    /// A semaphore with one permit for each held response.
     pub held: Arc<Semaphore>,
-    /// A permit lets one of them go.
+    /// A semaphore on which each permit releases one held response.
     pub released: Arc<Semaphore>,
     target: String,
     client: Client,
@@ -77,12 +77,12 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts one in front of the DynamoDB at `target`.
+    /// Starts a proxy in front of the DynamoDB at `target`.
     pub async fn start(target: &str) -> Self {
         Self::start_with(target, |_| Fault::None).await
     }
 
-    /// Starts one whose faults follow a rule.
+    /// Starts a proxy whose faults follow a rule.
     pub async fn start_with(target: &str, rule: impl Fn(&Call) -> Fault + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let proxy = Self {
@@ -102,32 +102,32 @@ impl Proxy {
             transactions: Arc::default(),
             updates: Arc::default(),
         };
-        let router = Router::new().fallback(pass).with_state(proxy.clone());
+        let router = Router::new().fallback(handle).with_state(proxy.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         proxy
     }
 
-    /// Makes the next requests of an operation meet these faults, in turn.
+    /// Queues faults for the next requests of an operation.
     pub fn fault(&self, operation: &'static str, faults: &[Fault]) {
         self.faults.lock().unwrap().extend(faults.iter().map(|fault| (operation, *fault)));
     }
 
-    /// Lets every request pass again.
-    pub fn heal(&self) {
+    /// Removes all queued faults.
+    pub fn clear_faults(&self) {
         self.faults.lock().unwrap().clear();
     }
 
-    /// Keeps each transaction open for some time in this range, in milliseconds, before it is carried out.
+    /// Keeps each transaction open for a random time in this range, in milliseconds, before it is applied.
     pub fn delay_transactions(&self, range: RangeInclusive<u64>) {
         *self.transactions.delay.lock().unwrap() = range;
     }
 
-    /// Returns the exchanges since the last time.
+    /// Returns the exchanges since the last call.
     pub fn take(&self) -> Vec<Exchange> {
         std::mem::take(&mut self.exchanges.lock().unwrap())
     }
 
-    /// Returns the actions that were denied, each with the function that lacks it.
+    /// Returns the denied actions, each with the function that lacks it.
     pub fn denied(&self) -> Vec<(String, Action)> {
         self.denied.lock().unwrap().clone()
     }
@@ -170,7 +170,7 @@ impl Call {
     }
 }
 
-async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Response {
+async fn handle(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Response {
     let call = Call::read(&headers, &body);
     proxy.requests.fetch_add(1, Ordering::Relaxed);
     proxy.calls.lock().unwrap().push(call.clone());
@@ -179,17 +179,17 @@ async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Re
         return answer;
     }
     let fault = proxy.next_fault(&call);
-    if let Some(answer) = fault.answer_instead(&call).await {
+    if let Some(answer) = fault.respond_instead(&call).await {
         return answer;
     }
     let _open = match proxy.transactions.begin(&call).await {
         Ok(open) => open,
         Err(conflict) => return *conflict,
     };
-    carry_out(&proxy, call, fault, headers, body).await
+    apply(&proxy, call, fault, headers, body).await
 }
 
-async fn carry_out(proxy: &Proxy, call: Call, fault: Fault, headers: HeaderMap, body: Bytes) -> Response {
+async fn apply(proxy: &Proxy, call: Call, fault: Fault, headers: HeaderMap, body: Bytes) -> Response {
     let counted = usize::from(call.is_update_of_a_record());
     proxy.most_updates.fetch_max(proxy.updates.fetch_add(counted, Ordering::SeqCst) + counted, Ordering::SeqCst);
     if let Fault::After(other) = &fault {
@@ -203,12 +203,12 @@ async fn carry_out(proxy: &Proxy, call: Call, fault: Fault, headers: HeaderMap, 
         request: serde_json::from_slice(&body).unwrap_or_default(),
         answer: serde_json::from_slice(&answer).unwrap_or_default(),
     });
-    if fault == Fault::HoldAndLoseAnswer {
+    if fault == Fault::HoldAndLoseResponse {
         proxy.held.add_permits(1);
         proxy.released.acquire().await.unwrap().forget();
     }
-    if matches!(fault, Fault::LoseAnswer | Fault::HoldAndLoseAnswer) {
+    if matches!(fault, Fault::LoseResponse | Fault::HoldAndLoseResponse) {
         return (StatusCode::INTERNAL_SERVER_ERROR, "{}").into_response();
     }
-    head.map(|()| Body::from(fault.change_answer(answer)))
+    head.map(|()| Body::from(fault.change_response(answer)))
 }

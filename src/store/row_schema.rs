@@ -1,4 +1,4 @@
-//! What a migration must know of a table: which attributes it may not touch, and what the indexes are keyed by.
+//! The schema of a resource's rows, for migrations: protected attributes and index keys.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Map, Value};
@@ -13,24 +13,24 @@ use crate::{
     record::{Filter, Normalization, Reference, Resource, Shards, Unique, to_object},
 };
 
-/// When a record was made: nothing changes it.
+/// The attribute for the creation time, which never changes.
 const CREATED_AT: &str = "createdAt";
 
-/// What a change to the raw rows of a resource must know of it.
+/// The schema of the raw rows of a resource.
 #[derive(Clone)]
-pub struct Shape {
-    /// The table.
+pub struct RowSchema {
+    /// The name of the table.
     pub table: &'static str,
     filters: &'static [Filter],
     list_shards: Shards,
     unique: &'static [Unique],
     references: &'static [Reference],
-    /// The fields of a row as the API reads them, with their defaults.
+    /// Reads the fields of a row as the API does, with their defaults.
     pub(super) read: fn(Row) -> Result<Map<String, Value>, Error>,
 }
 
-impl Shape {
-    /// That of a resource.
+impl RowSchema {
+    /// Returns the schema of a resource.
     pub fn of<R: Resource>() -> Self {
         Self {
             table: R::COLLECTION,
@@ -42,8 +42,8 @@ impl Shape {
         }
     }
 
-    /// Why an expression may not write an attribute, if it may not.
-    pub fn refuses(&self, attribute: &str) -> Option<String> {
+    /// Returns the reason if an expression must not write an attribute.
+    pub fn refusal_of(&self, attribute: &str) -> Option<String> {
         if [VERSION, UPDATED_AT, WRITE_ID, WRITTEN_BY].contains(&attribute) {
             return Some(format!("writes `{attribute}`, which every write sets by itself: leave it out"));
         }
@@ -59,16 +59,17 @@ impl Shape {
             ));
         }
         let is_filter = self.filters.iter().any(|filter| filter.field == attribute);
-        is_filter.then(|| format!("writes `{attribute}`, which an index is made of: use a transform, which mends both"))
+        is_filter
+            .then(|| format!("writes `{attribute}`, which an index is made of: use a transform, which updates both"))
     }
 
-    /// Fields that other rows depend on.
+    /// Returns the fields that other rows depend on.
     fn guarded(&self) -> impl Iterator<Item = &'static str> {
         let references = self.references.iter().map(|reference| reference.field);
         self.unique.iter().map(|unique| unique.field).chain(references)
     }
 
-    /// The record in a row as JSON, without what the store adds to it.
+    /// Returns the record in a row as JSON, without the attributes that the store adds.
     pub(super) fn fields_of(&self, row: &Row) -> Map<String, Value> {
         let is_ours = |name: &str| {
             [WRITE_ID, WRITTEN_BY, LIST_SHARD].contains(&name)
@@ -78,7 +79,7 @@ impl Shape {
         fields.filter_map(|(name, value)| Some((name.clone(), json(value)?))).collect()
     }
 
-    /// What the indexes of a record with these fields are keyed by.
+    /// Returns the index attributes of a record with these fields.
     pub(super) fn keys(&self, id: Uuid, fields: &Map<String, Value>) -> Vec<(String, Option<AttributeValue>)> {
         let keys = self.filters.iter().map(|filter| {
             let key = index_key(filter, id, fields.get(filter.field));
@@ -88,7 +89,7 @@ impl Shape {
         std::iter::once(list).chain(keys).collect()
     }
 
-    /// Whether the change leaves alone what it may not touch.
+    /// Checks that a change keeps the protected fields.
     pub(super) fn check(&self, before: &Map<String, Value>, after: &Map<String, Value>) -> Result<(), String> {
         for field in [ID, CREATED_AT, VERSION, UPDATED_AT] {
             if before.get(field) != after.get(field) {
@@ -99,7 +100,7 @@ impl Shape {
             let text = |fields| field_text(fields, field).map(|text| normalization.apply(&text));
             text(before) == text(after)
         };
-        // A change of spelling alone leaves the row of the unique value as it is.
+        // A change that normalizes to the same value does not affect the row of the unique value.
         let uniques = self.unique.iter().map(|unique| (unique.field, unique.normalization));
         let references = self.references.iter().map(|reference| (reference.field, Normalization::None));
         match uniques.chain(references).find(|(field, normalization)| !is_same(field, *normalization)) {
@@ -109,7 +110,7 @@ impl Shape {
     }
 }
 
-/// A value as JSON, if there is a form for it there; sets come as lists.
+/// Converts an attribute to JSON if possible. Sets become arrays.
 pub(super) fn json(value: &AttributeValue) -> Option<Value> {
     serde_dynamo::from_attribute_value(value.clone()).ok()
 }

@@ -193,7 +193,7 @@ export class Monitoring extends Construct {
           over: metric(table.metric(name), Stats.SUM),
           threshold: 0,
           patience: LASTING,
-          description: `DynamoDB refuses ${kind.toLowerCase()}s of ${table.node.id}. Look at its units on the dashboard: a sudden rise settles by itself, a lasting one is one key or one index partition (docs/stack.md, "Shards of a list").`,
+          description: `DynamoDB refuses ${kind.toLowerCase()}s of ${table.node.id}. Look at its units on the dashboard: a sudden rise settles by itself, a lasting one is one key or one index partition (docs/stack.md, "List shards").`,
         });
       }
     }

@@ -28,7 +28,7 @@ export function checkShards({ tables, operations }: Contract, stage: string, { a
       if (api.throttle.rate > most) {
         const option = index.name === LIST ? 'LIST_SHARDS' : `the shards of the filter ${index.name}`;
         throw new Error(
-          `${stage} lets ${api.throttle.rate} creates of ${name} a second through (api.throttle.rate), but the index ${index.name} takes ${most} with records of ${data.recordKilobytes} KB (data.recordKilobytes): raise ${option} in src/resources (docs/stack.md, "Shards of a list"), or lower the rate`,
+          `${stage} lets ${api.throttle.rate} creates of ${name} a second through (api.throttle.rate), but the index ${index.name} takes ${most} with records of ${data.recordKilobytes} KB (data.recordKilobytes): raise ${option} in src/resources (docs/stack.md, "List shards"), or lower the rate`,
         );
       }
     }

@@ -24,12 +24,12 @@ describe('the executable', () => {
 
   test('one for another architecture is refused', () => {
     const other = { directory, architecture: Architecture.X86_64 };
-    assert.throws(() => executableFolder(other), /bootstrap is for arm64, not x86_64: build it anew/);
+    assert.throws(() => executableFolder(other), /bootstrap is for arm64, not x86_64: build it again/);
   });
 
   test('a file that is no binary is refused', () => {
     writeFileSync(`${directory}/${EXECUTABLE}/bootstrap`, '#!/bin/sh\n');
-    assert.throws(() => executableFolder(arm), /is for no machine Lambda has, not arm64/);
+    assert.throws(() => executableFolder(arm), /is for no architecture Lambda supports, not arm64/);
   });
 
   test('a missing one names the command that makes it', () => {

@@ -66,9 +66,9 @@ describe('creates a second', () => {
     const tooFast = refusal(prodWith(4_001, 1));
     assert.equal(
       tooFast,
-      'prod lets 4001 creates of items a second through (api.throttle.rate), but the index list takes 4000 with records of 1 KB (data.recordKilobytes): raise LIST_SHARDS in src/resources (docs/stack.md, "List shards"), or lower the rate',
+      'prod allows 4001 creates of items per second (api.throttle.rate), but the index list sustains 4000 with records of 1 KB (data.recordKilobytes): raise LIST_SHARDS in src/resources (docs/stack.md, "List shards"), or lower the rate',
     );
-    assert.match(refusal(prodWith(2_000, 3)), /the index list takes 1333 with records of 3 KB/);
+    assert.match(refusal(prodWith(2_000, 3)), /the index list sustains 1333 with records of 3 KB/);
     assert.doesNotThrow(() => appOf({ stage: 'prod', options: prodWith(4_000, 1) }));
   });
 });

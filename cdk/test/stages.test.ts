@@ -121,7 +121,7 @@ describe('settings', () => {
     ['[]', /^cdk\/stages\.json is not an object with a member for each stage$/],
     ['{"Ada": {}}', /^"Ada" cannot be a stage: /],
     ['{"ada": 1}', /^cdk\/stages\.json: ada is not an object$/],
-    ['{"ada": {"cors": []}}', /^cdk\/stages\.json: ada has cors: it may have corsOrigins, alarmEmail, domain, /],
+    ['{"ada": {"cors": []}}', /^cdk\/stages\.json: ada has cors: the settings are corsOrigins, alarmEmail, domain, /],
     ['{"ada": {"corsOrigins": []}}', /^cdk\/stages\.json: ada: corsOrigins must be a list of origins/],
     ['{"ada": {"corsOrigins": ["https://a.net/"]}}', /corsOrigins must be a list of origins/],
     ['{"ada": {"corsOrigins": ["a.net"]}}', /corsOrigins must be a list of origins/],

@@ -191,10 +191,10 @@ describe('instances of functions', () => {
     assert.doesNotThrow(check({ reservedConcurrency: 10, accountConcurrency: 10 * all + 100 }));
     assert.throws(check({ reservedConcurrency: 10, accountConcurrency: 10 * all + 99 }), {
       message: new RegExp(
-        `^${10 * all} instances .*: of the account's ${10 * all + 99} Lambda keeps 100 for functions`,
+        `^${10 * all} concurrent executions .*: of the account's ${10 * all + 99}, Lambda keeps 100 for functions`,
       ),
     });
-    assert.throws(check({ reservedConcurrency: 1_000 }), /of the account's 1000 Lambda keeps 100/);
+    assert.throws(check({ reservedConcurrency: 1_000 }), /of the account's 1000, Lambda keeps 100/);
   });
 
   test('can be provisioned up to that as well, and up to what their function reserves', () => {
@@ -202,7 +202,7 @@ describe('instances of functions', () => {
     assert.doesNotThrow(check({ provisionedConcurrency: 1, accountConcurrency: 100 + functions.length }));
     assert.throws(
       check({ provisionedConcurrency: 2, reservedConcurrency: 1 }),
-      /is 2, of which reservedConcurrency allows 1/,
+      /is 2, but reservedConcurrency allows 1/,
     );
   });
 

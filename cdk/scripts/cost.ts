@@ -2,7 +2,7 @@
 
 import { readContract } from '../lib/contract.ts';
 import { STAGES, type StageName, type StageOptions } from '../lib/stages.ts';
-import { CHANGES, PRICES, TRAFFIC, OPERATIONS } from './cost-inputs.ts';
+import { CHANGES, OPERATIONS, PRICES, TRAFFIC } from './cost-inputs.ts';
 
 const REQUESTS = 1_000_000;
 const HOURS = 730;

@@ -1,4 +1,4 @@
-// A stage does not let more creates through than the indexes of its tables take.
+// Tests that the create rate of a stage does not exceed what its indexes sustain.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -18,7 +18,7 @@ function prodWith(rate: number, recordKilobytes: number): StageOptions {
   };
 }
 
-test('the contract says how many shards a list, and a filter of few values, are spread over', () => {
+test('the contract has the number of shards of lists and filters', () => {
   const shards = contract.tables.flatMap(({ name, indexes }) =>
     indexes.map((index) => [`${name} ${index.name}`, index.writeShards ?? null]),
   );
@@ -31,8 +31,8 @@ test('the contract says how many shards a list, and a filter of few values, are 
   });
 });
 
-describe('creates a second', () => {
-  test('are a thousand write units for each shard, and a unit for each KB begun', () => {
+describe('the create rate', () => {
+  test('is a thousand write units per shard, with one unit per started KB', () => {
     for (const [kilobytes, expected] of [
       [0.5, 4_000],
       [1, 4_000],
@@ -45,13 +45,13 @@ describe('creates a second', () => {
     assert.equal(createsPerSecond({}, 1), Number.POSITIVE_INFINITY);
   });
 
-  test('of every stage are within what its indexes take', () => {
+  test('of every stage is within the limit of its indexes', () => {
     for (const stage of Object.keys(STAGES) as StageName[]) {
       assert.doesNotThrow(() => checkShards(contract, stage, STAGES[stage]), stage);
     }
   });
 
-  test('beyond that stop the synthesis, in a line that names what to change', () => {
+  test('beyond the limit stops synthesis with a message that names the remedy', () => {
     const refusal = (options: StageOptions) => {
       let message = '';
       assert.throws(

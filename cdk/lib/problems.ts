@@ -1,10 +1,10 @@
-// The answers API Gateway makes itself, as problem details (RFC 9457) like those of the functions.
+// API Gateway's own responses, as problem details (RFC 9457) like those of the functions.
 
 import { GatewayResponse, type IRestApi, ResponseType } from 'aws-cdk-lib/aws-apigateway';
 import { Construct } from 'constructs';
 import type { Contract, GatewayResponseDefinition } from './contract.ts';
 
-/** Makes every answer of the gateway's own a problem that pages of the stage's origins may read. */
+/** Turns every response of the gateway itself into a problem that pages of the stage's origins may read. */
 export class Problems extends Construct {
   constructor(scope: Construct, id: string, restApi: IRestApi, contract: Contract, corsOrigins: readonly string[]) {
     super(scope, id);
@@ -22,7 +22,7 @@ export class Problems extends Construct {
   }
 }
 
-/** The headers of a problem, in API Gateway's notation. */
+/** Returns the headers of a problem, in API Gateway's notation. */
 export function problemHeaders(
   { headers }: GatewayResponseDefinition,
   { cors }: Contract,
@@ -36,15 +36,15 @@ export function problemHeaders(
   };
 }
 
-/** The template of a problem's body. */
+/** Returns the template of a problem's body. */
 export function problem({ status, title, detail, hasErrors }: GatewayResponseDefinition): string {
-  // The gateway's own sentence, which AWS escapes for JSON: see test/gateway.test.ts.
+  // The gateway's message, which AWS escapes for JSON: see test/gateway.test.ts.
   const errors = [{ pointer: '', detail: '$context.error.validationErrorString' }];
   const requestId = '$context.requestId';
   return JSON.stringify({ type: 'about:blank', title, status, detail, ...(hasErrors && { errors }), requestId });
 }
 
-/** A fixed header can name one origin: of several, the asking one is named, as errors hold nothing private. */
+/** Returns the allowed origin. With several it echoes the requesting one, since errors hold nothing private. */
 function allowedOrigin(origins: readonly string[]): string {
   return origins.length === 1 ? `'${origins[0]}'` : 'method.request.header.Origin';
 }

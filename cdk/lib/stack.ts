@@ -1,4 +1,4 @@
-// The service in one stage: a table of contents.
+// The service in one stage.
 
 import { CfnOutput, type Environment, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';

@@ -1,8 +1,8 @@
-// The contract with an added resource, as a Rust file for it would make it.
+// A contract with an added resource.
 
 import type { Contract } from '../lib/contract.ts';
 
-/** The contract with a copy of `items`, its functions, table, methods and models, under another name. */
+/** Returns the contract with a copy of `items`, its functions, table, methods and models, under another name. */
 export function withResource(contract: Contract, name: string): Contract {
   const { operations, functions, tables, models } = contract;
   const copy = <T>(value: T, isItems: (text: string) => boolean): T[] => {

@@ -150,9 +150,9 @@ impl Call<'_> {
             let is_get = self.head.method == Method::GET;
             return Err(if is_get { page.into() } else { self.not_allowed("GET") });
         }
-        let found = self.gateway.router.find(path);
+        let route = self.gateway.router.find(path);
         let (resource, parameters) =
-            found.ok_or_else(|| self.problem(StatusCode::NOT_FOUND, "There is nothing at this path."))?;
+            route.ok_or_else(|| self.problem(StatusCode::NOT_FOUND, "There is nothing at this path."))?;
         if self.head.method == Method::OPTIONS {
             return Err(preflight(resource).into());
         }

@@ -36,7 +36,7 @@ impl Copy {
         let mut copy = Self { folder: scratch.join("orders"), target, lines: 0 };
         let files = ["Cargo.toml", "Cargo.lock", "build.rs", "benches/instructions.rs", "benches/pump.rs"];
         for path in files.into_iter().chain(["migrations", "src"]) {
-            copy.take(Path::new(path));
+            copy.copy(Path::new(path));
         }
         copy.prune(Path::new("src"));
         copy.prune(Path::new("migrations"));

@@ -9,15 +9,16 @@ use std::{
 };
 
 /// The modules that each module may use. `local` and the tools in `bin` may use all of them.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("config", &[]),
     ("deadline", &[]),
     ("record", &[]),
     ("error", &[]),
     ("resources", &["record"]),
-    ("store", &["record", "error", "deadline"]),
+    ("cursors", &["error", "record"]),
+    ("store", &["record", "error", "deadline", "cursors"]),
     ("http", &["record", "error"]),
-    ("app", &["store", "config", "deadline"]),
+    ("app", &["store", "config", "deadline", "cursors"]),
     ("handlers", &["app", "http", "record", "error"]),
     ("actions", &["app", "http", "error", "operations", "resources"]),
     // `store` for the table definitions; `app`, `http` and `error` for the type of a handler. It lists the `actions`,

@@ -108,7 +108,7 @@ fn describe_database_error(cause: &str) -> String {
 /// Creates a database in memory, restored from a temporary file: [`index_streams`] can only change a file.
 fn in_memory() -> Result<Database, StartError> {
     let path = env::temp_dir().join(format!("{}.sqlite", Uuid::now_v7()));
-    let made = || {
+    let create = || {
         let text = path.to_str().ok_or("the folder for temporary files is not UTF-8")?;
         drop(Database::new(text)?);
         index_streams(&path)?;
@@ -116,12 +116,12 @@ fn in_memory() -> Result<Database, StartError> {
         database.restore_from(text)?;
         Ok::<_, Box<dyn std::error::Error>>(database)
     };
-    let made = made().map_err(|error| StartError::Tables(format!("no database in memory: {error}")));
+    let created = create().map_err(|error| StartError::Tables(format!("no database in memory: {error}")));
     for end in ["", "-wal", "-shm"] {
         // A missing file is not an error.
         let _ = fs::remove_file(format!("{}{end}", path.display()));
     }
-    made
+    created
 }
 
 /// Adds an index to the stream records. Without it, each write scans all of them.

@@ -151,8 +151,8 @@ impl Call<'_> {
             let is_get = self.head.method == Method::GET;
             return Err(if is_get { page.into() } else { self.not_allowed("GET") });
         }
-        let found = self.gateway.router.find(path);
-        let (resource, parameters) = found.ok_or_else(|| self.gateway_response(&gateway::NOT_FOUND))?;
+        let route = self.gateway.router.find(path);
+        let (resource, parameters) = route.ok_or_else(|| self.gateway_response(&gateway::NOT_FOUND))?;
         if self.head.method == Method::OPTIONS {
             return Err(preflight(resource).into());
         }

@@ -20,14 +20,14 @@ use crate::{
 /// [`StartError::Table`], and [`StartError::Tables`] when DynamoDB refuses.
 pub async fn update(store: &Store, tables: &[TableDefinition], is_embedded: bool) -> Result<(), StartError> {
     for table in tables {
-        let found = table_keys(store, table).await.map_err(StartError::refused)?;
-        check_key(&found, table)?;
-        let wanted: Vec<_> = table.indexes.iter().filter(|index| !found.has(index)).collect();
-        if let Some(index) = wanted.first().filter(|_| !is_embedded) {
-            return Err(external_table_error(&found, index));
+        let existing = table_keys(store, table).await.map_err(StartError::refused)?;
+        check_key(&existing, table)?;
+        let missing: Vec<_> = table.indexes.iter().filter(|index| !existing.has(index)).collect();
+        if let Some(index) = missing.first().filter(|_| !is_embedded) {
+            return Err(external_table_error(&existing, index));
         }
-        if !wanted.is_empty() {
-            create_indexes(store, table, &found, &wanted).await.map_err(StartError::refused)?;
+        if !missing.is_empty() {
+            create_indexes(store, table, &existing, &missing).await.map_err(StartError::refused)?;
         }
     }
     Ok(())
@@ -38,41 +38,41 @@ pub async fn update(store: &Store, tables: &[TableDefinition], is_embedded: bool
 async fn create_indexes(
     store: &Store,
     table: &TableDefinition,
-    found: &TableKeys,
-    wanted: &[&IndexDefinition],
+    existing: &TableKeys,
+    missing: &[&IndexDefinition],
 ) -> Result<(), Error> {
     let shape = shapes().into_iter().find(|(name, _)| *name == table.name);
     let rows = match shape {
         Some((_, shape)) => store.rebuild_index_attributes(&shape).await?,
         None => 0,
     };
-    for index in wanted {
-        if found.index(&index.name).is_some() {
+    for index in missing {
+        if existing.index(&index.name).is_some() {
             remove_index(store, table, &index.name).await?;
         }
         add_index(store, table, index).await?;
         runtime::write_line(json!({
-            "level": LogLevel::Info.name(), "table": found.name, "indexCreated": index.name, "rowsKeyed": rows,
+            "level": LogLevel::Info.name(), "table": existing.name, "indexCreated": index.name, "rowsKeyed": rows,
         }));
     }
     Ok(())
 }
 
-fn check_key(found: &TableKeys, table: &TableDefinition) -> Result<(), StartError> {
-    let wanted = (table.partition_key, table.sort_key);
-    if (found.partition_key.as_str(), found.sort_key.as_deref()) == wanted {
+fn check_key(existing: &TableKeys, table: &TableDefinition) -> Result<(), StartError> {
+    let expected = (table.partition_key, table.sort_key);
+    if (existing.partition_key.as_str(), existing.sort_key.as_deref()) == expected {
         return Ok(());
     }
     let fault = format!(
         "is keyed by `{}` and not by `{}`: choose other tables with --table-prefix, or another folder with --data",
-        found.partition_key, table.partition_key
+        existing.partition_key, table.partition_key
     );
-    Err(StartError::Table { table: found.name.clone(), fault })
+    Err(StartError::Table { table: existing.name.clone(), fault })
 }
 
-fn external_table_error(found: &TableKeys, index: &IndexDefinition) -> StartError {
+fn external_table_error(existing: &TableKeys, index: &IndexDefinition) -> StartError {
     let IndexDefinition { name, partition_key, .. } = index;
-    let fault = match found.index(name) {
+    let fault = match existing.index(name) {
         Some(other) => format!(
             "has an index `{name}` that is keyed by `{other}` and not by `{partition_key}`: delete it with \
              `aws dynamodb update-table`, and add it by a deployment"
@@ -82,5 +82,5 @@ fn external_table_error(found: &TableKeys, index: &IndexDefinition) -> StartErro
              from before as docs/migrations.md says"
         ),
     };
-    StartError::Table { table: found.name.clone(), fault }
+    StartError::Table { table: existing.name.clone(), fault }
 }

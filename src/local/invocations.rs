@@ -51,13 +51,13 @@ impl Invocations {
 
 /// Implements `Invoke` (Lambda API reference).
 async fn invoke(State(app): State<Arc<App>>, PathPart(name): PathPart<String>, event: String) -> Response {
-    let found = consumers().into_iter().find_map(|definition| match definition.source {
+    let consumer = consumers().into_iter().find_map(|definition| match definition.source {
         Source::Streams { consumer, .. } if name == format!("local-{}", definition.name) => {
             Some((definition.name, consumer))
         }
         _ => None,
     });
-    let Some((function, consumer)) = found else {
+    let Some((function, consumer)) = consumer else {
         let error = json!({ "Type": "User", "Message": format!("Function not found: {name}") });
         let kind = [("x-amzn-errortype", "ResourceNotFoundException")];
         return (StatusCode::NOT_FOUND, kind, Json(error)).into_response();

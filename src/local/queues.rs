@@ -122,7 +122,7 @@ impl Queue {
             }
             if message.receive_count >= self.max_receives {
                 eprintln!(
-                    "{} failed {} times over an event: see {}",
+                    "{} failed {} times on an event: see {}",
                     self.consumer,
                     self.max_receives,
                     self.dead_letters.display()

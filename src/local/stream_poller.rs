@@ -161,12 +161,12 @@ impl Reader {
 
     /// Passes the records to the consumer, and returns the sequence number of the first one that failed.
     async fn consume(&self, arn: &str, records: &[Record]) -> Option<String> {
-        let wanted = records.iter().filter(|record| self.changes.contains(&record.event_name.as_str()));
-        let wanted: Vec<Value> = wanted.map(|record| event_record(arn, record)).collect();
-        if wanted.is_empty() {
+        let selected = records.iter().filter(|record| self.changes.contains(&record.event_name.as_str()));
+        let selected: Vec<Value> = selected.map(|record| event_record(arn, record)).collect();
+        if selected.is_empty() {
             return None;
         }
-        let event = json!({ "Records": wanted }).to_string();
+        let event = json!({ "Records": selected }).to_string();
         let response = streams::respond(&self.shared.app, self.name, self.consumer.as_ref(), &event, TIME_LIMIT).await;
         response.batch_item_failures.into_iter().next().map(|failure| failure.item_identifier)
     }

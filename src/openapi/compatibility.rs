@@ -159,7 +159,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Finds requests that are not accepted any more.
+    /// Finds requests that are no longer accepted.
     fn narrowed(&mut self, place: &str, old: &Value, new: &Value) {
         let mut found = Vec::new();
         for keyword in UPPER_BOUNDS {
@@ -189,7 +189,7 @@ impl<'a> Comparison<'a> {
         self.found.extend(found);
     }
 
-    /// Finds guarantees of responses that are gone.
+    /// Finds guarantees of responses that no longer hold.
     fn loosened(&mut self, place: &str, old: &Value, new: &Value) {
         if new["nullable"] == true && old["nullable"] != true {
             self.found.push(format!("{place} may be null"));

@@ -72,7 +72,7 @@ async fn make(app: &Arc<App>, collection: &Collection, made: &mut Made) {
     let all = operations();
     let create = all.iter().find(|operation| operation.method == "POST" && operation.path == collection.path());
     let create = create.expect("a resource can be created");
-    let created = feed(app, create, &event(collection, create, made)).await;
+    let created = invoke(app, create, &event(collection, create, made)).await;
     assert_eq!(created.status_code, 201, "{}", create.name);
     let Some(Body::Text(body)) = created.body else { panic!("{} answers without a body", create.name) };
     let record: Value = serde_json::from_str(&body).expect("a record is JSON");

@@ -36,7 +36,7 @@ impl Copy {
         let mut copy = Self { folder: scratch.join("orders"), target, lines: 0 };
         let files = ["Cargo.toml", "Cargo.lock", "build.rs", "benches/instructions.rs", "benches/pump.rs"];
         for path in files.into_iter().chain(["migrations", "src"]) {
-            copy.take(Path::new(path));
+            copy.copy_path(Path::new(path));
         }
         copy.prune(Path::new("src"));
         copy.prune(Path::new("migrations"));
@@ -58,11 +58,11 @@ impl Copy {
     }
 
     /// Copies a file or folder. Unchanged files are not written, so that little is compiled again.
-    fn copy(&self, path: &Path) {
+    fn copy_path(&self, path: &Path) {
         let source = top().join(path);
         if source.is_dir() {
             for entry in fs::read_dir(source).expect("a folder can be read") {
-                self.copy(&path.join(entry.expect("a folder can be read").file_name()));
+                self.copy_path(&path.join(entry.expect("a folder can be read").file_name()));
             }
         } else {
             let text = fs::read_to_string(source).expect("sources are text");

@@ -89,7 +89,7 @@ async fn write(server: &Process, name: &str, should_delete: bool) -> Option<Writ
     let patch = server.request(Method::PATCH, &path(&created)).json(&json!({ "name": name }));
     let patched = read(patch, 200).await;
     let mut deleted = Some(false);
-    if goes && patched.is_some() {
+    if should_delete && patched.is_some() {
         let answer = server.request(Method::DELETE, &path(&created)).send().await.ok();
         deleted = answer.map(|answer| {
             assert_eq!(answer.status(), 204);

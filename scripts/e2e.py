@@ -305,9 +305,9 @@ class Run:
             *(machine["name"] for machine in self.client("stepfunctions").list_state_machines()["stateMachines"]),
             *(secret["Name"] for secret in self.client("secretsmanager").list_secrets()["SecretList"]),
         ]
-        ours = [name for name in remains if STACK in name]
-        if ours:
-            raise Failure(f"destroy did not delete {', '.join(ours)}")
+        remaining = [name for name in remains if STACK in name]
+        if remaining:
+            raise Failure(f"destroy did not delete {', '.join(remaining)}")
 
     def buckets(self) -> list[str]:
         return [bucket["Name"] for bucket in self.client("s3").list_buckets()["Buckets"] if STACK in bucket["Name"]]

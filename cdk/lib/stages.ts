@@ -29,7 +29,7 @@ export interface DataOptions {
 export interface FunctionOptions {
   /** Memory in MB; CPU comes with it: 1,769 MB are one core. */
   readonly memory: number;
-  /** Seconds; API Gateway gives up after 29. */
+  /** Seconds; API Gateway times out after 29. */
   readonly timeout: number;
   /** The concurrency reserved for each function; none: it shares the account's quota. */
   readonly reservedConcurrency?: number;

@@ -1,4 +1,4 @@
-# Everything the project can do: `make` alone lists it.
+# The commands of the project; `make` alone lists them.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -7,22 +7,23 @@ CARGO ?= cargo
 STAGE ?= dev
 TIER ?= basic
 NAME ?=
+PLURAL ?=
 TARGET ?= arm64
 ARCHITECTURE = $(subst aarch64,arm64,$(subst host,$(shell uname -m),$(TARGET)))
 ENDPOINT ?=
 CONSUMER ?=
 DRY_RUN ?=
 FORCE ?=
-# The data folder of the local server that replay works on where no STAGE is given.
+# The data folder of the local server for replay without STAGE.
 DATA ?= .local
 EVENT ?= {}
-# What run, seed, fuzz and bench pass on: make run ARGS="--memory --port 4000"
+# Arguments of run, seed, fuzz and bench: make run ARGS="--memory --port 4000"
 ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
 	bench bench-streams bench-migrate build deploy diff destroy migrate migrations api-key \
-	rotate-cursor-secret replay rename audit
+	rotate-cursor-secret replay resource rename audit
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,10 +36,10 @@ seed: ## Fill a running server with sample data
 
 test: setup lint test-rust test-instructions test-contract test-stack e2e ## Run every test
 
-setup: ## Install what the tests and the stack need, inside the project
+setup: ## Install the dependencies of the tests and the stack inside the project
 	scripts/setup
 
-lint: setup ## Check format and lints of all code and workflows
+lint: setup ## Check format, lints and language of code and workflows
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --features lambda -- -D warnings
 	cd benches && $(CARGO) fmt --check
@@ -47,10 +48,10 @@ lint: setup ## Check format and lints of all code and workflows
 	scripts/check-language --self-test
 	scripts/check-language
 
-test-rust: ## Test the service, the local server and the contract's code
-	$(CARGO) test
+test-rust: ## Test the service, the local server and the contract generator
+	$(CARGO) test --features lambda
 
-test-instructions: ## Hold the instructions of the hot paths against their budget
+test-instructions: ## Compare the instruction counts of the hot paths with their limits
 	$(CARGO) bench --no-default-features --bench instructions
 
 test-contract: setup ## Test the contract: lint, client, Postman, docs page, a short fuzz
@@ -61,48 +62,48 @@ test-contract: setup ## Test the contract: lint, client, Postman, docs page, a s
 	scripts/with-server npm --prefix tools run --silent docs
 	scripts/with-server scripts/fuzz 10
 
-test-stack: setup ## Test the stack's templates for every stage, and replay
+test-stack: setup ## Test the templates of every stage, replay, and the deployment checks
 	cd cdk && npm test && scripts/check-templates
 	cdk/.venv/bin/python scripts/replay_test.py
 	cdk/.venv/bin/python scripts/stack_test.py
 	python3 scripts/audit_test.py
 
-e2e: setup ## Deploy to an emulator and test there; ENDPOINT=http://localhost:4566 for one that runs
+e2e: setup ## Deploy to an emulator and test there; ENDPOINT=http://localhost:4566 uses a running one
 	scripts/e2e $(if $(ENDPOINT),--endpoint $(ENDPOINT))
 
-contract: ## Write openapi.json and all that is made from it
+contract: ## Generate openapi.json and the files derived from it
 	$(CARGO) run --bin contract
 	scripts/setup client
 	cd client && npm run --silent generate
 
-client: contract ## Write and build the typed client
+client: contract ## Generate and build the typed client
 	cd client && npm run --silent build
 
-fuzz: setup ## Try the running API with generated requests, long: ARGS="EXAMPLES SEED"
+fuzz: setup ## Send many generated requests to the API: ARGS="EXAMPLES SEED"
 	scripts/with-server scripts/fuzz $(ARGS)
 
-bench-streams: ## Measure how fast the local server follows 100,000 changes
+bench-streams: ## Measure how fast the local server processes 100,000 changes
 	$(CARGO) bench --profile measure --bench pump
 
 bench: ## Measure the functions and the local server: ARGS="--functions items_get --parts functions"
 	benches/run $(ARGS)
 
-build: ## Build the Lambdas: TARGET=arm64, x86_64, or host without a cross-compiler
+build: ## Build the Lambda executable: TARGET=arm64, x86_64, or host without a cross-compiler
 	scripts/build $(TARGET)
 
-deploy: ## Check, build and deploy a stage: STAGE=dev, staging, prod, or a name of yours (NEW=1 the first time)
+deploy: ## Check, build and deploy a stage: STAGE=dev, staging, prod, or your own (NEW=1 the first time)
 	TARGET=$(TARGET) scripts/stack deploy $(STAGE) --context architecture=$(ARCHITECTURE)
 
 diff: ## Show what a deployment would change
 	scripts/stack diff $(STAGE) --context architecture=$(ARCHITECTURE)
 
-destroy: ## Delete a stage; production wants CONFIRM=destroy-prod
+destroy: ## Delete a stage; production requires CONFIRM=destroy-prod
 	scripts/stack destroy $(STAGE)
 
 migrate: ## Apply pending migrations to a stage: EVENT='{"maxWcu": 500}' sets limits
 	scripts/stack migrate $(STAGE) '$(EVENT)'
 
-migrations: ## Migrate the running local server, or a stage, from here: ARGS="status", "plan", "up --stage dev"
+migrations: ## Run the migration command on the local server or a stage: ARGS="status", "plan", "up --stage dev"
 	$(CARGO) run --bin migrate -- $(or $(ARGS),status)
 
 bench-migrate: ## Measure migrations of large tables in the embedded database: ARGS="10000 100000 1000000"
@@ -111,11 +112,11 @@ bench-migrate: ## Measure migrations of large tables in the embedded database: A
 api-key: ## Print an API key of a stage: TIER=basic or premium
 	scripts/stack api-key $(STAGE) $(TIER)
 
-rotate-cursor-secret: ## Make a new secret for the cursors of a stage; at most once a day, FORCE=1 for more
+rotate-cursor-secret: ## Rotate the cursor secret of a stage, at most once in 25 hours unless FORCE=1
 	FORCE=$(FORCE) scripts/stack rotate-cursor-secret $(STAGE)
 
-replay: ## Replay what a consumer gave up, in the local server or a STAGE: CONSUMER=audit_append, DRY_RUN=1 to look
-	@[ -n "$(CONSUMER)" ] || { echo "make replay: say which: CONSUMER=audit_append" >&2; exit 2; }
+replay: ## Replay a consumer's failures, in the local server or a STAGE: CONSUMER=audit_append, DRY_RUN=1 to list
+	@[ -n "$(CONSUMER)" ] || { echo "make replay: name the consumer: CONSUMER=audit_append" >&2; exit 2; }
 ifeq ($(origin STAGE),file)
 	scripts/setup cdk
 	cdk/.venv/bin/python scripts/replay.py $(CONSUMER) --data $(DATA) $(if $(DRY_RUN),--dry-run)
@@ -123,8 +124,11 @@ else
 	DRY_RUN=$(DRY_RUN) scripts/stack replay $(STAGE) $(CONSUMER)
 endif
 
-rename: ## Give a new project its name: NAME=shop
+resource: ## Write a new resource and register it: NAME=order, PLURAL=orders where it is not NAME with an s
+	scripts/resource '$(NAME)' $(PLURAL)
+
+rename: ## Rename the project: NAME=shop
 	scripts/rename '$(NAME)'
 
-audit: ## Check licences and sources of what is linked, and known vulnerabilities of all packages
+audit: ## Check licences and sources of crates, and known vulnerabilities of all packages
 	scripts/audit

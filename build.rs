@@ -1,4 +1,4 @@
-//! Lists the files of `migrations/`, so that dropping one there is enough.
+//! Generates the list of the files in `migrations/`, which the executable includes.
 
 use std::{env, fs, io, path::Path};
 

@@ -1,4 +1,4 @@
-"""Fills tables of the embedded database with records of an older shape, migrates them, and prints what that took."""
+"""Fills tables of the embedded database with records of an older shape, migrates them, and prints throughput and memory."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Where the programs are: another build has another folder.
+# The folder of the programs.
 BIN = Path(os.environ.get("BENCH_BIN", ROOT / "target" / "measure"))
 PORT = 8790
 URL = f"http://127.0.0.1:{PORT}"
@@ -63,7 +63,7 @@ def fill(first: int, last: int) -> None:
 
 
 def migrate(*arguments: str) -> tuple[dict, float]:
-    """Runs the command: its answer, and its peak memory in MB."""
+    """Runs the command. Returns its output, and its peak memory in MB."""
     program = [str(BIN / "migrate"), "--endpoint-url", URL, "--json", *arguments]
     process = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
     peak = 0.0
@@ -85,7 +85,7 @@ def again(number: int, *arguments: str) -> tuple[dict, float]:
 
 @contextmanager
 def local_server() -> Iterator[None]:
-    """An embedded database on disk, which nothing follows."""
+    """Runs an embedded database on disk without consumers."""
     with tempfile.TemporaryDirectory() as folder:
         options = ["--port", "0", "--dynamodb-port", str(PORT), "--data", folder, "--quiet", "--no-consumers"]
         server = subprocess.Popen([str(BIN / "local"), *options], stdout=subprocess.PIPE, text=True)
@@ -113,14 +113,14 @@ def measure(count: int) -> None:
 
 
 def measure_budget() -> None:
-    """How far the used rate is from the budget."""
+    """Prints the deviation of the used rate from the budget."""
     with local_server():
         for budget in BUDGETS:
             fill(0, budget * 3)
             answer, _ = again(1, "--max-wcu", str(budget))
             rate = answer["writeUnits"] / answer["seconds"]
             print(f"--max-wcu {budget}: {rate:.1f} a second, {100 * (rate / budget - 1):+.1f} %", flush=True)
-        # Reads alone: every record is as it should be.
+        # Reads only: every record is already migrated.
         again(1)
         answer, _ = again(1, "--max-rcu", "10", "--page", "50")
         rate = answer["readUnits"] / answer["seconds"]

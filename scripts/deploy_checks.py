@@ -1,6 +1,6 @@
-"""Checks that AWS will take a deployment, and prints the CDK context it needs: `deploy_checks.py STAGE PROTECTS`, the last two as cdk/bin/stage.ts prints them.
+"""Checks the account before a deployment, and prints the CDK context it needs: `deploy_checks.py STAGE SHAPE PROTECTS`.
 
-A new stage wants NEW=1 beside it, as a name typed wrong is one.
+cdk/bin/stage.ts prints the last two arguments. A new stage requires NEW=1, since its name may be mistyped.
 """
 
 import os
@@ -13,46 +13,46 @@ PROJECT = "serverless-crud"
 # The parameter with the version of a bootstrap (CDK developer guide, "AWS CDK bootstrapping").
 BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
 # The statuses of a stack whose creation failed: the CDK deletes it and creates it again.
-NEVER_UP = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS"}
-# boto3 alone does not look there, though the CDK does.
+FAILED_CREATION = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS"}
+# boto3 does not read AWS_REGION by itself; the CDK does.
 SESSION = boto3.Session(region_name=os.environ.get("AWS_REGION"))
 
 
 def main(stage: str, shape: str, protects: str) -> None:
-    """Prints a flag a line for scripts/stack, and what will happen, for people, on standard error."""
-    place = account_and_region()
-    check_bootstrap(*place)
-    is_first = status(f"{PROJECT}-{stage}") in {None, *NEVER_UP}
+    """Prints one flag per line for scripts/stack, and messages for the user on standard error."""
+    target = account_and_region()
+    check_bootstrap(*target)
+    is_first = status(f"{PROJECT}-{stage}") in {None, *FAILED_CREATION}
     if is_first:
-        check_new(stage, shape, *place)
-    # CloudFormation cannot delete protected tables when a creation fails: it could then not be repeated.
+        check_new(stage, shape, *target)
+    # CloudFormation cannot delete protected tables after a failed creation, which could then not be repeated.
     is_unprotected = is_first and protects == "true"
     for name, value in {"account": has_account_stack(), "protect": not is_unprotected}.items():
         print(f"{name}={str(value).lower()}")
 
 
 def account_and_region() -> tuple[str, str]:
-    """The account the credentials are of, and the region."""
+    """Returns the account of the credentials, and the region."""
     if not SESSION.region_name:
         raise SystemExit("stack: no region is set: set AWS_REGION")
     try:
         return SESSION.client("sts").get_caller_identity()["Account"], SESSION.region_name
     except (BotoCoreError, ClientError) as error:
-        raise SystemExit(f"stack: AWS takes no credentials from here (AWS_PROFILE, `aws sso login`): {error}") from None
+        raise SystemExit(f"stack: AWS accepts no credentials from here (AWS_PROFILE, `aws sso login`): {error}") from None
 
 
 def check_bootstrap(account: str, region: str) -> None:
-    """Refuses a region the CDK cannot deploy to."""
+    """Fails if the region is not bootstrapped for the CDK."""
     client = SESSION.client("ssm")
     try:
         client.get_parameter(Name=BOOTSTRAP)
     except client.exceptions.ParameterNotFound:
         target = f"aws://{account}/{region}"
-        raise SystemExit(f"stack: {target} is not prepared for the CDK: run `npx aws-cdk bootstrap {target}`") from None
+        raise SystemExit(f"stack: {target} is not bootstrapped for the CDK: run `npx aws-cdk bootstrap {target}`") from None
 
 
 def status(stack: str) -> str | None:
-    """The stack's status; none where there is no such stack."""
+    """Returns the stack's status, or none if it does not exist."""
     try:
         return SESSION.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
     except ClientError as error:
@@ -62,16 +62,16 @@ def status(stack: str) -> str | None:
 
 
 def check_new(stage: str, shape: str, account: str, region: str) -> None:
-    """Says that the stage is new, and refuses one that has no shape of its own unless it was meant."""
+    """Reports that the stage is new, and refuses an unknown name without NEW=1."""
     if stage != shape and not os.environ.get("NEW"):
         where = f"account {account}, {region}"
-        raise SystemExit(f"stack: there is no stage {stage} in {where}: NEW=1 makes it, a new stage of the shape {shape}")
-    print(f"stack: {stage} is new, of the shape {shape}", file=sys.stderr)
+        raise SystemExit(f"stack: there is no stage {stage} in {where}: NEW=1 creates it, with the options of {shape}")
+    print(f"stack: {stage} is new, with the options of {shape}", file=sys.stderr)
 
 
 def has_account_stack() -> bool:
-    """Returns true if API Gateway has no role for its logs in this region, or has it from the account's stack."""
-    if status(f"{PROJECT}-account") not in {None, *NEVER_UP}:
+    """Returns true if the region has no logging role for API Gateway, or has it from the account's stack."""
+    if status(f"{PROJECT}-account") not in {None, *FAILED_CREATION}:
         return True
     return not SESSION.client("apigateway").get_account().get("cloudwatchRoleArn")
 

@@ -1,5 +1,4 @@
-"""What is done with a deployed stack without the CDK, which would want a build: reads a tier's API key, migrates, rotates
-the cursor secret, deletes."""
+"""Commands on a deployed stack that need no CDK and hence no build: API key, migration, secret rotation, deletion."""
 
 import json
 import os
@@ -10,25 +9,25 @@ from datetime import datetime, timedelta, timezone
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-# boto3 alone does not look there, though the CDK does.
+# boto3 does not read AWS_REGION by itself; the CDK does.
 SESSION = boto3.Session(region_name=os.environ.get("AWS_REGION"))
 SECRET_LENGTH = 64
-# A cursor is good for a day, and a function signs with the key before for up to an hour where Secrets Manager is out of
-# reach: docs/stack.md.
-BETWEEN_ROTATIONS = timedelta(hours=25)
+# A cursor is valid for a day, and a function signs with the previous key for up to an hour if Secrets Manager is
+# unreachable: docs/stack.md.
+ROTATION_INTERVAL = timedelta(hours=25)
 
 
 def api_key(stack: str, tier: str) -> None:
-    """Prints the key's value, which AWS made, and which no template or output has."""
+    """Prints the value of a tier's API key. AWS generates it; no template or output contains it."""
     outputs = outputs_of(stack)
     tiers = {name.removeprefix("ApiKeyId").lower(): value for name, value in outputs.items() if "ApiKeyId" in name}
     if tier not in tiers:
-        raise SystemExit(f"stack: there is no tier {tier}: it is one of {', '.join(sorted(tiers))}")
+        raise SystemExit(f"stack: there is no tier {tier}: the tiers are {', '.join(sorted(tiers))}")
     print(SESSION.client("apigateway").get_api_key(apiKey=tiers[tier], includeValue=True)["value"])
 
 
 def migrate(stack: str, options: str = "{}") -> None:
-    """Has the state machine apply pending migrations, follows it to its end, and prints its answer as the last line.
+    """Applies pending migrations with the state machine, waits for it, and prints its output as the last line.
 
     The options are the function's event: `{"to": 2, "maxWcu": 500}`.
     """
@@ -50,24 +49,24 @@ def migrate(stack: str, options: str = "{}") -> None:
 
 
 def rotate_cursor_secret(stack: str, force: str = "") -> None:
-    """Makes a new random value the current version of the cursor secret; the one before goes on opening cursors.
+    """Sets a new random value as the current version of the cursor secret. The previous one still verifies cursors.
 
-    A second rotation takes the first key from the cursors it signed: one that comes too soon is refused, unless forced.
+    A second rotation invalidates the cursors signed with the first key. It is refused if it is too early, unless forced.
     """
     resources = SESSION.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
     found = [resource for page in resources for resource in page["StackResourceSummaries"]]
-    [secret] = [one["PhysicalResourceId"] for one in found if one["ResourceType"] == "AWS::SecretsManager::Secret"]
+    [secret] = [item["PhysicalResourceId"] for item in found if item["ResourceType"] == "AWS::SecretsManager::Secret"]
     secrets = SESSION.client("secretsmanager")
     labels = {
         label: version["CreatedDate"]
         for version in secrets.list_secret_version_ids(SecretId=secret)["Versions"]
         for label in version.get("VersionStages", [])
     }
-    earliest = labels["AWSCURRENT"] + BETWEEN_ROTATIONS
+    earliest = labels["AWSCURRENT"] + ROTATION_INTERVAL
     if "AWSPREVIOUS" in labels and datetime.now(timezone.utc) < earliest and not force:
         raise SystemExit(
-            f"stack: the last rotation is too young: until {earliest:%Y-%m-%d %H:%M} UTC another one would refuse cursors "
-            "that clients hold; FORCE=1 rotates all the same"
+            f"stack: the last rotation is too recent: until {earliest:%Y-%m-%d %H:%M} UTC another one would invalidate cursors "
+            "in use; FORCE=1 rotates anyway"
         )
     value = secrets.get_random_password(PasswordLength=SECRET_LENGTH, ExcludePunctuation=True)["RandomPassword"]
     version = secrets.put_secret_value(SecretId=secret, SecretString=value)["VersionId"]
@@ -75,13 +74,13 @@ def rotate_cursor_secret(stack: str, force: str = "") -> None:
 
 
 def outputs_of(stack: str) -> dict[str, str]:
-    """The stack's outputs."""
+    """Returns the stack's outputs."""
     [found] = SESSION.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
 
 
 def delete(stack: str) -> None:
-    """Deletes the stack, which needs no build; what it is to keep stays, and stays protected."""
+    """Deletes the stack. Retained resources remain, and remain protected."""
     formation = SESSION.client("cloudformation")
     formation.update_termination_protection(StackName=stack, EnableTerminationProtection=False)
     formation.delete_stack(StackName=stack)

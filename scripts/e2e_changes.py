@@ -1,4 +1,4 @@
-"""What happens to a change after its answer, end to end: history, events, cascade, failed changes and their replay."""
+"""End-to-end tests of change delivery: history, events, cascade, failed changes and their replay."""
 
 import json
 import subprocess
@@ -13,14 +13,14 @@ from pathlib import Path
 from emulator import Emulator, Failure
 
 ROOT = Path(__file__).resolve().parent.parent
-# How long a change may take to where it is to arrive.
+# The time in which a change must be delivered.
 DEADLINE_SECONDS = 60
 PAUSE_SECONDS = 0.5
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 
 
 class Changes:
-    """The tests, on a deployed stage that is not in use."""
+    """The tests, on a deployed stage without other traffic."""
 
     def __init__(self, stack: str, emulator: Emulator, outputs: dict[str, str], key: str, client, environment) -> None:
         self.stack, self.emulator, self.outputs, self.key = stack, emulator, outputs, key
@@ -28,7 +28,7 @@ class Changes:
         self.sqs = client("sqs")
 
     def arrive(self) -> None:
-        """Every change is in the history, and on the bus with the same id."""
+        """Tests that every change is in the history, and on the bus with the same id."""
         with self.listening() as events:
             records = [self.written(collection) for collection in ("items", "users")]
             for collection, record in records:
@@ -37,13 +37,12 @@ class Changes:
                 expect("names changed", entries[1]["changed"], ["name"])
                 expect("name before", entries[1]["old"]["name"], "First")
                 expect("name after", entries[1]["new"]["name"], "Second")
-                # MiniStack does not tell functions whose key it was.
-                if not self.emulator.is_ministack:
-                    expect("who", [bool(entry.get("changedBy")) for entry in entries], [True] * 3)
+                if self.emulator.has.key_id:
+                    expect("changedBy", [bool(entry.get("changedBy")) for entry in entries], [True] * 3)
                 self.published(events, collection, record, entries)
 
     def written(self, collection: str) -> tuple[str, str]:
-        """A record that is created, patched and deleted."""
+        """Creates, patches and deletes a record."""
         item, user = {"priceCents": 1, "currency": "EUR"}, {"email": f"{uuid.uuid4()}@example.com"}
         record = self.created(collection, {"name": "First"} | (item if collection == "items" else user))
         self.patched(collection, record, "Second")
@@ -51,12 +50,12 @@ class Changes:
         return collection, record
 
     def published(self, events: str, collection: str, record: str, entries: list[dict]) -> None:
-        """Each entry's event has come, with the same id and content."""
+        """Tests that each entry's event arrives, with the same id and content."""
         wanted = {entry["eventId"]: entry for entry in entries}
         found: dict[str, dict] = {}
 
-        def all_come() -> bool:
-            # Those of other records go back to where they came from.
+        def have_arrived() -> bool:
+            # Events of other records become visible again.
             answer = self.sqs.receive_message(QueueUrl=events, MaxNumberOfMessages=10, VisibilityTimeout=2)
             for message in answer.get("Messages", []):
                 event = json.loads(message["Body"])
@@ -65,7 +64,7 @@ class Changes:
                     self.sqs.delete_message(QueueUrl=events, ReceiptHandle=message["ReceiptHandle"])
             return wanted.keys() <= found.keys()
 
-        wait_until(all_come, lambda: f"{len(found)} of {len(wanted)} events of {collection}/{record} came")
+        wait_until(have_arrived, lambda: f"{len(found)} of {len(wanted)} events of {collection}/{record} arrived")
         expect("events", found.keys() - wanted.keys(), set())
         for event_id, entry in wanted.items():
             event, detail = found[event_id], found[event_id]["detail"]
@@ -83,36 +82,36 @@ class Changes:
                 expect(f"{kind}: {name}", detail["data"].get(name), entry.get(name))
 
     def cascade(self) -> None:
-        """What belongs to a user who is deleted is archived, by the consumer and under its name."""
+        """Tests that the items of a deleted user are archived, by the consumer and under its name."""
         user = self.created("users", {"name": "Ada", "email": f"{uuid.uuid4()}@example.com"})
         item = {"name": "Lamp", "priceCents": 1, "currency": "EUR", "ownerId": user}
         items = [self.created("items", item) for _ in range(3)]
         other = self.created("items", {name: value for name, value in item.items() if name != "ownerId"})
         self.deleted("users", user)
 
-        wait_until(lambda: all(map(self.is_archived, items)), lambda: "items of a user who is gone are not archived")
+        wait_until(lambda: all(map(self.is_archived, items)), lambda: "items of a deleted user are not archived")
         if self.is_archived(other):
-            raise Failure("an item that was nobody's is archived")
+            raise Failure("an item without an owner is archived")
         self.history_of("users", user, ["deleted", "created"])
         for record in items:
             entries = self.history_of("items", record, ["updated", "created"])
-            expect("who archived", entries[0]["changedBy"], "users_cascade")
+            expect("changedBy of the archiving", entries[0]["changedBy"], "users_cascade")
 
     def hidden(self) -> None:
-        """An item that the index of owners hides from the first pass is archived by a later one."""
+        """Tests that a later pass archives an item that the owner index hid from the first one."""
         user = self.created("users", {"name": "Ada", "email": f"{uuid.uuid4()}@example.com"})
         item = self.created("items", {"name": "Lamp", "priceCents": 1, "currency": "EUR", "ownerId": user})
         other = self.created("items", {"name": "Lamp", "priceCents": 1, "currency": "EUR", "ownerId": user})
         later = self.sqs.get_queue_url(QueueName=f"{self.stack}-users_cascade-later")["QueueUrl"]
         before = {"DelaySeconds": "900", "VisibilityTimeout": "900"}
-        # As short as the function's timeout lets it be.
+        # The shortest that the function's timeout allows.
         self.sqs.set_queue_attributes(QueueUrl=later, Attributes={"DelaySeconds": "15", "VisibilityTimeout": "60"})
         try:
             self.index(item, "REMOVE ownerIdKey")
             self.deleted("users", user)
             wait_until(lambda: self.is_archived(other), lambda: "the first pass archives nothing")
             if self.is_archived(item):
-                raise Failure("an item is archived that no index shows")
+                raise Failure("an item that no index shows is archived")
             self.index(item, "SET ownerIdKey = :owner", {":owner": {"S": user}})
             wait_until(lambda: self.is_archived(item), lambda: "no later pass archives the item")
             if not self.waiting(later):
@@ -121,25 +120,26 @@ class Changes:
             self.sqs.set_queue_attributes(QueueUrl=later, Attributes=before)
 
     def index(self, item: str, update: str, values: dict | None = None) -> None:
-        """Takes the item out of the index of owners, or puts it back."""
+        """Removes the item from the owner index, or adds it again."""
         options = {"ExpressionAttributeValues": values} if values else {}
         self.client("dynamodb").update_item(
             TableName=f"{self.stack}-items", Key={"id": {"S": item}}, UpdateExpression=update, **options
         )
 
     def replayed(self, consumer: str = "audit_append") -> None:
-        """What Lambda kept of a consumer that failed comes through by replay, and stays while it fails."""
+        """Tests that replay delivers failed changes, and that they stay while the consumer fails."""
         with self.paused(consumer):
             records = [self.written(collection) for collection in ("items", "users")]
-            # MiniStack keeps nothing in S3: this writes what Lambda would, out of what the stream has.
+            # MiniStack has no S3 destination: this writes the objects from the stream, as Lambda would.
             kept = self.keep(consumer, records)
-            with self.broken(consumer):
-                self.replay(consumer, 1, "fails as a whole", f"{len(kept)} batches left")
-            if self.emulator.enforces_iam:
+            if self.emulator.has.start_errors:
+                with self.broken(consumer):
+                    self.replay(consumer, 1, "fails as a whole", f"{len(kept)} batches left")
+            if self.emulator.has.iam:
                 with self.without_grants(consumer):
                     self.replay(consumer, 1, f"{consumer} fails at ", f"{len(kept)} batches left")
-            self.replay(consumer, 1, f"6 changes of {len(kept)} batches would be given", dry_run=True)
-            expect("failed changes after vain replays", self.kept(), kept)
+            self.replay(consumer, 1, f"6 changes of {len(kept)} batches would be sent", dry_run=True)
+            expect("failed changes after failed replays", self.kept(), kept)
             for collection, record in records:
                 expect("history before the replay", self.actions(collection, record), [])
             self.replay(consumer, 0, f"6 of 6 changes replayed, {len(kept)} of {len(kept)} batches are done")
@@ -149,12 +149,12 @@ class Changes:
             self.replay(consumer, 0, f"{self.stack}-{consumer} has no failed changes")
 
     def sent_back(self, consumer: str = "users_cascade") -> None:
-        """A dead letter of a consumer of events goes back into its queue, and is handled."""
+        """Tests that a dead-lettered event moves back to its queue and is handled."""
         with self.broken(consumer):
             user = self.created("users", {"name": "Ada", "email": f"{uuid.uuid4()}@example.com"})
             item = self.created("items", {"name": "Lamp", "priceCents": 1, "currency": "EUR", "ownerId": user})
             name = f"{self.stack}-{consumer}"
-            url = lambda ending="": self.sqs.get_queue_url(QueueName=f"{name}{ending}")["QueueUrl"]
+            url = lambda suffix="": self.sqs.get_queue_url(QueueName=f"{name}{suffix}")["QueueUrl"]
             queue, dead_letters = url(), url("-dead-letters")
             before = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy", "VisibilityTimeout"])
             policy = json.loads(before["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": 1}
@@ -162,19 +162,19 @@ class Changes:
             self.sqs.set_queue_attributes(QueueUrl=queue, Attributes=soon)
             try:
                 self.deleted("users", user)
-                wait_until(lambda: self.waiting(dead_letters) == 1, lambda: "no dead letter came")
+                wait_until(lambda: self.waiting(dead_letters) == 1, lambda: "no event reached the dead-letter queue")
             finally:
                 self.sqs.set_queue_attributes(QueueUrl=queue, Attributes=before["Attributes"])
         if self.is_archived(item):
-            raise Failure("an item is archived by a consumer that is broken")
-        self.replay(consumer, 1, "1 events would go back", dry_run=True)
-        expect("dead letters after a dry run", self.waiting(dead_letters), 1)
-        self.replay(consumer, 0, "1 events went back")
+            raise Failure("a broken consumer archived an item")
+        self.replay(consumer, 1, "1 events would be moved back", dry_run=True)
+        expect("dead-letter queue after a dry run", self.waiting(dead_letters), 1)
+        self.replay(consumer, 0, "1 events moved back")
         wait_until(lambda: self.is_archived(item), lambda: "replay did not archive the item")
-        expect("dead letters at the end", self.waiting(dead_letters), 0)
+        expect("dead-letter queue at the end", self.waiting(dead_letters), 0)
 
     def keep(self, consumer: str, records: list[tuple[str, str]]) -> list[str]:
-        """Writes the changes of records into the stage's bucket as Lambda would; the names of the objects."""
+        """Writes the changes of records to the stage's bucket as Lambda would. Returns the names of the objects."""
         functions, s3 = self.client("lambda"), self.client("s3")
         alias = functions.get_alias(FunctionName=f"{self.stack}-{consumer}", Name="live")["AliasArn"]
         for mapping in functions.list_event_source_mappings(FunctionName=alias)["EventSourceMappings"]:
@@ -191,7 +191,7 @@ class Changes:
         return self.kept()
 
     def stream(self, arn: str) -> Iterator[dict]:
-        """All that a stream has."""
+        """Returns all records of a stream."""
         streams = self.client("dynamodbstreams")
         [shard] = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
         place = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
@@ -203,7 +203,7 @@ class Changes:
             iterator = page["NextShardIterator"]
 
     def bucket(self, consumer: str = "audit_append") -> str:
-        """The bucket that the consumer's mappings name."""
+        """Returns the failure destination of the consumer's mappings."""
         functions = self.client("lambda")
         alias = functions.get_alias(FunctionName=f"{self.stack}-{consumer}", Name="live")["AliasArn"]
         mappings = functions.list_event_source_mappings(FunctionName=alias)["EventSourceMappings"]
@@ -212,16 +212,16 @@ class Changes:
 
     def kept(self) -> list[str]:
         found = self.client("s3").list_objects_v2(Bucket=self.bucket())
-        return [one["Key"] for one in found.get("Contents", [])]
+        return [item["Key"] for item in found.get("Contents", [])]
 
     def history_of(self, collection: str, record: str, actions: list[str]) -> list[dict]:
-        """The entries, newest first, once they are what they should be."""
+        """Waits for the entries with these actions, and returns them, newest first."""
         found = lambda: self.actions(collection, record)
         wait_until(lambda: found() == actions, lambda: f"the history of {collection}/{record} is {found()}")
         return self.send("GET", f"/v1/{collection}/{record}/history", 200)["data"]
 
     def actions(self, collection: str, record: str) -> list[str]:
-        """What the history has now, asked past the API, which answers 404 for a record without any trace."""
+        """Returns the actions in the history, from the table: the API responds with 404 to an empty history."""
         found = self.client("dynamodb").query(
             TableName=f"{self.stack}-history",
             KeyConditionExpression="#record = :record",
@@ -247,12 +247,12 @@ class Changes:
     def send(self, method: str, path: str, status: int, body: dict | None = None, kind: str = JSON) -> dict:
         found, answer = self.emulator.request(method, self.outputs["ApiId"], path, self.key, body, kind)
         if found != status:
-            raise Failure(f"{method} {path} answers {found}, not {status}: {answer}")
+            raise Failure(f"{method} {path} responds with {found}, not {status}: {answer}")
         return answer
 
     @contextmanager
     def listening(self):
-        """A queue that gets every event of the bus."""
+        """Provides a queue that receives every event of the bus."""
         name, bus, events = "e2e-events", self.outputs["EventBus"], self.client("events")
         queue = self.sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -272,11 +272,12 @@ class Changes:
 
     @contextmanager
     def broken(self, consumer: str):
-        """A version that cannot start is live."""
+        """Makes a version live that cannot start, or that finds no tables if the emulator reports no failed starts."""
         functions, name = self.client("lambda"), f"{self.stack}-{consumer}"
         before = functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
         variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        configure(functions, name, variables | {"HISTORY_DAYS": "none"})
+        fault = {"HISTORY_DAYS": "none"} if self.emulator.has.start_errors else {"TABLE_PREFIX": "missing-"}
+        configure(functions, name, variables | fault)
         version = functions.publish_version(FunctionName=name)["Version"]
         functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
         try:
@@ -287,7 +288,7 @@ class Changes:
 
     @contextmanager
     def paused(self, consumer: str):
-        """The consumer's streams are not read."""
+        """Disables the consumer's event source mappings."""
         functions = self.client("lambda")
         alias = functions.get_alias(FunctionName=f"{self.stack}-{consumer}", Name="live")["AliasArn"]
         mappings = functions.list_event_source_mappings(FunctionName=alias)["EventSourceMappings"]
@@ -301,7 +302,7 @@ class Changes:
 
     @contextmanager
     def without_grants(self, consumer: str):
-        """The consumer's role may do nothing."""
+        """Removes all permissions of the consumer's role."""
         iam = self.client("iam")
         configuration = self.client("lambda").get_function_configuration(FunctionName=f"{self.stack}-{consumer}")
         role = configuration["Role"].rsplit("/", 1)[-1]
@@ -316,22 +317,22 @@ class Changes:
                 iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
 
     def waiting(self, queue: str) -> int:
-        """How many messages a queue has, hidden and delayed ones too."""
+        """Returns the number of messages in a queue, hidden and delayed ones included."""
         names = ["", "NotVisible", "Delayed"]
         names = [f"ApproximateNumberOfMessages{name}" for name in names]
         found = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
         return sum(int(found[name]) for name in names)
 
-    def replay(self, consumer: str, code: int, *said: str, dry_run: bool = False) -> None:
-        """The command itself, which ends with that code and says these things."""
+    def replay(self, consumer: str, code: int, *expected: str, dry_run: bool = False) -> None:
+        """Runs the replay command and checks its exit code and output."""
         command = [sys.executable, "scripts/replay.py", consumer, "--stack", self.stack]
         command += ["--dry-run"] if dry_run else []
         done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)
-        for text in said:
+        for text in expected:
             if text not in done.stdout:
-                raise Failure(f"replay does not say {text!r}, but:\n{done.stdout}{done.stderr}")
+                raise Failure(f"replay does not print {text!r}, but:\n{done.stdout}{done.stderr}")
         if done.returncode != code:
-            raise Failure(f"replay ends with {done.returncode}, not {code}:\n{done.stdout}{done.stderr}")
+            raise Failure(f"replay exits with {done.returncode}, not {code}:\n{done.stdout}{done.stderr}")
 
 
 def configure(functions, name: str, variables: dict[str, str]) -> None:
@@ -340,7 +341,7 @@ def configure(functions, name: str, variables: dict[str, str]) -> None:
 
 
 def seconds(time: datetime) -> float:
-    """A time as Lambda writes it."""
+    """Formats a time as Lambda does."""
     return time.timestamp()
 
 

@@ -1,4 +1,4 @@
-"""An emulator of AWS: MiniStack started here, or one that runs already."""
+"""The AWS emulator of the tests: MiniStack, started here, or an emulator that is already running."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,47 +19,72 @@ STAGE = "dev"
 
 
 class Failure(Exception):
-    """What went wrong, in one line for people."""
+    """An error reported to the user in one line."""
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """The behaviour of AWS that an emulator has, as observed with `make e2e`. What it lacks is skipped there."""
+
+    # Usage plans answer 429.
+    throttling: bool
+    # Roles are enforced.
+    iam: bool
+    # The gateway's own answers are those of the API: problems with CORS headers.
+    gateway_responses: bool
+    # CloudFormation creates alarms on metric math.
+    metric_math_alarms: bool
+    # Functions are told the id of the caller's API key.
+    key_id: bool
+    # Invoke answers with a function error for a function that exits while it starts.
+    start_errors: bool
+
+
+MINISTACK = Capabilities(
+    throttling=True, iam=True, gateway_responses=True, metric_math_alarms=False, key_id=False, start_errors=True
+)
+LOCALSTACK = Capabilities(
+    throttling=False, iam=False, gateway_responses=False, metric_math_alarms=True, key_id=True, start_errors=False
+)
 
 
 @dataclass(frozen=True)
 class Emulator:
-    """Where it is, and what it enforces."""
+    """The endpoint of an emulator, and its capabilities."""
 
     url: str
+    # Started here, and stopped at the end.
     is_ours: bool
-    is_ministack: bool
-    throttles: bool
-    enforces_iam: bool
+    has: Capabilities
     host_suffix: str
 
     @classmethod
     @contextmanager
     def running_at(cls, endpoint: str):
-        """The emulator at an endpoint: LocalStack, or a MiniStack."""
+        """Provides the emulator at an endpoint: LocalStack or MiniStack."""
         parts = urlsplit(endpoint)
-        # A bucket's name goes before a host's name, where it is not found, but after an address.
+        # S3 clients prepend the bucket's name to a host name, which does not resolve, but not to an address.
         host = HOST if parts.hostname == "localhost" else parts.hostname
         url = f"{parts.scheme}://{host}:{parts.port or 4566}"
         if _health(f"{url}/_localstack/health") is None:
-            raise Failure(f"no emulator answers at {endpoint}: start one (`docker compose up -d`), or leave ENDPOINT out")
-        is_ministack = _health(f"{url}/_ministack/health")
-        if is_ministack is None:
-            yield cls(url, False, False, throttles=False, enforces_iam=False, host_suffix="localhost.localstack.cloud")
+            raise Failure(f"no emulator responds at {endpoint}: start one (`docker compose up -d`), or omit ENDPOINT")
+        ministack = _health(f"{url}/_ministack/health")
+        if ministack is None:
+            yield cls(url, False, LOCALSTACK, host_suffix="localhost.localstack.cloud")
         else:
-            enforces_iam = is_ministack.get("auth") == "enabled"
-            yield cls(url, False, True, throttles=True, enforces_iam=enforces_iam, host_suffix="localhost")
+            has = replace(MINISTACK, iam=ministack.get("auth") == "enabled")
+            yield cls(url, False, has, host_suffix="localhost")
 
     @classmethod
     @contextmanager
     def started(cls, folder: Path):
-        """MiniStack, on the port E2E_PORT or a free one, until the block ends."""
+        """Runs MiniStack on the port E2E_PORT, or a free one, until the block ends."""
         port = _port()
         url = f"http://{HOST}:{port}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
             "GATEWAY_PORT": str(port),
             "BIND_HOST": HOST,
-            # The functions call back where their environment says, which they have from MiniStack.
+            # MiniStack passes its own environment to the functions.
             "AWS_ENDPOINT_URL": url,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -71,7 +96,7 @@ class Emulator:
             process = subprocess.Popen(program, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
             _wait(process, f"{url}/_ministack/health", log)
-            yield cls(url, True, True, throttles=True, enforces_iam=True, host_suffix="localhost")
+            yield cls(url, True, MINISTACK, host_suffix="localhost")
         finally:
             process.terminate()
             try:
@@ -81,17 +106,17 @@ class Emulator:
                 process.wait()
 
     def api(self, api_id: str) -> str:
-        """The address of a REST API's stage, by path."""
+        """Returns the path-style URL of a REST API's stage."""
         return f"{self.url}/restapis/{api_id}/{STAGE}/_user_request_"
 
     def api_by_host(self, api_id: str) -> str:
-        """The same, by host, as on AWS: links with an absolute path then lead where they should."""
+        """Returns its host-style URL, as on AWS, against which absolute paths in links resolve correctly."""
         return f"http://{api_id}.execute-api.{self.host_suffix}:{urlsplit(self.url).port}/{STAGE}"
 
     def request(
         self, method: str, api_id: str, path: str, key: str, body: dict | None = None, kind: str = "application/json"
     ) -> tuple[int, dict]:
-        """The status and the body of the answer to a request."""
+        """Sends a request. Returns the status and the body of the response."""
         headers = {"x-api-key": key, "content-type": kind}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.api(api_id)}{path}", data, headers, method=method)
@@ -109,7 +134,7 @@ def _port() -> int:
         try:
             probe.bind((HOST, wanted))
         except OSError:
-            raise Failure(f"the port {wanted} is in use: choose another with E2E_PORT, or leave it out") from None
+            raise Failure(f"the port {wanted} is in use: choose another with E2E_PORT, or omit it") from None
         return probe.getsockname()[1]
 
 

@@ -1,13 +1,13 @@
-"""The changes a consumer of streams gave up: where they are kept, what they say, and the calls that repeat them."""
+"""The failed changes of a stream consumer: their storage, their format, and the batches that replay them."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-# A function may be called with 6 MB (Lambda developer guide, "Lambda quotas").
+# The payload limit of an invocation is 6 MB (Lambda developer guide, "Lambda quotas").
 MAX_EVENT_BYTES = 5_500_000
-# As the mappings of cdk/lib/consumers.ts.
+# The batch size of cdk/lib/consumers.ts.
 BATCH_SIZE = 100
 # Lambda names objects aws/lambda/<ESM-UUID>/<shardID>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<Random UUID> (Lambda developer
 # guide, "Retain discarded records for a DynamoDB event source").
@@ -15,11 +15,11 @@ PREFIX = "aws/lambda/"
 
 
 class Failure(Exception):
-    """What went wrong, in one line for people."""
+    """An error reported to the user in one line."""
 
 
 class Bucket:
-    """The bucket of a stage."""
+    """The bucket of failed changes of a stage."""
 
     def __init__(self, s3, name: str) -> None:
         self.s3, self.name = s3, name
@@ -36,14 +36,14 @@ class Bucket:
 
 
 class Folder:
-    """The folder in which a local server keeps the same."""
+    """The folder of failed changes of a local server."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def names(self) -> Iterator[str]:
         found = (path for path in sorted((self.path / PREFIX).rglob("*")) if path.is_file())
-        # What begins with a dot is not yet whole.
+        # Files that begin with a dot are incomplete.
         return (str(path.relative_to(self.path)) for path in found if not path.name.startswith("."))
 
     def read(self, name: str) -> bytes:
@@ -55,7 +55,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Change:
-    """A record of a stream, as Lambda hands it on."""
+    """A stream record, as Lambda passes it to a function."""
 
     record: dict
 
@@ -68,47 +68,47 @@ class Change:
         return int(self.record["dynamodb"]["SequenceNumber"])
 
     @property
-    def place(self) -> tuple[str, int]:
-        """The same for the same change, and ordered as the changes of a key are."""
+    def position(self) -> tuple[str, int]:
+        """The position in the stream: identifies the change, and orders the changes of a key."""
         return self.stream, self.sequence
 
     @property
     def key(self) -> tuple[str, str]:
-        """The row that changed."""
+        """The key of the changed row."""
         return self.stream.split("/")[1], json.dumps(self.record["dynamodb"]["Keys"], sort_keys=True)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What one object holds."""
+    """The content of one object."""
 
     name: str
     changes: tuple[Change, ...]
 
 
 def function_of(name: str, text: bytes) -> str:
-    """The name of the function whose call the object keeps."""
+    """Returns the name of the function whose invocation the object records."""
     try:
         return json.loads(text)["requestContext"]["functionArn"].split(":")[6]
     except (IndexError, KeyError, TypeError, ValueError):
-        raise Failure(f"{name} is not the record of a call: it stays") from None
+        raise Failure(f"{name} is not an invocation record: it stays") from None
 
 
 def changes_of(name: str, text: bytes) -> Batch:
-    """Reads an object: the whole event is in `payload`, as text or as it is."""
+    """Parses an object: the complete event is in `payload`, as text or as JSON."""
     try:
         payload = json.loads(text)["payload"]
         records = (json.loads(payload) if isinstance(payload, str) else payload)["Records"]
         changes = tuple(Change(record) for record in records)
         for change in changes:
-            change.place, change.key
+            change.position, change.key
         return Batch(name, changes)
     except (IndexError, KeyError, TypeError, ValueError):
-        raise Failure(f"{name} does not hold the changes of a call: it stays") from None
+        raise Failure(f"{name} does not hold the changes of an invocation: it stays") from None
 
 
 def chunks(changes: list[Change]) -> Iterator[list[Change]]:
-    """The changes in order, as many at once as Lambda would send, and no more than it can."""
+    """Splits the changes, in order, into chunks within Lambda's batch size and payload limit."""
     chunk: list[Change] = []
     total = 0
     for change in changes:

@@ -1,4 +1,4 @@
-"""The checks of scripts/stack before a deployment, against an emulator: stage, credentials, bootstrap, account."""
+"""Tests of the checks before a deployment, against an emulator: stage, credentials, bootstrap, account."""
 
 import json
 import os
@@ -49,7 +49,7 @@ class Checks(unittest.TestCase):
         return subprocess.run(program, env=self.environment | environment, capture_output=True, text=True, check=False)
 
     def flags(self, stage: str, shape: str, protects: str) -> list[str]:
-        """The flags the CDK is given for the stage."""
+        """Returns the CDK context flags of the stage."""
         program = [str(ROOT / "cdk/.venv/bin/python"), str(ROOT / "scripts" / "deploy_checks.py"), stage, shape, protects]
         return subprocess.run(program, env=self.environment, capture_output=True, text=True, check=True).stdout.split()
 
@@ -60,51 +60,51 @@ class Checks(unittest.TestCase):
     def bootstrap(self) -> None:
         self.client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String")
 
-    def create(self, stack: str, template: dict, end: str) -> None:
+    def create(self, stack: str, template: dict, status: str) -> None:
         formation = self.client("cloudformation")
         formation.create_stack(StackName=stack, TemplateBody=json.dumps(template))
         for _ in range(100):
             found = formation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
-            if found == end:
+            if found == status:
                 return
             time.sleep(0.1)
-        self.fail(f"{stack} is {found}, not {end}")
+        self.fail(f"{stack} is {found}, not {status}")
 
-    def assert_refused(self, answer: subprocess.CompletedProcess, line: str) -> None:
-        self.assertEqual((answer.returncode, answer.stdout), (1, ""))
-        self.assertRegex(answer.stderr, rf"\A{line}\n\Z")
+    def assert_refused(self, result: subprocess.CompletedProcess, line: str) -> None:
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertRegex(result.stderr, rf"\A{line}\n\Z")
 
-    def test_a_name_that_cannot_be_a_stage_is_refused_in_one_line_without_aws(self) -> None:
-        answer = self.run_stack("deploy", "Ada", AWS_ENDPOINT_URL="http://127.0.0.1:9", TARGET="none")
-        self.assert_refused(answer, 'stack: "Ada" cannot be a stage: .*')
+    def test_an_invalid_stage_name_is_refused_in_one_line_without_aws(self) -> None:
+        result = self.run_stack("deploy", "Ada", AWS_ENDPOINT_URL="http://127.0.0.1:9", TARGET="none")
+        self.assert_refused(result, 'stack: "Ada" cannot be a stage: .*')
 
-    def test_missing_credentials_are_named_before_anything_is_built(self) -> None:
+    def test_missing_credentials_are_reported_before_the_build(self) -> None:
         del self.environment["AWS_ACCESS_KEY_ID"], self.environment["AWS_SECRET_ACCESS_KEY"]
-        answer = self.run_stack("deploy", "dev", TARGET="none")
-        self.assert_refused(answer, "stack: AWS takes no credentials from here .*: Unable to locate credentials")
+        result = self.run_stack("deploy", "dev", TARGET="none")
+        self.assert_refused(result, "stack: AWS accepts no credentials from here .*: Unable to locate credentials")
 
-    def test_a_missing_region_is_named(self) -> None:
+    def test_a_missing_region_is_reported(self) -> None:
         del self.environment["AWS_REGION"]
         self.assert_refused(self.run_stack("check", "dev"), "stack: no region is set: set AWS_REGION")
 
-    def test_a_region_without_a_bootstrap_is_refused_with_the_command_for_it(self) -> None:
+    def test_a_region_without_bootstrap_is_refused_with_its_command(self) -> None:
         target = f"aws://{ACCOUNT}/{REGION}"
-        answer = self.run_stack("deploy", "dev", TARGET="none")
-        self.assert_refused(answer, f"stack: {target} is not prepared for the CDK: run `npx aws-cdk bootstrap {target}`")
+        result = self.run_stack("deploy", "dev", TARGET="none")
+        self.assert_refused(result, f"stack: {target} is not bootstrapped for the CDK: run `npx aws-cdk bootstrap {target}`")
 
-    def test_a_new_name_is_a_stage_of_the_shape_dev_only_where_it_is_meant(self) -> None:
+    def test_a_new_stage_requires_confirmation_and_has_the_options_of_dev(self) -> None:
         self.bootstrap()
-        answer = self.run_stack("check", "ada")
+        result = self.run_stack("check", "ada")
         self.assert_refused(
-            answer, f"stack: there is no stage ada in account {ACCOUNT}, {REGION}: NEW=1 makes it, .* of the shape dev"
+            result, f"stack: there is no stage ada in account {ACCOUNT}, {REGION}: NEW=1 creates it, with the options of dev"
         )
-        answer = self.run_stack("check", "ada", NEW="1")
-        self.assertEqual((answer.returncode, answer.stderr), (0, "stack: ada is new, of the shape dev\n"))
+        result = self.run_stack("check", "ada", NEW="1")
+        self.assertEqual((result.returncode, result.stderr), (0, "stack: ada is new, with the options of dev\n"))
         self.create("serverless-crud-ada", TOPIC, "CREATE_COMPLETE")
-        answer = self.run_stack("check", "ada")
-        self.assertEqual((answer.returncode, answer.stderr), (0, ""))
+        result = self.run_stack("check", "ada")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
 
-    def test_the_gateways_role_for_logs_is_made_only_where_there_is_none(self) -> None:
+    def test_the_gateways_logging_role_is_created_only_if_missing(self) -> None:
         self.bootstrap()
         self.assertIn("account=true", self.flags("dev", "dev", "false"))
         change = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": ROLE}]
@@ -113,7 +113,7 @@ class Checks(unittest.TestCase):
         self.create("serverless-crud-account", TOPIC, "CREATE_COMPLETE")
         self.assertIn("account=true", self.flags("dev", "dev", "false"))
 
-    def test_a_stage_is_protected_once_its_first_deployment_has_succeeded(self) -> None:
+    def test_a_stage_is_protected_after_its_first_deployment(self) -> None:
         self.bootstrap()
         self.assertIn("protect=false", self.flags("prod", "prod", "true"))
         self.create("serverless-crud-prod", BROKEN, "ROLLBACK_COMPLETE")

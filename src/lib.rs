@@ -4,40 +4,52 @@
 //!
 //! | module | content |
 //! | --- | --- |
-//! | [`resources`] | the stored resources: one struct each, with its constraints |
+//! | [`resources`] | the resources: one struct each, with the constraints of its fields |
 //! | [`record`] | the types that all modules share: `Resource`, `Record`, `Edit`, `ListQuery` |
-//! | [`error`] | the error type |
-//! | [`http`] | parsing of requests, construction of responses and problems |
+//! | [`error`] | the error enum, by what the client can do about an error |
+//! | [`http`] | parsing of requests, building of responses and problem details |
 //! | [`handlers`] | the CRUD handlers, generic over the resource |
-//! | [`store`] | typed tables over DynamoDB |
-//! | [`cursors`] | signed cursors of pages, and the keys that sign them |
-//! | [`config`] | the settings, from environment variables |
-//! | `deadline` | the deadline of the current task |
-//! | [`app`] | the application that a cold start builds |
-//! | [`actions`] | the operations beyond CRUD |
-//! | [`operations`] | the list of operations with their contracts |
-//! | [`openapi`] | the documents derived from the operations |
-//! | [`functions`] | the functions of the executable, by name |
-//! | [`migrate`] | migrations of the data of live tables, from `migrations/` |
-//! | [`runtime`] | the runtime, which turns events into responses |
-//! | [`streams`] | the consumers of table streams and queues |
-//! | `local` | the local server: gateway and embedded DynamoDB |
+//! | [`actions`] | the operations beyond CRUD, one file each |
+//! | [`operations`] | the list of all operations, each with its contract |
+//! | [`store`] | typed access to the DynamoDB tables |
+//! | [`cursors`] | signed positions in a list, and the keys that sign them |
+//! | [`config`] | the configuration, read from environment variables |
+//! | `deadline` | the deadline of the current request |
+//! | [`app`] | the state that a cold start builds and all requests share |
+//! | [`functions`] | the Lambda functions of the one executable, by name |
+//! | [`runtime`] | the Lambda runtime loop: events in, responses out |
+//! | [`streams`] | the consumers of the tables' change streams and of the event bus |
+//! | [`migrate`] | data migrations on live tables |
+//! | `openapi` | the OpenAPI document and the event schemas (feature `local`) |
+//! | `local` | the local server: a gateway and an embedded DynamoDB (feature `local`) |
 //!
-//! # The path of a request
+//! # One request
 //!
-//! API Gateway sends `PATCH /v1/items/{id}` as an event to the function `items_update`, which [`functions`] looks up by
-//! the name in Lambda's handler setting. [`runtime`] parses the event into a request and calls [`handlers::update`]. The
-//! handler gets the id, the precondition and the edit from [`http`] and passes them to [`store::Table::update`], which
-//! sends one conditional write. [`http`] converts the record to the response. [`runtime`] converts an [`error::Error`]
-//! to a problem.
+//! A client sends `PATCH /v1/items/{id}`.
 //!
-//! # The path of a change
+//! 1. API Gateway checks the API key and the body, and invokes the function `items_update` with a proxy event.
+//!    [`functions::serve`] selected the function at the cold start by Lambda's handler setting.
+//! 2. [`runtime::respond`] parses the event into a request and calls [`handlers::update`] with a time limit.
+//! 3. The handler uses [`http`] to read the id, the precondition and the edit from the request.
+//! 4. [`store::Table::update`] sends one conditional write to DynamoDB. The precondition is part of its condition
+//!    expression, so that a concurrent write cannot come in between.
+//! 5. The handler returns the new record as a response. If any step returned an [`error::Error`], the runtime turns it
+//!    into a problem details response (RFC 9457).
+//! 6. The runtime writes one log line and returns the response to API Gateway.
 //!
-//! DynamoDB writes the change to the stream of the table, and Lambda sends batches of stream records to two consumers.
-//! [`streams::respond`] decodes each record into a [`streams::Change`], passes the changes of a record to the consumer
-//! in order, and returns the first failed one, from which Lambda retries. [`streams::answer`] makes Lambda bisect a batch
-//! that begins with a failed record, so that no other record is discarded with it. One of the consumers publishes the
-//! change on the event bus. All further consumers receive it through queues: [`streams::respond_to_messages`].
+//! # One change
+//!
+//! The write above is also a record in the stream of its table.
+//!
+//! 1. Lambda delivers batches of stream records to two functions: `audit_append` and `events_publish`.
+//! 2. [`streams::respond_or_fail`] decodes each record and passes it to the function's [`streams::Consumer`]. Records
+//!    of the same item keep their order.
+//! 3. The response names the first record that failed. Lambda retries from there, and sends a record that keeps failing
+//!    to a bucket for failed records.
+//! 4. `audit_append` writes the change to the history of the item. `events_publish` publishes it to EventBridge.
+//! 5. EventBridge puts the event into the queue of each subscribed consumer. Lambda passes the messages to
+//!    [`streams::respond_to_messages`], which calls the [`streams::EventConsumer`]. Messages that fail stay in the
+//!    queue, and finally go to its dead-letter queue.
 #![forbid(unsafe_code)]
 
 pub mod actions;

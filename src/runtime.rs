@@ -1,4 +1,4 @@
-//! The way of every request: an event in, the handler, an answer out; the only place an error becomes one.
+//! The Lambda runtime loop: turns events into requests, and results into responses. Errors become responses only here.
 
 use std::{
     env,
@@ -29,23 +29,24 @@ use crate::{
     record::{format_time, now},
 };
 
-/// Whether this process has answered before.
+/// Set once this process has handled an event.
 static IS_WARM: AtomicBool = AtomicBool::new(false);
 
-/// The fields that say which function and version wrote a line, where Lambda runs this process (Lambda developer guide,
-/// "Defined runtime environment variables"). An alarm on a new version counts by `version`.
+/// The log fields that identify the function and its version; empty outside of Lambda (Lambda developer guide, "Defined
+/// runtime environment variables"). The alarm on a new version filters by `version`.
 static WRITER: LazyLock<Vec<(&str, String)>> = LazyLock::new(|| {
     let variables = [("function", "AWS_LAMBDA_FUNCTION_NAME"), ("version", "AWS_LAMBDA_FUNCTION_VERSION")];
     variables.into_iter().filter_map(|(field, variable)| Some((field, env::var(variable).ok()?))).collect()
 });
 
-/// What is kept of a Lambda's time to answer that there was not enough of it.
+/// The part of the function's timeout that is reserved for the response to a request that runs out of time.
 pub const ANSWER_MARGIN: Duration = Duration::from_millis(200);
 
-/// How often an idle process looks up: less than the shortest timeout of a request to DynamoDB, and rarely.
+/// The interval of the idle timer: shorter than the shortest timeout of a DynamoDB request, but long enough to cost
+/// nothing.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Runs a handler of requests as a Lambda function.
+/// Runs a request handler as a Lambda function.
 pub fn serve<H, F>(handler: H) -> ExitCode
 where
     H: Fn(Arc<App>, Request) -> F + 'static,
@@ -57,7 +58,9 @@ where
     })
 }
 
-/// Runs a job as a Lambda function: it gets the event and the time it has, and an error of it is the function's.
+/// Runs a job as a Lambda function.
+///
+/// The job receives the event and the remaining time. An error of the job fails the invocation.
 pub fn serve_job<J, F>(job: J) -> ExitCode
 where
     J: Fn(Arc<App>, Value, Duration) -> F + 'static,
@@ -65,7 +68,7 @@ where
 {
     serve_events(async move |app, event: Value, remaining| {
         let start = Instant::now();
-        // Boxed, as a handler is.
+        // Boxed for the same reason as a handler in `respond`.
         let outcome = Box::pin(job(app, event, remaining)).await;
         let cause = outcome.as_ref().err().map(cause_of);
         let level = if cause.is_some() { LogLevel::Error } else { LogLevel::Info };
@@ -74,7 +77,7 @@ where
     })
 }
 
-/// Feeds the events of this Lambda to `work`, with the time each has.
+/// Calls `work` with every event of this Lambda function and the remaining time of its invocation.
 pub fn serve_events<W, E, A>(work: W) -> ExitCode
 where
     W: AsyncFn(Arc<App>, E, Duration) -> Result<A, lambda_runtime::Error> + 'static,
@@ -89,7 +92,7 @@ where
     let app = App::in_lambda(config);
     let served = block_on(async {
         app.prime().await;
-        feed(app, work).await
+        run_loop(app, work).await
     });
     match served {
         Ok(Ok(())) => ExitCode::SUCCESS,
@@ -98,13 +101,14 @@ where
     }
 }
 
-/// Runs a Lambda on the thread of the process: one request at a time is all it gets, a second thread would only cost.
+/// Runs a future to completion on a single-threaded runtime.
 ///
-/// What runs is a task: where the connection's task wakes it, it is only queued. A runtime's root is woken through the
-/// driver, with a system call for each of an event's three answers.
+/// A Lambda instance handles one request at a time, so that a second thread would only add cost. The future runs as a
+/// spawned task: when the connection's task wakes it, the runtime only queues it. Waking the root future of the runtime
+/// instead goes through the I/O driver and needs a system call for each of the three responses of an event.
 ///
 /// # Errors
-/// When there is no runtime to be had.
+/// When the runtime cannot be built, or the future panics.
 pub fn block_on<F>(work: F) -> io::Result<F::Output>
 where
     F: Future + 'static,
@@ -116,31 +120,31 @@ where
     })
 }
 
-/// Keeps a timer that is due before those of an event: a timer that becomes the next one wakes the driver, with two
-/// system calls more.
+/// Keeps a timer that is always due before the timers of an event. A timer that becomes the earliest one wakes the I/O
+/// driver, which needs two more system calls.
 async fn tick() {
     loop {
         tokio::time::sleep(TICK).await;
     }
 }
 
-/// Answers the requests of a Lambda function with an app that is there.
+/// Runs a request handler as a Lambda function, with an app that the caller built.
 ///
 /// # Errors
-/// When Lambda is not to be reached any more.
+/// When the Lambda runtime API cannot be reached any more.
 pub async fn run<H, F>(app: Arc<App>, handler: H) -> Result<(), lambda_runtime::Error>
 where
     H: Fn(Arc<App>, Request) -> F,
     F: Future<Output = Result<Answer, Error>>,
 {
-    feed(app, async |app: Arc<App>, event: Box<RawValue>, remaining: Duration| {
+    run_loop(app, async |app: Arc<App>, event: Box<RawValue>, remaining: Duration| {
         let limit = remaining.saturating_sub(ANSWER_MARGIN);
         Ok(respond(&app, &handler, event.get(), limit).await)
     })
     .await
 }
 
-async fn feed<W, E, A>(app: Arc<App>, work: W) -> Result<(), lambda_runtime::Error>
+async fn run_loop<W, E, A>(app: Arc<App>, work: W) -> Result<(), lambda_runtime::Error>
 where
     W: AsyncFn(Arc<App>, E, Duration) -> Result<A, lambda_runtime::Error>,
     E: for<'de> Deserialize<'de>,
@@ -153,9 +157,9 @@ where
     .await
 }
 
-/// Answers one REST proxy event within `limit`, whatever happens: an error, a panic or no time left.
+/// Returns the response to one REST proxy event within `limit`, also after an error, a panic or a timeout.
 ///
-/// It logs one line, in which nothing of the request's body, keys or headers is.
+/// It writes one log line, which contains nothing of the request's body, keys or headers.
 pub async fn respond<H, F>(app: &Arc<App>, handler: &H, event: &str, limit: Duration) -> ApiGatewayProxyResponse
 where
     H: Fn(Arc<App>, Request) -> F,
@@ -193,11 +197,13 @@ where
     into_event(answer)
 }
 
-/// Writes the line of one event, unless only what is worse is logged: its own fields, and those every line has.
-pub fn log(least: LogLevel, level: LogLevel, start: Instant, fields: impl FnOnce() -> Value) {
-    // Also where nothing is written: the next event finds the process warm.
+/// Writes the log line of one event, if `level` is at least `min_level`.
+///
+/// The line has the given fields and the fields that every line has: level, time, duration and cold start.
+pub fn log(min_level: LogLevel, level: LogLevel, start: Instant, fields: impl FnOnce() -> Value) {
+    // Set even when no line is written: the next event is not a cold start.
     let is_cold_start = !IS_WARM.swap(true, Ordering::Relaxed);
-    if level < least {
+    if level < min_level {
         return;
     }
     let mut line = fields();
@@ -208,17 +214,17 @@ pub fn log(least: LogLevel, level: LogLevel, start: Instant, fields: impl FnOnce
     write_line(line);
 }
 
-/// What a line says of an error that is no caller's.
+/// Returns the cause of an error for the log. An error that the client caused has none: its debug form is returned.
 pub fn cause_of(error: &Error) -> String {
     error.cause().unwrap_or_else(|| format!("{error:?}"))
 }
 
-/// Writes a line to the log; one that nobody reads any more is no reason to stop.
+/// Writes one line to the log. A failed write is ignored.
 pub fn write_line(mut line: Value) {
     for (field, value) in WRITER.iter() {
         line[*field] = value.as_str().into();
     }
-    // In one piece: the lines of a process that logs from two threads do not mix, and there is one system call.
+    // One write, so that lines from two threads do not interleave, and only one system call is needed.
     let _ = io::stdout().write_all(format!("{line}\n").as_bytes());
 }
 
@@ -234,7 +240,7 @@ fn into_event(answer: Answer) -> ApiGatewayProxyResponse {
     response
 }
 
-/// Logs where a panic was, but not its message, which can hold a value of the request.
+/// Installs a panic hook that logs the location of a panic, but not its message, which can contain request data.
 pub fn report_panics() {
     panic::set_hook(Box::new(|info| {
         let location = info.location().map(ToString::to_string);
@@ -242,7 +248,7 @@ pub fn report_panics() {
     }));
 }
 
-/// Logs why the function cannot run at all, which ends its process.
+/// Logs the reason why the function cannot start, and returns the exit code of a failure.
 pub fn stop(reason: &str) -> ExitCode {
     write_line(json!({ "level": "FATAL", "cause": reason }));
     ExitCode::FAILURE

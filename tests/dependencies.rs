@@ -1,11 +1,11 @@
-//! What is linked: one line in `Cargo.toml` brings back, silently, what costs a function its start.
+//! The crates that a Lambda function links. One line in `Cargo.toml` can silently add one that slows down cold starts.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{collections::BTreeMap, process::Command};
 
-/// What a Lambda has no use for, and why.
-const FOREIGN: [(&str, &str); 15] = [
+/// Crates that a Lambda function must not link, with the reason.
+const FORBIDDEN: [(&str, &str); 15] = [
     ("aws-lc-rs", "its first handshake gathers entropy from CPU jitter: tens of milliseconds of CPU"),
     ("aws-lc-sys", "its first handshake gathers entropy from CPU jitter: tens of milliseconds of CPU"),
     ("hyper v0.14", "the SDK's old HTTP stack, which its feature `rustls` links"),
@@ -13,18 +13,18 @@ const FOREIGN: [(&str, &str); 15] = [
     ("aws-sdk-sso", "a function has its credentials in its environment"),
     ("aws-sdk-ssooidc", "a function has its credentials in its environment"),
     ("aws-sdk-signin", "a function has its credentials in its environment"),
-    ("libsqlite3-sys", "of the local server"),
-    ("dynoxide-rs", "of the local server"),
-    ("axum", "of the local server"),
-    ("clap", "of the local server"),
-    ("jsonschema", "of the contract's tests"),
-    ("reqwest", "of the tools"),
-    ("openssl-sys", "TLS is rustls'"),
-    ("native-tls", "TLS is rustls'"),
+    ("libsqlite3-sys", "only for the local server"),
+    ("dynoxide-rs", "only for the local server"),
+    ("axum", "only for the local server"),
+    ("clap", "only for the local server"),
+    ("jsonschema", "only for the contract's tests"),
+    ("reqwest", "only for the tools"),
+    ("openssl-sys", "rustls provides TLS"),
+    ("native-tls", "rustls provides TLS"),
 ];
 
-/// What may not be switched on in a crate that is linked.
-const FOREIGN_FEATURES: [(&str, &str, &str); 6] = [
+/// Features that linked crates must not have, with the reason.
+const FORBIDDEN_FEATURES: [(&str, &str, &str); 6] = [
     ("aws-sdk-dynamodb", "rustls", "it links the old HTTP stack"),
     ("aws-sdk-dynamodb", "default-https-client", "it links aws-lc"),
     ("aws-sdk-secretsmanager", "rustls", "it links the old HTTP stack"),
@@ -33,7 +33,7 @@ const FOREIGN_FEATURES: [(&str, &str, &str); 6] = [
     ("regex", "unicode", "its tables are a good part of a function that has patterns"),
 ];
 
-/// Each crate that is linked, as in `hyper v1.2.3`, with its features.
+/// Returns each linked crate, such as `hyper v1.2.3`, with its features.
 fn linked(arguments: &[&str]) -> BTreeMap<String, Vec<String>> {
     let mut command = Command::new(env!("CARGO"));
     command.args(["tree", "--offline", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "none"]);
@@ -45,7 +45,7 @@ fn linked(arguments: &[&str]) -> BTreeMap<String, Vec<String>> {
     lines.map(|(name, features)| (name.to_owned(), features.split(',').map(str::to_owned).collect())).collect()
 }
 
-fn is_of(package: &str, name: &str) -> bool {
+fn is_package(package: &str, name: &str) -> bool {
     let is_version = name.contains(' ');
     package.strip_prefix(name).is_some_and(|rest| rest.starts_with(if is_version { '.' } else { ' ' }))
 }
@@ -55,37 +55,37 @@ fn lambda() -> BTreeMap<String, Vec<String>> {
 }
 
 #[test]
-fn a_lambda_links_nothing_it_has_no_use_for() {
+fn lambda_links_no_forbidden_crate() {
     let linked = lambda();
-    assert!(linked.keys().any(|package| is_of(package, "aws-sdk-dynamodb")), "the tree is read");
+    assert!(linked.keys().any(|package| is_package(package, "aws-sdk-dynamodb")), "the dependency tree is complete");
     for package in linked.keys() {
-        let found = FOREIGN.iter().find(|(name, _)| is_of(package, name));
+        let found = FORBIDDEN.iter().find(|(name, _)| is_package(package, name));
         assert!(found.is_none(), "a Lambda links {package}: {}", found.unwrap().1);
     }
 }
 
 #[test]
-fn a_lambda_links_nothing_with_features_it_has_no_use_for() {
+fn lambda_links_no_forbidden_feature() {
     for (package, features) in lambda() {
-        for (name, feature, why) in FOREIGN_FEATURES {
-            let is_on = is_of(&package, name) && features.iter().any(|on| on == feature);
+        for (name, feature, why) in FORBIDDEN_FEATURES {
+            let is_on = is_package(&package, name) && features.iter().any(|on| on == feature);
             assert!(!is_on, "a Lambda links {package} with `{feature}`: {why}");
         }
     }
 }
 
 #[test]
-fn a_lambda_links_one_http_and_one_tls() {
+fn lambda_links_one_version_of_http_and_tls() {
     let linked = lambda();
     for name in ["hyper", "rustls", "http", "http-body"] {
-        let versions: Vec<_> = linked.keys().filter(|package| is_of(package, name)).collect();
+        let versions: Vec<_> = linked.keys().filter(|package| is_package(package, name)).collect();
         assert!(versions.len() == 1, "a Lambda links {versions:?}");
     }
 }
 
 #[test]
-fn the_tools_do_not_gather_entropy_from_jitter_either() {
+fn tools_do_not_link_aws_lc() {
     for package in linked(&["--all-features"]).keys() {
-        assert!(!is_of(package, "aws-lc-rs"), "{package} comes with everything switched on");
+        assert!(!is_package(package, "aws-lc-rs"), "{package} comes with everything switched on");
     }
 }

@@ -1,4 +1,4 @@
-//! The one executable: the handler setting names a function, and each that the contract names is in it.
+//! The executable with all functions: the handler setting selects a function, and every function of the contract exists.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -10,7 +10,7 @@ use serverless_crud::{
     operations::operations,
 };
 
-/// Starts the executable as Lambda does, but for the settings: a function that is known misses them.
+/// Starts the executable as Lambda does, but without configuration, so that a known function fails on a missing variable.
 fn start(handler: Option<&str>) -> (bool, Value) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_functions"));
     command.env_clear().envs(handler.map(|handler| ("_HANDLER", handler)));
@@ -27,7 +27,7 @@ fn names() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_function_is_found_by_its_name() {
+fn every_function_starts_by_its_name() {
     for name in names() {
         let (is_success, line) = start(Some(&name));
         assert!(!is_success);
@@ -37,7 +37,7 @@ fn every_function_is_found_by_its_name() {
 }
 
 #[test]
-fn an_unknown_name_is_one_fatal_line_and_a_failure() {
+fn unknown_name_logs_one_fatal_line_and_fails() {
     for (handler, named) in [(Some("items_fetch"), "`items_fetch`"), (None, "``")] {
         let (is_success, line) = start(handler);
         assert!(!is_success);
@@ -47,7 +47,7 @@ fn an_unknown_name_is_one_fatal_line_and_a_failure() {
 }
 
 #[test]
-fn no_two_functions_have_one_name() {
+fn function_names_are_unique() {
     let all = operations().into_iter().map(|operation| operation.function).collect::<BTreeSet<_>>().len();
     assert_eq!(names().len(), all + consumers().len() + jobs().len());
 }

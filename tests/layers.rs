@@ -1,4 +1,4 @@
-//! Who may look into which room: the house of `lib.rs`, held against the `use crate::` lines of the code.
+//! The dependency rules between the modules of `lib.rs`, checked against the `crate::` paths in the code.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -8,31 +8,32 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The rooms a room may look into. `local` and the tools in `bin` may look everywhere.
-const ALLOWED: [(&str, &[&str]); 16] = [
+/// The modules that each module may use. `local` and the tools in `bin` may use all of them.
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("config", &[]),
     ("deadline", &[]),
     ("record", &[]),
     ("error", &[]),
     ("resources", &["record"]),
-    ("store", &["record", "error", "deadline"]),
+    ("cursors", &["error", "record"]),
+    ("store", &["record", "error", "deadline", "cursors"]),
     ("http", &["record", "error"]),
-    ("app", &["store", "config", "deadline"]),
+    ("app", &["store", "config", "deadline", "cursors"]),
     ("handlers", &["app", "http", "record", "error"]),
     ("actions", &["app", "http", "error", "operations", "resources"]),
-    // `store` for the table definitions, `app`, `http` and `error` for the type of a handler. It lists the `actions`,
-    // which describe themselves in its words: the two are one layer.
+    // `store` for the table definitions; `app`, `http` and `error` for the type of a handler. It lists the `actions`,
+    // which use its types to describe themselves: the two are one layer.
     ("operations", &["actions", "handlers", "resources", "record", "store", "app", "http", "error"]),
-    // The functions by name: all the others, and the `runtime` they run in.
+    // All functions by name, and the `runtime` that runs them.
     ("functions", &["operations", "streams", "migrate", "runtime", "record", "resources", "store", "app", "error"]),
-    // `store` for the rows in stream records, `runtime` to be run, `config` for the bus; `resources` for a consumer
-    // that is about some of them.
+    // `store` for the rows in stream records, `runtime` for the event loop, `config` for the bus, `resources` for
+    // consumers of specific resources.
     ("streams", &["app", "store", "record", "error", "runtime", "resources", "config"]),
-    // `http` and `error` for the problems as they are really written, `local` and `streams` for the shape of an event.
+    // `http` and `error` for real examples of problems, `local` and `streams` for the format of events.
     ("openapi", &["operations", "functions", "record", "http", "error", "local", "streams"]),
-    // `operations` for the tables there are, `app` for the store a Lambda has.
+    // `operations` for the list of tables, `app` for the store of a Lambda function.
     ("migrate", &["store", "record", "error", "operations", "app"]),
-    // `record` for the format of times.
+    // `record` for the format of timestamps.
     ("runtime", &["app", "http", "error", "record"]),
 ];
 
@@ -42,10 +43,10 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
-/// Each source file's room, and its text without comments.
+/// Returns the module, the path and the text without comments of each source file.
 fn files() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let room = |path: &Path| {
+    let module = |path: &Path| {
         let first = path.strip_prefix(&root).unwrap().components().next().unwrap();
         first.as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
     };
@@ -54,12 +55,12 @@ fn files() -> Vec<(String, PathBuf, String)> {
     };
     sources(&root)
         .into_iter()
-        .map(|path| (room(&path), path.clone(), code(fs::read_to_string(path).unwrap())))
+        .map(|path| (module(&path), path.clone(), code(fs::read_to_string(path).unwrap())))
         .collect()
 }
 
-/// The rooms named after `crate::`, in `use` lists too.
-fn rooms_used(code: &str) -> BTreeSet<String> {
+/// Returns the modules that follow `crate::` in paths and `use` lists.
+fn used_modules(code: &str) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     for (start, _) in code.match_indices("crate::") {
         let rest = &code[start + "crate::".len()..];
@@ -77,16 +78,16 @@ fn leading_name(text: &str) -> String {
 }
 
 fn top_level_names(list: &str) -> Vec<String> {
-    let (mut names, mut depth, mut starts) = (Vec::new(), 0, true);
+    let (mut names, mut depth, mut is_start) = (Vec::new(), 0, true);
     for (place, letter) in list.char_indices() {
         match letter {
             '{' => depth += 1,
             '}' if depth == 0 => break,
             '}' => depth -= 1,
-            ',' if depth == 0 => starts = true,
-            _ if starts && !letter.is_whitespace() => {
+            ',' if depth == 0 => is_start = true,
+            _ if is_start && !letter.is_whitespace() => {
                 names.push(leading_name(&list[place..]));
-                starts = false;
+                is_start = false;
             }
             _ => {}
         }
@@ -95,40 +96,40 @@ fn top_level_names(list: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_room_looks_only_into_the_rooms_it_may() {
+fn modules_use_only_allowed_modules() {
     let allowed: BTreeMap<_, _> = ALLOWED.into_iter().collect();
     let mut seen = BTreeSet::new();
-    for (room, path, code) in files() {
-        let Some(allowed) = allowed.get(room.as_str()) else { continue };
-        seen.insert(room.clone());
-        for used in rooms_used(&code) {
-            let may = used == room || allowed.contains(&used.as_str());
-            assert!(may, "{} is in `{room}` and looks into `{used}`", path.display());
+    for (module, path, code) in files() {
+        let Some(allowed) = allowed.get(module.as_str()) else { continue };
+        seen.insert(module.clone());
+        for used in used_modules(&code) {
+            let is_allowed = used == module || allowed.contains(&used.as_str());
+            assert!(is_allowed, "{} is in `{module}` and uses `{used}`", path.display());
         }
     }
-    assert_eq!(seen.len(), ALLOWED.len(), "every room is there");
+    assert_eq!(seen.len(), ALLOWED.len(), "every listed module exists");
 }
 
 #[test]
-fn only_the_store_and_the_app_name_the_sdk_of_dynamodb() {
-    for (room, path, code) in files() {
-        let may = ["store", "app", "local", "bin"].contains(&room.as_str());
-        assert!(may || !code.contains("aws_sdk_dynamodb"), "{} names the AWS SDK", path.display());
+fn only_store_and_app_use_the_dynamodb_sdk() {
+    for (module, path, code) in files() {
+        let is_allowed = ["store", "app", "local", "bin"].contains(&module.as_str());
+        assert!(is_allowed || !code.contains("aws_sdk_dynamodb"), "{} uses the DynamoDB SDK", path.display());
     }
 }
 
 #[test]
-fn only_http_names_headers_and_statuses() {
-    for (room, path, code) in files() {
-        let may = ["http", "local", "openapi", "bin"].contains(&room.as_str());
+fn only_http_uses_headers_and_statuses() {
+    for (module, path, code) in files() {
+        let is_allowed = ["http", "local", "openapi", "bin"].contains(&module.as_str());
         for detail in ["StatusCode::", "header::", "HeaderValue", "HeaderName"] {
-            assert!(may || !code.contains(detail), "{} names {detail}", path.display());
+            assert!(is_allowed || !code.contains(detail), "{} uses {detail}", path.display());
         }
     }
 }
 
 #[test]
-fn every_file_says_what_is_in_it() {
+fn every_file_opens_with_a_doc_sentence() {
     for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("//! "), "{} has no opening sentence", path.display());

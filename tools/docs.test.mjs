@@ -1,4 +1,4 @@
-/** The docs page in a real browser, phone-sized and desktop-sized; `API_URL` says where the server is. */
+/** Tests of the docs page in a real browser, in phone and desktop size, on the server in `API_URL`. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -7,7 +7,7 @@ import { chromium } from "playwright-core";
 const api = process.env.API_URL ?? "http://127.0.0.1:3000";
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const folder = process.env.SCREENSHOTS;
-const skip = !existsSync(executablePath) && !process.env.REQUIRE_ALL && "no chromium: `apt-get install chromium`, or name one in CHROMIUM";
+const skip = !existsSync(executablePath) && !process.env.REQUIRE_ALL && "no chromium: `apt-get install chromium`, or set CHROMIUM to its path";
 const args = [
   "--no-sandbox",
   "--disable-gpu",
@@ -26,21 +26,21 @@ async function withPage(viewport, use) {
   const browser = await chromium.launch({ executablePath, args });
   try {
     const page = await browser.newPage({ viewport });
-    const foreign = [];
-    const faults = [];
-    page.on("request", (request) => foreign.push(request.url()));
-    page.on("pageerror", (error) => faults.push(error.message));
+    const requests = [];
+    const errors = [];
+    page.on("request", (request) => requests.push(request.url()));
+    page.on("pageerror", (error) => errors.push(error.message));
     await page.goto(`${api}/docs`);
     await page.locator(".opblock").first().waitFor();
     await use(page);
-    assert.deepEqual(faults, []);
-    assert.deepEqual(foreign.filter((url) => !url.startsWith(api) && !url.startsWith("data:")), []);
+    assert.deepEqual(errors, []);
+    assert.deepEqual(requests.filter((url) => !url.startsWith(api) && !url.startsWith("data:")), []);
   } finally {
     await browser.close();
   }
 }
 
-async function fits(page, viewport) {
+async function assertFits(page, viewport) {
   const width = await page.evaluate("globalThis.document.documentElement.scrollWidth");
   assert.ok(width <= viewport.width, `${width} pixels wide on ${viewport.width}`);
 }
@@ -56,7 +56,7 @@ for (const [name, viewport] of Object.entries(sizes)) {
       for (const { operationId, tags } of operations) {
         assert.ok(await page.locator(`#operations-${tags[0]}-${operationId}`).isVisible(), operationId);
       }
-      await fits(page, viewport);
+      await assertFits(page, viewport);
       await screenshot(page, `docs-${name}`);
     });
   });
@@ -70,7 +70,7 @@ for (const [name, viewport] of Object.entries(sizes)) {
       const status = create.locator(".live-responses-table td.response-col_status:not(.col_header)");
       await status.waitFor();
       assert.match(await status.innerText(), /^201/);
-      await fits(page, viewport);
+      await assertFits(page, viewport);
       await screenshot(page, `created-${name}`);
     });
   });

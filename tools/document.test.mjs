@@ -1,4 +1,4 @@
-/** The document as other tools see it: Redocly's rules pass, and Postman imports every operation. */
+/** Tests of the OpenAPI document with other tools: Redocly's rules pass, and Postman imports every operation. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -23,7 +23,7 @@ test("the recommended rules of Redocly pass without a warning", async () => {
 test("Postman imports every operation without a warning", async () => {
   const warnings = [];
   const warn = console.warn;
-  console.warn = (...words) => warnings.push(words.join(" "));
+  console.warn = (...parts) => warnings.push(parts.join(" "));
   const convert = promisify(converter.convertV2);
   const { result, reason, output } = await convert({ type: "json", data: document }, {});
   console.warn = warn;

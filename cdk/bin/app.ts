@@ -34,7 +34,7 @@ try {
   });
   app.synth();
 } catch (error) {
-  // One line that says what to do, not where in the code it was noticed.
+  // One line with the remedy, without a stack trace.
   console.error(`cdk: ${error instanceof Error ? error.message : error}`);
   process.exitCode = 1;
 }

@@ -1,4 +1,4 @@
-// How a finding of a checker is accepted: beside the resource it is about, by its id, with the reason.
+// Accepts findings of checkers next to the resource they concern, by id and with the reason.
 
 import { CfnResource, Validations } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';

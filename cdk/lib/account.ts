@@ -1,4 +1,4 @@
-// What an account and region has once, whatever its stages: the role API Gateway writes its logs with.
+// Resources that an account has once per region, independent of stages: API Gateway's logging role.
 
 import { RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { CfnAccount } from 'aws-cdk-lib/aws-apigateway';
@@ -7,9 +7,9 @@ import type { Construct } from 'constructs';
 import { accept } from './accepted.ts';
 
 /**
- * A stack of its own, so that deleting a stage does not take the logs of the others away. It is for a region that has no
- * such role yet: it would take the place of another one, for every API there (CloudFormation template reference,
- * "AWS::ApiGateway::Account"). Deleted, it leaves the role, which may be in use by then.
+ * The stack with API Gateway's logging role. It is separate, so that deleting a stage does not disable the logs of the
+ * others. It is only for a region without such a role, since it would replace an existing one for every API there
+ * (CloudFormation template reference, "AWS::ApiGateway::Account"). Deleting the stack retains the role, which may be in use.
  */
 export class Account extends Stack {
   constructor(scope: Construct, id: string, props: StackProps) {
@@ -20,7 +20,7 @@ export class Account extends Stack {
       managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName(policy)],
     });
     role.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE);
-    const reason = 'The one policy API Gateway takes for this (docs.aws.amazon.com, "Set up CloudWatch logging").';
+    const reason = 'The policy API Gateway requires for this (docs.aws.amazon.com, "Set up CloudWatch logging").';
     accept(role, reason, `AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/${policy}]`);
     const account = new CfnAccount(this, 'Account', { cloudWatchRoleArn: role.roleArn });
     account.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE);

@@ -1,4 +1,4 @@
-// The REST API: the contract's methods and models, and what surrounds them on every path.
+// The REST API: the contract's methods and models, and preflights and a 405 on every path.
 
 import { CfnOutput, Duration, RemovalPolicy } from 'aws-cdk-lib';
 import {
@@ -23,14 +23,11 @@ import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
-import { byPath, type Contract, type Operation } from './contract.ts';
+import { byPath, type Contract, gatewayResponseOf, type Operation } from './contract.ts';
 import type { Functions } from './functions.ts';
-import { ALLOWED_HEADERS, EXPOSED_HEADERS, Problems, problem, problemHeaders } from './problems.ts';
+import { Problems, problem, problemHeaders } from './problems.ts';
 import type { StageOptions } from './stages.ts';
 import { removalPolicy } from './tables.ts';
-
-/** As long as browsers remember one at most. */
-const PREFLIGHT_AGE = Duration.hours(2);
 
 export interface ApiProps {
   readonly contract: Contract;
@@ -60,7 +57,7 @@ export class Api extends Construct {
       deployOptions: this.deployOptions(),
       cloudWatchRole: false,
     });
-    new Problems(this, 'Problems', this.rest, options.api.corsOrigins);
+    new Problems(this, 'Problems', this.rest, contract, options.api.corsOrigins);
     this.validator = this.rest.addRequestValidator('Validator', {
       validateRequestBody: true,
       validateRequestParameters: true,
@@ -103,18 +100,14 @@ export class Api extends Construct {
     };
   }
 
-  /**
-   * A model as the contract has it: `Model` would rename members called like words of JSON Schema. The schema is given as
-   * text, which the resource takes as well (its schema in CloudFormation's registry): CloudFormation refuses a template
-   * with a null in it, an enum's too (cloudformation-coverage-roadmap#1378).
-   */
+  /** A model as the contract has it: `Model` would rename members called like keywords of JSON Schema. */
   private model(name: string, schema: object): IModel {
     const model = new CfnModel(this, name, {
       restApiId: this.rest.restApiId,
       name,
       contentType: 'application/json',
+      schema,
     });
-    model.addPropertyOverride('Schema', JSON.stringify(schema));
     this.rest.latestDeployment?.addToLogicalId({ name, schema });
     this.rest.latestDeployment?.node.addDependency(model);
     return Model.fromModelName(this, `${name}Model`, model.ref);
@@ -122,6 +115,7 @@ export class Api extends Construct {
 
   private path(path: string, operations: readonly Operation[]): void {
     const resource = this.rest.root.resourceForPath(path);
+    const { allowedHeaders, exposedHeaders, maxAgeSeconds } = this.props.contract.cors;
     const allowed = [...operations.map(({ method }) => method), 'OPTIONS'];
     for (const operation of operations) {
       this.method(resource, operation);
@@ -129,9 +123,9 @@ export class Api extends Construct {
     resource.addCorsPreflight({
       allowOrigins: [...this.props.options.api.corsOrigins],
       allowMethods: allowed,
-      allowHeaders: ALLOWED_HEADERS,
-      exposeHeaders: EXPOSED_HEADERS,
-      maxAge: PREFLIGHT_AGE,
+      allowHeaders: [...allowedHeaders],
+      exposeHeaders: [...exposedHeaders],
+      maxAge: Duration.seconds(maxAgeSeconds),
     });
     this.anyOtherMethod(resource, allowed);
   }
@@ -141,7 +135,7 @@ export class Api extends Construct {
     if (!live) {
       throw new Error(`openapi.json: the operation ${operation.name} has no function ${operation.function}`);
     }
-    // A cached answer is for the same parameters, and for the same origin, which it names.
+    // A cached response names the requesting origin, so the origin is part of the cache key.
     const origin = { name: 'method.request.header.Origin', required: false };
     const isCached = this.props.options.api.cache !== undefined && operation.method === 'GET';
     const parameters = isCached ? [...operation.parameters, origin] : operation.parameters;
@@ -162,18 +156,19 @@ export class Api extends Construct {
     );
   }
 
-  /** 405 for the methods a path does not have. */
+  /** Responds with 405 to the methods a path does not support. */
   private anyOtherMethod(resource: Resource, allowed: readonly string[]): void {
-    const origins = this.props.options.api.corsOrigins;
+    const { contract, options } = this.props;
+    const origins = options.api.corsOrigins;
+    const notAllowed = gatewayResponseOf(contract, ({ status }) => status === 405);
     const headers = {
-      ...problemHeaders(origins),
+      ...problemHeaders(notAllowed, contract, origins),
       'Access-Control-Allow-Origin': `'${origins[0]}'`,
       Allow: `'${allowed.join(', ')}'`,
     };
-    // A mock wants a template for the body's type: for another type it answers 415.
+    // A mock needs a template for the body's media type: it responds with 415 to others.
     const request = JSON.stringify({ statusCode: 405 });
     const inResponse = (name: string) => `method.response.header.${name}`;
-    const detail = `This path has the methods ${allowed.join(', ')}.`;
     const integration = new MockIntegration({
       passthroughBehavior: PassthroughBehavior.NEVER,
       requestTemplates: { 'application/json': request, 'application/merge-patch+json': request },
@@ -183,7 +178,7 @@ export class Api extends Construct {
           responseParameters: Object.fromEntries(
             Object.entries(headers).map(([name, value]) => [inResponse(name), value]),
           ),
-          responseTemplates: { 'application/json': namingOrigin(origins) + problem(405, 'Method Not Allowed', detail) },
+          responseTemplates: { 'application/json': originOverride(origins) + problem(notAllowed) },
         },
       ],
     });
@@ -199,10 +194,10 @@ export class Api extends Construct {
     });
   }
 
-  /** A domain takes the place of the address AWS gives. */
+  /** Outputs the API's URL: the custom domain's, or the default one. */
   private address(): void {
     const { domain } = this.props.options.api;
-    // CDK's own output of the address.
+    // CDK's own output of the URL.
     this.rest.node.tryRemoveChild('Endpoint');
     new CfnOutput(this, 'Id', { key: 'ApiId', value: this.rest.restApiId });
     new CfnOutput(this, 'Url', { key: 'ApiUrl', value: domain ? `https://${domain.name}/` : this.rest.url });
@@ -217,7 +212,7 @@ export class Api extends Construct {
     }
   }
 
-  /** The group the gateway writes its own errors to: made here, or the gateway would, and keep it for ever. */
+  /** Creates the log group of the gateway's own errors. The gateway would create it without a retention. */
   private executionLogs(): void {
     const logs = new LogGroup(this, 'ExecutionLogs', {
       logGroupName: `API-Gateway-Execution-Logs_${this.rest.restApiId}/${this.props.stage}`,
@@ -230,11 +225,10 @@ export class Api extends Construct {
 
   private acceptFindings(): void {
     const { cache, firewall } = this.props.options.api;
-    const keys =
-      'Callers are known by their API keys and usage plans; users sign in at a service in front of this one.';
+    const keys = 'Callers are identified by API keys and usage plans; users sign in at a service in front of this one.';
     accept(this.rest, keys, 'AwsSolutions-APIG4', 'AwsSolutions-COG4', 'CKV_AWS_59');
     if (!cache) {
-      accept(this.rest, 'The stage option cache is off: answers are always current.', 'CKV_AWS_120');
+      accept(this.rest, 'The stage option cache is off: responses are always current.', 'CKV_AWS_120');
     }
     if (!firewall) {
       accept(this.rest, 'The stage option firewall is off.', 'AwsSolutions-APIG3', 'CKV2_AWS_29');
@@ -242,19 +236,19 @@ export class Api extends Construct {
   }
 }
 
-/** Velocity that names the asking origin, where it is one of several: a fixed header names the first. */
-function namingOrigin(origins: readonly string[]): string {
+/** Returns Velocity that sets the requesting origin, if there are several: the static header has the first. */
+function originOverride(origins: readonly string[]): string {
   const conditions = origins.map((origin) => `$origin == "${origin}"`).join(' || ');
   const set = '#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)';
   return origins.length === 1 ? '' : `#set($origin = $input.params("Origin"))#if(${conditions})${set}#end`;
 }
 
-/** A line for each request, with nothing personal in it: no address, no user agent, no key but its id. */
+/** Returns the format of a log line per request, without personal data: no address, no user agent, only the key's id. */
 function accessLogFormat(): AccessLogFormat {
   return AccessLogFormat.custom(
     JSON.stringify({
       requestId: AccessLogField.contextRequestId(),
-      // A caller can choose the other one, as a UUID.
+      // The caller can choose `requestId`, but not this one.
       extendedRequestId: AccessLogField.contextExtendedRequestId(),
       traceId: AccessLogField.contextXrayTraceId(),
       time: AccessLogField.contextRequestTimeEpoch(),

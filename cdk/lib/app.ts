@@ -1,4 +1,4 @@
-// What the app consists of: a stage's stack, the account's, their tags and their checks.
+// The app: a stage's stack, the account's stack, their tags and their checks.
 
 import { type App, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
@@ -6,11 +6,11 @@ import { Account } from './account.ts';
 import { PROJECT, Service, type ServiceProps } from './stack.ts';
 
 export interface AppProps extends ServiceProps {
-  /** True if the account has no role for API Gateway's logs yet, or has it from the account's stack. */
+  /** True if the region has no logging role for API Gateway yet, or has it from the account's stack. */
   readonly hasAccountStack: boolean;
 }
 
-/** Adds a stage to the app, and what the account needs for it. */
+/** Adds a stage to the app, and the account's stack if required. */
 export function addService(app: App, { hasAccountStack, ...props }: AppProps): Service {
   const service = new Service(app, props);
   if (hasAccountStack) {

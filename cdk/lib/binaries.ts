@@ -1,4 +1,4 @@
-// What `make build` left: one executable for all functions, checked before it is deployed.
+// The executable of all functions that `make build` wrote, checked before it is deployed.
 
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
@@ -9,16 +9,16 @@ const MACHINES = new Map([
   [0xb7, Architecture.ARM_64.name],
 ]);
 
-/** The name of the executable, and of its folder. */
+/** The name of the executable and of its folder. */
 export const EXECUTABLE = 'functions';
 
-/** The folder that has the executable's folder, and the architecture it is built for. */
+/** The parent of the executable's folder, and the architecture to deploy. */
 export interface Binaries {
   readonly directory: string;
   readonly architecture: Architecture;
 }
 
-/** The folder of the executable, once it is sure that Lambda can run it. */
+/** Returns the folder of the executable. Throws if it is missing or built for another architecture. */
 export function executableFolder({ directory, architecture }: Binaries): string {
   const folder = `${directory}/${EXECUTABLE}`;
   const file = `${folder}/bootstrap`;
@@ -28,14 +28,14 @@ export function executableFolder({ directory, architecture }: Binaries): string 
   const machine = machineOf(file);
   if (machine !== architecture.name) {
     throw new Error(
-      `${file} is for ${machine ?? 'no machine Lambda has'}, not ${architecture.name}: ` +
-        'build it anew, or deploy with `-c architecture=…`',
+      `${file} is for ${machine ?? 'no architecture Lambda supports'}, not ${architecture.name}: ` +
+        'build it again, or deploy with `-c architecture=…`',
     );
   }
   return folder;
 }
 
-/** The architecture of that name, as the context gives it. */
+/** Returns the architecture of this name, as given in the context. */
 export function architectureNamed(name: unknown): Architecture {
   const found = [Architecture.ARM_64, Architecture.X86_64].find((architecture) => architecture.name === name);
   if (!found) {

@@ -1,4 +1,4 @@
-// The bus the service's events are on, for whoever wants to know of changes, and its archive by option.
+// The event bus of the service's events, and its optional archive.
 
 import { CfnOutput, Duration } from 'aws-cdk-lib';
 import { EventBus } from 'aws-cdk-lib/aws-events';
@@ -7,22 +7,22 @@ import type { ChangeOptions } from './stages.ts';
 
 export interface BusProps {
   readonly name: string;
-  /** What events say they come from. */
+  /** The `source` of events. */
   readonly source: string;
   readonly options: ChangeOptions;
 }
 
-/** A bus of the stage's own: a rule on it cannot meet another stage's events. */
+/** A bus per stage: a rule on it cannot match another stage's events. */
 export class Bus extends Construct {
   readonly bus: EventBus;
 
   constructor(scope: Construct, id: string, { name, source, options }: BusProps) {
     super(scope, id);
-    this.bus = new EventBus(this, 'Bus', { eventBusName: name, description: 'What has changed.' });
+    this.bus = new EventBus(this, 'Bus', { eventBusName: name, description: 'Changes of records.' });
     if (options.archiveDays) {
       this.bus.archive('Archive', {
         archiveName: name,
-        description: 'To be sent once more to one who missed them.',
+        description: 'Events to replay for a consumer that missed them.',
         eventPattern: { source: [source] },
         retention: Duration.days(options.archiveDays),
       });

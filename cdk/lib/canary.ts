@@ -1,4 +1,4 @@
-// New versions first get a tenth of the requests; an alarm in those minutes brings the old version back.
+// Canary deployments: a new version receives a tenth of the requests first, and an alarm in that time rolls it back.
 
 import { CfnResource } from 'aws-cdk-lib';
 import { LambdaApplication, LambdaDeploymentConfig, LambdaDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy';
@@ -19,7 +19,7 @@ export class Canary extends Construct {
     super(scope, id);
     const application = new LambdaApplication(this, 'Application', { applicationName: name });
     const role = deploymentRole(this);
-    // Consumers too: a version that crashes then fails a tenth of the batches, not all until they are given up.
+    // Consumers too: a version that crashes then fails a tenth of the batches, not all of them.
     for (const live of functions) {
       const failures = monitoring.failures.get(live.name);
       const group = new LambdaDeploymentGroup(this, live.name, {
@@ -28,16 +28,16 @@ export class Canary extends Construct {
         alias: live.alias,
         deploymentGroupName: live.name,
         deploymentConfig: LambdaDeploymentConfig.CANARY_10PERCENT_5MINUTES,
-        // The newest version's alarm alone: one over all versions or functions would stop the deployment that mends them.
+        // Only the newest version's alarm: one over all versions or functions would block the deployment that fixes them.
         alarms: failures ? [failures] : [],
       });
-      shiftLast(live, group);
+      deferShift(live, group);
     }
   }
 }
 
-/** Moves the alias once its group watches the new version's alarm, which is made once the version is there. */
-function shiftLast({ alias }: Live, group: LambdaDeploymentGroup): void {
+/** Makes the alias depend on its deployment group, which depends on the new version's alarm and thereby on the version. */
+function deferShift({ alias }: Live, group: LambdaDeploymentGroup): void {
   const resource = (construct: Construct) => construct.node.findAll().filter(CfnResource.isCfnResource);
   const [last] = resource(alias);
   for (const first of resource(group)) {
@@ -51,7 +51,7 @@ function deploymentRole(scope: Construct): Role {
     assumedBy: new ServicePrincipal('codedeploy.amazonaws.com'),
     managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName(policy)],
   });
-  const reason = "AWS's own policy for this service, kept up to date by AWS, in the narrower of its two forms.";
+  const reason = "AWS's managed policy for this service, the narrower of the two.";
   accept(role, reason, `AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/${policy}]`);
   return role;
 }

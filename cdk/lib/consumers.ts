@@ -1,4 +1,4 @@
-// The functions that changes are given to: from the streams of tables, or from the bus.
+// The consumers of changes, from the tables' streams or from the bus.
 
 import { Duration, Stack } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
@@ -16,21 +16,21 @@ import type { StageOptions } from './stages.ts';
 import { QUEUE_ACTIONS, Subscription } from './subscriptions.ts';
 import type { Tables } from './tables.ts';
 
-/** A batch may be long work, of which what is done stays done; nobody waits for it. */
+/** A batch may take long. Records handled within the timeout stay handled, and no caller waits. */
 const TIMEOUT = Duration.minutes(1);
 const BATCH_SIZE = 100;
-/** A record that cannot be handled holds up a quarter of the keys of its shard; each key stays in order. */
-const LANES_A_SHARD = 4;
-/** A short outage is no poison: it is sat out. A record that is poison is alone by then, and cheap. */
+/** A failing record holds up a quarter of its shard's keys; the changes of each key stay in order. */
+const BATCHES_PER_SHARD = 4;
+/** Outlasts a short outage. A poison record is alone in its batch by then, so its retries are cheap. */
 const RETRIES = 50;
-/** More are throttled (DynamoDB Streams API reference, `GetRecords`, `LimitExceededException`). */
-const READERS_A_STREAM = 2;
-/** Every kind of change a stream has. */
+/** More readers are throttled (DynamoDB Streams API reference, `GetRecords`, `LimitExceededException`). */
+const READERS_PER_STREAM = 2;
+/** The kinds of changes in a stream. */
 const KINDS = ['INSERT', 'MODIFY', 'REMOVE'];
 /**
- * What Lambda wants of the role before it makes a mapping (DynamoDB developer guide, "IAM policy to allow an AWS Lambda
- * function to access DynamoDB stream records"). There too listing is on the stream alone; where IAM knows it for all
- * streams only, this grants nothing, and is not missed.
+ * The actions Lambda requires before it creates a mapping (DynamoDB developer guide, "IAM policy to allow an AWS Lambda
+ * function to access DynamoDB stream records"). As there, `ListStreams` is on the stream only. If IAM supports it only for
+ * all streams, this grants nothing, and nothing needs it.
  */
 const STREAM_ACTIONS = ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'].map(
   (action) => `dynamodb:${action}`,
@@ -42,9 +42,9 @@ export interface ConsumersProps {
   readonly tables: Tables;
   readonly functions: Functions;
   readonly bus: Bus;
-  /** What events say they come from. */
+  /** The `source` of events. */
   readonly source: string;
-  /** What the names of the functions and queues start with. */
+  /** The prefix of the names of functions and queues. */
   readonly prefix: string;
   readonly options: StageOptions;
 }
@@ -59,7 +59,7 @@ export class Consumers extends Construct {
     private readonly props: ConsumersProps,
   ) {
     super(scope, id);
-    refuseThirdReaders(props.contract.consumers);
+    checkReaders(props.contract.consumers);
     this.failed = new FailedChanges(this, 'FailedChanges', { options: props.options, key: props.tables.key });
     this.all = props.contract.consumers.map((definition) => this.consumer(definition));
   }
@@ -72,13 +72,13 @@ export class Consumers extends Construct {
       allow(live, ['events:PutEvents'], bus.bus.eventBusArn);
     }
     return definition.source === 'streams'
-      ? this.ofStreams(scope, definition, live)
-      : this.ofEvents(scope, definition, live);
+      ? this.streamConsumer(scope, definition, live)
+      : this.eventConsumer(scope, definition, live);
   }
 
-  private ofStreams(scope: Construct, definition: StreamConsumerDefinition, live: Live): Consumer {
+  private streamConsumer(scope: Construct, definition: StreamConsumerDefinition, live: Live): Consumer {
     const { contract, tables } = this.props;
-    this.allowKeeping(live);
+    this.allowFailureDestination(live);
     const mappings = definition.tables.map((table) => {
       const stream = tables.byName.get(table)?.tableStreamArn;
       if (!stream || !contract.tables.some(({ name, stream }) => stream && name === table)) {
@@ -91,33 +91,33 @@ export class Consumers extends Construct {
       name: definition.name,
       function: live.function,
       lag: { metric: live.function.metric('IteratorAge'), second: 1_000 },
-      lost: [
+      failureMetrics: [
         ...mappings.flatMap(({ table, mapping }) => [
           {
             id: `${table}Failed`,
             name: `${table}-failed`,
-            metric: counted(mapping, 'OnFailureDestinationDeliveredEventCount'),
-            description: `${definition.name} gave up changes of ${table}, which the bucket of failed changes keeps. Look in its log for the cause, mend it, then run make replay (docs/stack.md).`,
+            metric: mappingMetric(mapping, 'OnFailureDestinationDeliveredEventCount'),
+            description: `${definition.name} failed changes of ${table}, which the bucket of failed changes holds. Look in its log for the cause, fix it, then run make replay (docs/stack.md).`,
           },
           {
             id: `${table}Dropped`,
             name: `${table}-dropped`,
-            metric: counted(mapping, 'DroppedEventCount'),
+            metric: mappingMetric(mapping, 'DroppedEventCount'),
             description: `Lambda dropped changes of ${table} for ${definition.name}. Check the mapping's destination, and compare the history with the table.`,
           },
         ]),
-        // Changes that were given up and did not even reach the bucket: only the log has their place.
+        // Changes that failed all attempts and did not reach the bucket: only the log has their position.
         {
           id: 'Undelivered',
           name: 'undelivered',
           metric: live.function.metric('DestinationDeliveryFailures'),
-          description: `${definition.name} gave up changes that Lambda could not write into the bucket. Its log alone names them: search it for "failures", and check the role's right to the bucket.`,
+          description: `${definition.name} failed changes that Lambda could not write to the bucket. Its log is the only record of them: search it for "failures", and check the role's permissions on the bucket.`,
         },
       ],
     };
   }
 
-  private ofEvents(scope: Construct, definition: EventConsumerDefinition, live: Live): Consumer {
+  private eventConsumer(scope: Construct, definition: EventConsumerDefinition, live: Live): Consumer {
     const { bus, source, prefix } = this.props;
     const props = { definition, bus: bus.bus, source, prefix, timeout: TIMEOUT };
     const subscription = new Subscription(scope, 'Subscription', props);
@@ -130,12 +130,12 @@ export class Consumers extends Construct {
       name: definition.name,
       function: live.function,
       lag: { metric: queue.metricApproximateAgeOfOldestMessage(), second: 1 },
-      lost: [
+      failureMetrics: [
         {
           id: 'DeadLetters',
           name: 'dead-letters',
           metric: deadLetters.metricApproximateNumberOfMessagesVisible(),
-          description: `${definition.name} gave up events, which its dead-letter queue keeps for 14 days. Look in its log for the cause, mend it, then run make replay (docs/stack.md).`,
+          description: `${definition.name} failed events, which its dead-letter queue holds for 14 days. Look in its log for the cause, fix it, then run make replay (docs/stack.md).`,
         },
       ],
     };
@@ -149,8 +149,8 @@ export class Consumers extends Construct {
     };
   }
 
-  /** What Lambda needs to keep a failed change (Lambda developer guide, "Retain discarded records", S3 destination). */
-  private allowKeeping(live: Live): void {
+  /** Grants what Lambda needs to store a failed change (Lambda developer guide, "Retain discarded records", S3 destination). */
+  private allowFailureDestination(live: Live): void {
     const { bucket } = this.failed;
     const objects = `${bucket.bucketArn}/aws/lambda/*`;
     allow(live, ['s3:PutObject'], objects);
@@ -158,7 +158,7 @@ export class Consumers extends Construct {
     const id = Stack.of(this).getLogicalId(bucket.node.findChild('Resource') as CfnBucket);
     const finding = `AwsSolutions-IAM5[Resource::<${id}.Arn>/aws/lambda/*]`;
     if (live.function.role) {
-      accept(live.function.role, 'Lambda makes up the names of what it keeps.', finding);
+      accept(live.function.role, 'Lambda chooses the names of the objects it writes.', finding);
     }
     if (bucket.encryptionKey) {
       live.function.addToRolePolicy(
@@ -181,13 +181,13 @@ export class Consumers extends Construct {
       startingPosition: StartingPosition[definition.start],
       batchSize: BATCH_SIZE,
       maxBatchingWindow: Duration.seconds(definition.batchingWindow),
-      parallelizationFactor: LANES_A_SHARD,
+      parallelizationFactor: BATCHES_PER_SHARD,
       ...(isFiltered && { filters: [filter] }),
       reportBatchItemFailures: true,
       bisectBatchOnError: true,
-      // By count alone: an age would also take what was never tried.
+      // No maximum age: it would also discard records that were never attempted.
       retryAttempts: RETRIES,
-      // CDK's own destination would also let the function read and delete what is kept.
+      // CDK's S3 destination would also let the function read and delete objects.
       onFailure: { bind: () => ({ destination: this.failed.bucket.bucketArn }) },
       metricsConfig: { metrics: [MetricType.EVENT_COUNT] },
     });
@@ -200,16 +200,16 @@ interface Source {
   readonly live: Live;
 }
 
-function refuseThirdReaders(consumers: readonly ConsumerDefinition[]): void {
+function checkReaders(consumers: readonly ConsumerDefinition[]): void {
   const read = consumers.flatMap((consumer) => (consumer.source === 'streams' ? consumer.tables : []));
-  const crowded = read.find((table) => read.filter((other) => other === table).length > READERS_A_STREAM);
+  const crowded = read.find((table) => read.filter((other) => other === table).length > READERS_PER_STREAM);
   if (crowded) {
-    throw new Error(`openapi.json: the stream of the table ${crowded} has more than ${READERS_A_STREAM} readers`);
+    throw new Error(`openapi.json: the stream of the table ${crowded} has more than ${READERS_PER_STREAM} readers`);
   }
 }
 
-/** A metric of a mapping (Lambda developer guide, "Event source mapping metrics"). */
-function counted(mapping: EventSourceMapping, metricName: string): Metric {
+/** Returns a metric of a mapping (Lambda developer guide, "Event source mapping metrics"). */
+function mappingMetric(mapping: EventSourceMapping, metricName: string): Metric {
   const dimensionsMap = { EventSourceMappingUUID: mapping.eventSourceMappingId };
   return new Metric({ namespace: 'AWS/Lambda', metricName, dimensionsMap });
 }

@@ -1,9 +1,9 @@
-// What the stack reads of the contract: openapi.json with its `x-` fields, and the models in schemas/.
+// The contract as the stack reads it: openapi.json with its `x-` fields, and the models in schemas/.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** DynamoDB actions on a table, or on some of its indexes where it names any. */
+/** DynamoDB actions on a table, or on the named indexes if there are any. */
 export interface Grant {
   readonly table: string;
   readonly actions: readonly string[];
@@ -18,7 +18,7 @@ export interface Index {
   readonly name: string;
   readonly partitionKey: string;
   readonly sortKey: string;
-  /** The partitions that new records with the same key are spread over; none where each key has one of its own. */
+  /** The number of partitions that new records with the same key are spread over; none if each key has its own. */
   readonly writeShards?: number;
 }
 
@@ -31,20 +31,20 @@ export interface TableDefinition {
   readonly stream: boolean;
 }
 
-/** A parameter as API Gateway names it, `method.request.path.id`, and whether it must be there. */
+/** A parameter under API Gateway's name, `method.request.path.id`. */
 export interface Parameter {
   readonly name: string;
   readonly required: boolean;
 }
 
-/** A method on a path, and the function that carries it out. */
+/** A method on a path, and the function that serves it. */
 export interface Operation {
   readonly name: string;
   readonly method: string;
   readonly path: string;
   readonly function: string;
   readonly parameters: readonly Parameter[];
-  /** The model of the body by content type; empty where there is no body. */
+  /** The model of the body by content type; empty without a body. */
   readonly models: Readonly<Record<string, string>>;
 }
 
@@ -56,7 +56,7 @@ export interface FunctionDefinition {
 }
 
 interface AnyConsumerDefinition extends FunctionDefinition {
-  /** Whether it puts events on the bus. */
+  /** True if it puts events on the bus. */
   readonly publishes: boolean;
 }
 
@@ -66,9 +66,9 @@ export interface StreamConsumerDefinition extends AnyConsumerDefinition {
   readonly tables: readonly string[];
   /** The kinds of changes it reads, as streams name them. */
   readonly changes: readonly string[];
-  /** For how many seconds changes are gathered before it is called. */
+  /** The time in seconds in which changes are collected into a batch. */
   readonly batchingWindow: number;
-  /** The place in the stream a new mapping starts from. */
+  /** The starting position of a new mapping. */
   readonly start: 'TRIM_HORIZON' | 'LATEST';
 }
 
@@ -77,33 +77,54 @@ export interface EventConsumerDefinition extends AnyConsumerDefinition {
   readonly source: 'events';
   /** The types of events it takes. */
   readonly types: readonly string[];
-  /** For how many seconds an event waits before it is given to the function. */
+  /** The delay in seconds before the function receives an event. */
   readonly delaySeconds: number;
-  /** The schedule by which each event is given to it again, where it has one. */
+  /** The schedule on which it receives each event again, if any. */
   readonly repeats?: { readonly everySeconds: number; readonly untilSeconds: number };
 }
 
 export type ConsumerDefinition = StreamConsumerDefinition | EventConsumerDefinition;
 
+/** An answer that API Gateway gives without a function. */
+export interface GatewayResponseDefinition {
+  /** The response types it is for; none for 405, which a mock integration answers. */
+  readonly types: readonly string[];
+  readonly status: number;
+  readonly title: string;
+  readonly detail: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** True if `errors` holds what the request validator found. */
+  readonly hasErrors: boolean;
+}
+
+/** The headers pages may send and read, and the time they may rely on a preflight. */
+export interface CorsDefinition {
+  readonly allowedHeaders: readonly string[];
+  readonly exposedHeaders: readonly string[];
+  readonly maxAgeSeconds: number;
+}
+
 export interface Contract {
   readonly operations: readonly Operation[];
-  /** Each function once, though several operations may share it. */
+  /** The functions, each once; several operations may share one. */
   readonly functions: readonly FunctionDefinition[];
   readonly consumers: readonly ConsumerDefinition[];
-  /** The functions that no operation calls. */
+  /** The functions without an operation. */
   readonly jobs: readonly FunctionDefinition[];
   readonly tables: readonly TableDefinition[];
+  readonly gatewayResponses: readonly GatewayResponseDefinition[];
+  readonly cors: CorsDefinition;
   /** The draft 4 JSON Schema of each request model. */
   readonly models: Readonly<Record<string, object>>;
 }
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
-const PLACES = { path: 'path', query: 'querystring', header: 'header' } as const;
+const LOCATIONS = { path: 'path', query: 'querystring', header: 'header' } as const;
 
 interface ParameterObject {
   readonly name: string;
-  readonly in: keyof typeof PLACES;
+  readonly in: keyof typeof LOCATIONS;
   readonly required?: boolean;
 }
 
@@ -121,9 +142,11 @@ interface Document {
   readonly 'x-tables': readonly TableDefinition[];
   readonly 'x-consumers'?: readonly ConsumerDefinition[];
   readonly 'x-jobs': readonly FunctionDefinition[];
+  readonly 'x-gateway-responses': readonly GatewayResponseDefinition[];
+  readonly 'x-cors': CorsDefinition;
 }
 
-/** Reads the contract at the top of the repository. */
+/** Reads the contract from the root of the repository. */
 export function readContract(root = REPOSITORY): Contract {
   const document = readJson<Document>(`${root}/openapi.json`);
   const found = Object.entries(document.paths).flatMap(([path, item]) =>
@@ -143,23 +166,37 @@ export function readContract(root = REPOSITORY): Contract {
     consumers: document['x-consumers'] ?? [],
     jobs: document['x-jobs'],
     tables: document['x-tables'],
+    gatewayResponses: document['x-gateway-responses'],
+    cors: document['x-cors'],
     models: Object.fromEntries([...models].map((name) => [name, readJson<object>(`${root}/schemas/${name}.json`)])),
   };
 }
 
-/** The operations of each path. */
+/** Groups operations by path. */
 export function byPath(operations: readonly Operation[]): ReadonlyMap<string, readonly Operation[]> {
   const paths = new Set(operations.map(({ path }) => path));
   return new Map([...paths].map((path) => [path, operations.filter((operation) => operation.path === path)]));
+}
+
+/** The answer of API Gateway's own that fulfils the condition. */
+export function gatewayResponseOf(
+  { gatewayResponses }: Contract,
+  condition: (response: GatewayResponseDefinition) => boolean,
+): GatewayResponseDefinition {
+  const found = gatewayResponses.find(condition);
+  if (!found) {
+    throw new Error(`openapi.json has no answer of API Gateway with ${condition}`);
+  }
+  return found;
 }
 
 function parameterOf(document: Document, parameter: ParameterObject | { readonly $ref: string }): Parameter {
   const found =
     '$ref' in parameter ? document.components?.parameters?.[parameter.$ref.split('/').at(-1) ?? ''] : parameter;
   if (!found) {
-    throw new Error(`openapi.json refers to a parameter it does not have: ${JSON.stringify(parameter)}`);
+    throw new Error(`openapi.json refers to a parameter that does not exist: ${JSON.stringify(parameter)}`);
   }
-  return { name: `method.request.${PLACES[found.in]}.${found.name}`, required: found.required ?? false };
+  return { name: `method.request.${LOCATIONS[found.in]}.${found.name}`, required: found.required ?? false };
 }
 
 function modelsOf(definition: OperationObject): Record<string, string> {
@@ -168,7 +205,7 @@ function modelsOf(definition: OperationObject): Record<string, string> {
   return Object.fromEntries(model ? contentTypes.map((contentType) => [contentType, model]) : []);
 }
 
-/** Operations that share a function grant it what each of them needs. */
+/** Returns each function once, with the union of the grants of its operations. */
 function functionsOf(definitions: readonly FunctionDefinition[]): FunctionDefinition[] {
   const functions = new Map<string, Map<string, Grant>>();
   const secretsOf = new Map<string, readonly SecretName[]>();

@@ -1,4 +1,4 @@
-// The bucket in which Lambda keeps, whole, the changes that a consumer of streams gave up.
+// The bucket in which Lambda stores, complete, the changes that a stream consumer failed.
 
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -7,12 +7,12 @@ import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
 import type { StageOptions } from './stages.ts';
 
-/** Who deleted a record is known for 100 days (`src/store/guards.rs`): a replay after that would not know. */
-const MOST_DAYS = 90;
+/** The author of a deletion is stored for 100 days (`src/store/guards.rs`): a later replay would not find it. */
+const MAX_DAYS = 90;
 
 export interface FailedChangesProps {
   readonly options: StageOptions;
-  /** The key of this account the tables are encrypted with, if any. */
+  /** The customer key of the tables, if any. */
   readonly key: IKey | undefined;
 }
 
@@ -22,8 +22,8 @@ export class FailedChanges extends Construct {
   constructor(scope: Construct, id: string, { options, key }: FailedChangesProps) {
     super(scope, id);
     const { failedDays } = options.changes;
-    if (failedDays < 1 || failedDays > MOST_DAYS) {
-      throw new Error(`changes.failedDays is ${failedDays}: it is 1 to ${MOST_DAYS}`);
+    if (failedDays < 1 || failedDays > MAX_DAYS) {
+      throw new Error(`changes.failedDays is ${failedDays}: it is 1 to ${MAX_DAYS}`);
     }
     const encryption = key ? { encryption: BucketEncryption.KMS, encryptionKey: key, bucketKeyEnabled: true } : {};
     this.bucket = new Bucket(this, 'Bucket', {
@@ -34,13 +34,18 @@ export class FailedChanges extends Construct {
       lifecycleRules: [
         { expiration: Duration.days(failedDays), abortIncompleteMultipartUploadAfter: Duration.days(1) },
       ],
-      // CloudFormation deletes no bucket that holds objects: a change that waits for its replay is not lost so.
+      // CloudFormation does not delete a bucket with objects, so a change that waits for its replay is not lost.
       removalPolicy: options.data.keep ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
     });
-    accept(this.bucket, 'Lambda writes, and an operator reads: CloudTrail has who.', 'AwsSolutions-S1', 'CKV_AWS_18');
-    accept(this.bucket, 'Each name is used once, and what was replayed is to be gone.', 'CKV_AWS_21');
+    accept(
+      this.bucket,
+      'Only Lambda writes and operators read; CloudTrail can record both.',
+      'AwsSolutions-S1',
+      'CKV_AWS_18',
+    );
+    accept(this.bucket, 'Each name is used once, and replayed objects must be gone.', 'CKV_AWS_21');
     if (!key) {
-      accept(this.bucket, 'The stage option customerKey is off: S3 encrypts with a key of its own.', 'CKV_AWS_145');
+      accept(this.bucket, 'The stage option customerKey is off: S3 encrypts with its own key.', 'CKV_AWS_145');
     }
   }
 }

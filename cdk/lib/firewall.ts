@@ -1,11 +1,11 @@
-// A web application firewall in front of the stage: AWS's managed rules, and a limit for each API key and address.
+// A web application firewall (AWS WAF) on the stage: AWS's managed rules, and a rate limit per API key and address.
 
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
-import { EXPOSED_HEADERS } from './problems.ts';
+import { type Contract, gatewayResponseOf } from './contract.ts';
 import type { Plan, StageOptions } from './stages.ts';
 import { removalPolicy } from './tables.ts';
 
@@ -17,11 +17,11 @@ const MANAGED_RULES: Readonly<Record<string, readonly string[]>> = {
   AWSManagedRulesAmazonIpReputationList: [],
   AWSManagedRulesKnownBadInputsRuleSet: [],
   AWSManagedRulesCommonRuleSet: [
-    // HTTP asks no client for a User-Agent (RFC 9110 §10.1.5).
+    // HTTP does not require a User-Agent (RFC 9110 §10.1.5).
     'NoUserAgent_HEADER',
     // The models limit bodies; this rule would refuse those over 8 KB.
     'SizeRestrictions_BODY',
-    // A description may hold markup, paths and URLs: it is stored and returned as JSON, never executed.
+    // A field may contain markup, paths and URLs: it is stored and returned as JSON, never executed.
     'CrossSiteScripting_BODY',
     'EC2MetaDataSSRF_BODY',
     'GenericLFI_BODY',
@@ -30,37 +30,38 @@ const MANAGED_RULES: Readonly<Record<string, readonly string[]>> = {
 };
 
 const KEY_HEADER = 'x-api-key';
-/** Headers that are secrets of the caller. */
+/** Headers that carry the caller's secrets. */
 const SECRET_HEADERS = [KEY_HEADER, 'authorization', 'cookie'];
 
 const WINDOW_SECONDS = 300;
-/** WAF limits near the number it is given, not at it: a plan's own limit must be met first. */
+/** WAF limits are approximate. With this headroom a plan's own limit applies first. */
 const HEADROOM_PERCENT = 10;
 
-/** The most requests a key can send within WAF's window before its usage plan refuses them, and some more. */
+/** Returns the most requests the largest plan admits within WAF's window, plus headroom. */
 export function requestsInWindow(plans: Readonly<Record<string, Plan>>): number {
   const most = Object.values(plans).map(({ rate, burst }) => rate * WINDOW_SECONDS + burst);
   return Math.ceil((Math.max(...most) * (100 + HEADROOM_PERCENT)) / 100);
 }
 
 export interface FirewallProps {
+  readonly contract: Contract;
   readonly rest: RestApi;
   readonly name: string;
   readonly options: StageOptions;
 }
 
 export class Firewall extends Construct {
-  constructor(scope: Construct, id: string, { rest, name, options }: FirewallProps) {
+  constructor(scope: Construct, id: string, { contract, rest, name, options }: FirewallProps) {
     super(scope, id);
     const managed = Object.entries(MANAGED_RULES).map(([group, counted], index) => managedRule(group, counted, index));
     const acl = new CfnWebACL(this, 'Acl', {
       name,
       scope: 'REGIONAL',
       defaultAction: { allow: {} },
-      rules: [...managed, ...limits(requestsInWindow(options.plans), managed.length)],
-      customResponseBodies: { [TOO_MANY]: { contentType: 'APPLICATION_JSON', content: TOO_MANY_PROBLEM } },
+      rules: [...managed, ...limits(requestsInWindow(options.plans), managed.length, block(contract))],
+      customResponseBodies: { [TOO_MANY]: { contentType: 'APPLICATION_JSON', content: tooManyProblem(contract) } },
       dataProtectionConfig: { dataProtections: PROTECTED },
-      visibilityConfig: seenAs(name),
+      visibilityConfig: visibility(name),
     });
     new CfnWebACLAssociation(this, 'Association', {
       resourceArn: rest.deploymentStage.stageArn,
@@ -69,7 +70,7 @@ export class Firewall extends Construct {
     this.log(acl, name, options);
   }
 
-  /** Logs the requests that a rule refused or counted: an allowed request is in the access log, without its address. */
+  /** Logs the requests that a rule refused or counted. Allowed requests are in the access log, without address. */
   private log(acl: CfnWebACL, name: string, options: StageOptions): void {
     const logs = new LogGroup(this, 'Logs', {
       logGroupName: `aws-waf-logs-${name}`,
@@ -78,7 +79,7 @@ export class Firewall extends Construct {
     });
     accept(
       logs,
-      'The lines hold addresses and paths of refused requests; query, body and secrets are not.',
+      'The lines hold addresses and paths of refused requests, but no query, body or secret.',
       'CKV_AWS_158',
     );
     // A rule overridden to count is EXCLUDED_AS_COUNT here (AWS WAF API reference, ActionCondition).
@@ -96,8 +97,8 @@ export class Firewall extends Construct {
 }
 
 /**
- * The parts of a request that no log, sample or detail of a rule shows. `RedactedFields` leaves the keys a limit counts by and the text a rule
- * matched; this does not (AWS WAF developer guide, "Data protection exceptions").
+ * The parts of a request that are hidden from logs, samples and rule match details. `RedactedFields` does not hide the
+ * keys of a rate limit and the text a rule matched; this does (AWS WAF developer guide, "Data protection exceptions").
  */
 const PROTECTED: CfnWebACL.DataProtectProperty[] = [
   { field: { fieldType: 'QUERY_STRING' }, action: 'SUBSTITUTION' },
@@ -106,46 +107,46 @@ const PROTECTED: CfnWebACL.DataProtectProperty[] = [
 ];
 
 const TOO_MANY = 'TooManyRequests';
-/** The problem of a throttled request. WAF knows no `application/problem+json`, and no id of the request. */
-const TOO_MANY_PROBLEM = JSON.stringify({
-  type: 'about:blank',
-  title: 'Too Many Requests',
-  status: 429,
-  detail: 'Too many requests: wait, then try again.',
-});
-/** WAF looks again some ten seconds later; the count falls as the window moves on. */
+/** The problem of a throttled request. WAF supports neither `application/problem+json` nor a request id. */
+function tooManyProblem(contract: Contract): string {
+  const { title, status, detail } = gatewayResponseOf(contract, ({ types }) => types.includes('THROTTLED'));
+  return JSON.stringify({ type: 'about:blank', title, status, detail });
+}
+/** WAF re-evaluates the count about every ten seconds; it falls as the window moves. */
 const RETRY_AFTER_SECONDS = 30;
 
 /**
- * The answer to too many requests. It takes precedence over the gateway's own for WAF_FILTERED, which
- * remains that of the managed rules (AWS WAF developer guide, "Sending custom responses for Block actions").
+ * The response to too many requests. It takes precedence over the gateway response WAF_FILTERED, which
+ * still applies to the managed rules (AWS WAF developer guide, "Sending custom responses for Block actions").
  */
-const BLOCK: CfnWebACL.RuleActionProperty = {
-  block: {
-    customResponse: {
-      responseCode: 429,
-      customResponseBodyKey: TOO_MANY,
-      responseHeaders: [
-        { name: 'Retry-After', value: String(RETRY_AFTER_SECONDS) },
-        { name: 'Cache-Control', value: 'no-store' },
-        // Fixed, so it cannot name the origin that asks; the answer holds nothing private.
-        { name: 'Access-Control-Allow-Origin', value: '*' },
-        { name: 'Access-Control-Expose-Headers', value: EXPOSED_HEADERS.join(',') },
-      ],
+function block({ cors }: Contract): CfnWebACL.RuleActionProperty {
+  return {
+    block: {
+      customResponse: {
+        responseCode: 429,
+        customResponseBodyKey: TOO_MANY,
+        responseHeaders: [
+          { name: 'Retry-After', value: String(RETRY_AFTER_SECONDS) },
+          { name: 'Cache-Control', value: 'no-store' },
+          // WAF headers are static and cannot name the requesting origin. The response holds nothing private.
+          { name: 'Access-Control-Allow-Origin', value: '*' },
+          { name: 'Access-Control-Expose-Headers', value: cors.exposedHeaders.join(',') },
+        ],
+      },
     },
-  },
-};
+  };
+}
 
-/** A limit for each API key, and one for each address over the requests without a key, as preflights are. */
-function limits(limit: number, priority: number): CfnWebACL.RuleProperty[] {
-  const rule = (name: string, place: number, statement: Partial<CfnWebACL.RateBasedStatementProperty>) => ({
+/** Returns a limit per API key, and one per address for requests without a key, such as preflights. */
+function limits(limit: number, priority: number, action: CfnWebACL.RuleActionProperty): CfnWebACL.RuleProperty[] {
+  const rule = (name: string, offset: number, statement: Partial<CfnWebACL.RateBasedStatementProperty>) => ({
     name,
-    priority: priority + place,
-    action: BLOCK,
+    priority: priority + offset,
+    action,
     statement: {
       rateBasedStatement: { aggregateKeyType: 'IP', limit, evaluationWindowSec: WINDOW_SECONDS, ...statement },
     },
-    visibilityConfig: seenAs(name),
+    visibilityConfig: visibility(name),
   });
   return [
     rule('RequestsPerKey', 0, {
@@ -173,11 +174,11 @@ function managedRule(name: string, counted: readonly string[], priority: number)
     priority,
     overrideAction: { none: {} },
     statement: { managedRuleGroupStatement: { vendorName: 'AWS', name, ruleActionOverrides } },
-    visibilityConfig: seenAs(name),
+    visibilityConfig: visibility(name),
   };
 }
 
-/** Samples show whole requests to everyone with the console: off. */
-function seenAs(metricName: string): CfnWebACL.VisibilityConfigProperty {
+/** Returns the metrics settings. Samples are off, since they show complete requests to every console user. */
+function visibility(metricName: string): CfnWebACL.VisibilityConfigProperty {
   return { metricName, cloudWatchMetricsEnabled: true, sampledRequestsEnabled: false };
 }

@@ -1,4 +1,4 @@
-// One function for each the contract names, each with a role of its own that has its grants and no more.
+// The functions of the contract, each with a role that has only its own grants.
 
 import { Duration } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -18,12 +18,12 @@ export interface FunctionsProps {
   readonly contract: Contract;
   readonly tables: Tables;
   readonly binaries: Binaries;
-  /** What the names of the functions and tables start with. */
+  /** The prefix of the names of functions and tables. */
   readonly prefix: string;
   readonly options: StageOptions;
 }
 
-/** A function as it is called: its alias `live`. */
+/** A function and the alias `live` through which it is invoked. */
 export interface Live {
   readonly name: string;
   readonly function: LambdaFunction;
@@ -31,20 +31,20 @@ export interface Live {
   readonly logs: LogGroup;
 }
 
-/** How a function differs from those of the API. */
-export interface Differences {
-  /** Instead of the stage's. */
+/** Overrides of the API functions' settings. */
+export interface FunctionOverrides {
+  /** Replaces the stage's timeout. */
   readonly timeout?: Duration;
-  /** Whether nobody waits for its answer: it is then started when it is needed, whatever the stage provisions. */
+  /** True if no caller waits for its response: it then has no provisioned concurrency. */
   readonly isInBackground?: boolean;
 }
 
 export class Functions extends Construct {
   private readonly created = new Map<string, Live>();
   private readonly environment: Readonly<Record<string, string>>;
-  /** The one executable, which holds every function. */
+  /** The executable of all functions. */
   private readonly code: Code;
-  /** Each secret, and the variable that names it in the functions that read it. */
+  /** The secrets, and the environment variables with their ARNs in the functions that read them. */
   private readonly secrets: Readonly<Record<SecretName, { secret: Secret; variable: string }>>;
 
   constructor(
@@ -64,16 +64,16 @@ export class Functions extends Construct {
     }
   }
 
-  /** Each function created so far, by its name in the contract. */
+  /** The functions created so far, by their names in the contract. */
   get byName(): ReadonlyMap<string, Live> {
     return this.created;
   }
 
-  /** Creates a function with the grants of its definition, and variables beside the common ones. */
+  /** Creates a function with the grants of its definition, and with `variables` in addition to the common ones. */
   create(
     definition: FunctionDefinition,
     variables: Readonly<Record<string, string>> = {},
-    { timeout, isInBackground = false }: Differences = {},
+    { timeout, isInBackground = false }: FunctionOverrides = {},
   ): Live {
     const { prefix, binaries, options } = this.props;
     const scope = new Construct(this, definition.name);
@@ -90,7 +90,7 @@ export class Functions extends Construct {
     const lambda = new LambdaFunction(scope, 'Function', {
       functionName,
       code: this.code,
-      // The executable finds the function by this name.
+      // The executable selects the function by this name.
       handler: definition.name,
       runtime: Runtime.PROVIDED_AL2023,
       architecture: binaries.architecture,
@@ -121,10 +121,10 @@ export class Functions extends Construct {
     for (const name of secrets) {
       this.grantSecret(role, this.secrets[name].secret);
     }
-    accept(role, 'X-Ray takes traces under no name: they have no resource.', 'AwsSolutions-IAM5[Resource::*]');
+    accept(role, 'X-Ray actions on traces support no resource.', 'AwsSolutions-IAM5[Resource::*]');
     const { key } = this.props.tables;
     if (key) {
-      // What DynamoDB needs to use the table's key for the caller, and only through DynamoDB.
+      // The actions DynamoDB needs to use the table's key for the caller, only through DynamoDB.
       role.addToPolicy(
         new PolicyStatement({
           actions: ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'],
@@ -133,12 +133,12 @@ export class Functions extends Construct {
         }),
       );
       const forms = ['GenerateDataKey', 'ReEncrypt'].map((action) => `AwsSolutions-IAM5[Action::kms:${action}*]`);
-      accept(role, 'The forms of one action, which DynamoDB chooses among.', ...forms);
+      accept(role, 'Variants of one action, of which DynamoDB selects one.', ...forms);
     }
     return role;
   }
 
-  /** Its value alone, by the one action the function calls; CDK's own grant would add `DescribeSecret`. */
+  /** Grants reading the value only; CDK's own grant would add `DescribeSecret`. */
   private grantSecret(role: Role, secret: Secret): void {
     role.addToPolicy(new PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources: [arnOf(secret)] }));
     const { encryptionKey } = secret;
@@ -156,7 +156,7 @@ export class Functions extends Construct {
   private statement({ table: name, actions, indexes }: Grant): PolicyStatement {
     const table = this.props.tables.byName.get(name);
     if (!table) {
-      throw new Error(`openapi.json grants actions on the table ${name}, which x-tables does not have`);
+      throw new Error(`openapi.json grants actions on the table ${name}, which is not in x-tables`);
     }
     return new PolicyStatement({
       actions: actions.map((action) => `dynamodb:${action}`),
@@ -165,32 +165,37 @@ export class Functions extends Construct {
   }
 }
 
-/** The attribute `Id`, which is the ARN as the reference is; but an emulator may take the reference for the name. */
+/** Returns the attribute `Id`, which is the ARN. `Ref` is too, but an emulator may return the name for it. */
 function arnOf(secret: Secret): string {
   return (secret.node.defaultChild as CfnSecret).attrId;
 }
 
-/** The secret that signs cursors, whose value CloudFormation makes: no template, output or variable has it. */
+/** Creates the secret that signs cursors. CloudFormation generates its value; no template, output or variable has it. */
 function cursorSecret(scope: Construct, { key }: Tables): Secret {
   const secret = new Secret(scope, 'CursorSecret', {
     description: 'Signs the cursors of lists.',
     ...(key && { encryptionKey: key }),
     generateSecretString: { passwordLength: SECRET_LENGTH, excludePunctuation: true },
   });
-  const reason = '`make rotate-cursor-secret` rotates it; a schedule would need a function with the right to write it.';
+  const reason =
+    '`make rotate-cursor-secret` rotates it; a schedule would need a function with permission to write it.';
   accept(secret, reason, 'AwsSolutions-SMG4');
   if (!key) {
-    accept(secret, 'The stage option customerKey is off: it is encrypted with the key AWS manages.', 'CKV_AWS_149');
+    accept(
+      secret,
+      'The stage option customerKey is off: it is encrypted with the key that AWS manages.',
+      'CKV_AWS_149',
+    );
   }
   return secret;
 }
 
 function acceptForFunction(lambda: LambdaFunction, { functions }: StageOptions): void {
-  const callers = 'Nothing calls it without waiting: what a consumer gives up is kept by its stream or queue.';
+  const callers = 'Nothing invokes it asynchronously; failures of consumers go to the bucket or dead-letter queue.';
   accept(lambda, callers, 'CKV_AWS_116');
-  accept(lambda, 'It talks to services of AWS alone, by IAM: a VPC would cost and slow the start.', 'CKV_AWS_117');
+  accept(lambda, 'It calls only AWS services, with IAM: a VPC would add cost and cold start time.', 'CKV_AWS_117');
   accept(lambda, 'Its variables hold no secret.', 'CKV_AWS_173');
-  accept(lambda, 'Binaries come from this repository through the deployer alone.', 'CKV_AWS_272');
+  accept(lambda, 'Only the deployer uploads code, from this repository.', 'CKV_AWS_272');
   if (!functions.reservedConcurrency) {
     accept(lambda, 'The stage option reservedConcurrency is off: the API is throttled instead.', 'CKV_AWS_115');
   }

@@ -1,4 +1,4 @@
-// Migrations of live tables: a function that does what its time allows, and a state machine that calls it until it is done.
+// Migrations of live tables: a function that works until its timeout, and a state machine that invokes it until it is done.
 
 import { CfnOutput, Duration } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, Stats, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
@@ -14,15 +14,15 @@ import type { Functions, Live } from './functions.ts';
 import type { StageOptions } from './stages.ts';
 import { removalPolicy } from './tables.ts';
 
-/** Lambda's longest. */
+/** Lambda's maximum. */
 const TIMEOUT = Duration.minutes(15);
 
 export interface MigrationsProps {
-  /** What the names of the stage's resources start with. */
+  /** The prefix of the names of the stage's resources. */
   readonly prefix: string;
   readonly definition: FunctionDefinition;
   readonly functions: Functions;
-  /** Who is told when an execution fails. */
+  /** The topic notified when an execution fails. */
   readonly topic: ITopic;
   readonly options: StageOptions;
 }
@@ -35,7 +35,7 @@ export class Migrations extends Construct {
     const failures = new Alarm(this, 'Failures', {
       alarmName: `${props.prefix}migrations-failures`,
       alarmDescription:
-        'A migration failed. Look at the execution in Step Functions for the reason: it says what to do, and what is done stays done.',
+        'A migration failed. Look at the execution in Step Functions for the reason and the next step. Completed work is kept.',
       metric: machine.metricFailed({ statistic: Stats.SUM, period: Duration.minutes(1) }),
       threshold: 0,
       evaluationPeriods: 1,
@@ -49,7 +49,7 @@ export class Migrations extends Construct {
 
   private machine({ prefix, options }: MigrationsProps, live: Live): StateMachine {
     const logs = new LogGroup(this, 'Logs', {
-      // Under this name, Step Functions' permission to write does not grow with each machine.
+      // With this prefix, the log group's resource policy does not grow with each state machine.
       logGroupName: `/aws/vendedlogs/states/${prefix}migrations`,
       retention: options.logRetention,
       removalPolicy: removalPolicy(options.data),
@@ -57,7 +57,7 @@ export class Migrations extends Construct {
     accept(logs, 'The lines hold ids and counts, no body, key or personal data.', 'CKV_AWS_158');
     const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('states.amazonaws.com') });
     role.addToPolicy(new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [live.alias.functionArn] }));
-    const reason = 'Log delivery and X-Ray are given under no name: they have no resource.';
+    const reason = 'Log delivery and X-Ray actions support no resource.';
     accept(role, reason, 'AwsSolutions-IAM5[Resource::*]', 'CKV_AWS_111');
     return new StateMachine(this, 'Machine', {
       stateMachineName: `${prefix}migrations`,
@@ -70,32 +70,32 @@ export class Migrations extends Construct {
   }
 }
 
-/** Calls the function with the input of the execution until it answers that it is done, or that calling it again is no use. */
+/** Returns a state machine that invokes the function with the execution's input until it reports success or a permanent failure. */
 function definition(): object {
-  const answered = (name: string, rule: object, next: string) => ({
+  const choice = (name: string, rule: object, next: string) => ({
     Variable: `$.answer.${name}`,
     ...rule,
     Next: next,
   });
   return {
-    Comment: 'Applies pending migrations, as long as that takes.',
+    Comment: 'Applies pending migrations until none is left.',
     StartAt: 'Migrate',
     States: {
       Migrate: {
         Type: 'Task',
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: CloudFormation puts the function in.
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: CloudFormation substitutes the function.
         Resource: '${function}',
-        // The input stays as it is for the next call.
+        // Keeps the input for the next invocation.
         ResultPath: '$.answer',
         Retry: [
-          // The function goes on from its checkpoints, whatever ended it.
+          // The function resumes from its checkpoints after any failure.
           { ErrorEquals: ['States.ALL'], IntervalSeconds: 2, MaxAttempts: 8, BackoffRate: 2, MaxDelaySeconds: 60 },
         ],
         Next: 'Is it done?',
       },
       'Is it done?': {
         Type: 'Choice',
-        Choices: [answered('done', { BooleanEquals: true }, 'Done'), answered('failed', { IsPresent: true }, 'Failed')],
+        Choices: [choice('done', { BooleanEquals: true }, 'Done'), choice('failed', { IsPresent: true }, 'Failed')],
         Default: 'Migrate',
       },
       Done: { Type: 'Pass', OutputPath: '$.answer', End: true },

@@ -1,4 +1,4 @@
-// What is watched: a dashboard for people, alarms to a topic.
+// The dashboard, and alarms that notify a topic.
 
 import { Duration, Stack } from 'aws-cdk-lib';
 import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
@@ -23,30 +23,30 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
-import { crashedCalls, failedRequests, LEAST_FAILURES, share, WINDOW } from './failures.ts';
+import { crashedCalls, failedRequests, MIN_FAILURES, share, WINDOW } from './failures.ts';
 import type { Live } from './functions.ts';
 import type { AlarmOptions } from './stages.ts';
 
 const PERIOD = Duration.minutes(1);
-/** How many of the last minutes must be over a threshold that a single bad minute may cross. */
-const LASTING = { evaluationPeriods: 5, datapointsToAlarm: 3 };
-const AT_ONCE = { evaluationPeriods: 1, datapointsToAlarm: 1 };
-/** Clients who try things out are no incident: fewer refused requests in five minutes are no alarm. */
-const LEAST_CLIENT_ERRORS = 50;
-const HALF = 12;
+/** The evaluation of a threshold that a single minute may exceed. */
+const SUSTAINED = { evaluationPeriods: 5, datapointsToAlarm: 3 };
+const IMMEDIATE = { evaluationPeriods: 1, datapointsToAlarm: 1 };
+/** Fewer refused requests in five minutes do not raise an alarm: clients may be experimenting. */
+const MIN_CLIENT_ERRORS = 50;
+const HALF_WIDTH = 12;
 
-/** A record over which a consumer panics comes again and again while others are done: that is not half of its calls. */
-const CRASHED_CALLS = 0.5;
+/** One record that makes a consumer panic is retried while others succeed, which is less than half of the invocations. */
+const CRASHED_SHARE = 0.5;
 
-/** A function that changes are given to, how far it is behind, and what counts the changes it gave up. */
+/** A consumer of changes, with its metrics of lag and failed changes. */
 export interface Consumer {
   readonly name: string;
   readonly function: LambdaFunction;
-  /** How much of the metric is a second. */
+  /** The lag; `second` is one second in the metric's unit. */
   readonly lag: { readonly metric: Metric; readonly second: number };
-  readonly lost: readonly {
+  readonly failureMetrics: readonly {
     readonly id: string;
-    /** What the alarm's name ends with. */
+    /** The suffix of the alarm's name. */
     readonly name: string;
     readonly metric: Metric;
     readonly description: string;
@@ -62,19 +62,19 @@ export interface MonitoringProps {
   readonly options: AlarmOptions;
 }
 
-/** An alarm: its name within the stage, its metric, and where to look first when it rings. */
+/** An alarm: its name within the stage, its metric, and a description that says where to look first. */
 interface AlarmDefinition {
   readonly id: string;
   readonly name: string;
   readonly over: Metric | MathExpression;
   readonly threshold: number;
-  readonly patience: typeof LASTING;
+  readonly evaluation: typeof SUSTAINED;
   readonly description: string;
 }
 
 export class Monitoring extends Construct {
   readonly topic: Topic;
-  /** For each function: rings when its newest version fails requests, crashes or runs out of time. */
+  /** The alarm of each function on failed requests, crashes and timeouts of its newest version. */
   readonly failures: ReadonlyMap<string, Alarm>;
 
   constructor(
@@ -88,12 +88,12 @@ export class Monitoring extends Construct {
     this.failures = this.functionAlarms();
     this.tableAlarms();
     this.consumerAlarms();
-    new Dashboard(this, 'Dashboard', { dashboardName: props.name, widgets: this.rows() });
+    new Dashboard(this, 'Dashboard', { dashboardName: props.name, widgets: this.widgets() });
   }
 
   private alarmTopic(): Topic {
     const topic = new Topic(this, 'Alarms', { displayName: `Alarms of ${this.props.name}`, enforceSSL: true });
-    // A topic's policy takes the place of SNS's default one, which lets its own account publish (SNS developer guide,
+    // A topic's policy replaces SNS's default one, which lets the topic's account publish (SNS developer guide,
     // "Example cases for Amazon SNS access control").
     topic.addToResourcePolicy(
       new PolicyStatement({
@@ -104,7 +104,7 @@ export class Monitoring extends Construct {
         conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
       }),
     );
-    accept(topic, 'Alarms name resources and figures, no data.', 'CKV_AWS_26');
+    accept(topic, 'Alarms contain names of resources and metrics, no data.', 'CKV_AWS_26');
     const { email } = this.props.options;
     if (email) {
       topic.addSubscription(new EmailSubscription(email));
@@ -119,27 +119,27 @@ export class Monitoring extends Construct {
     this.alarm({
       id: 'ClientErrors',
       name: 'client-errors',
-      over: share(rest.metricClientError(sum), count, LEAST_CLIENT_ERRORS, 'Share of 4xx'),
+      over: share(rest.metricClientError(sum), count, MIN_CLIENT_ERRORS, 'Share of 4xx'),
       threshold: options.clientErrors,
-      patience: AT_ONCE,
+      evaluation: IMMEDIATE,
       description:
-        'Many requests are refused. Look in the access log for the status and the key: a client that is wrong, or a release that refuses more.',
+        'Many requests are refused. Look in the access log for the status and the key: the cause is a client, or a release that refuses more.',
     });
     this.alarm({
       id: 'ServerErrors',
       name: 'server-errors',
-      over: share(rest.metricServerError(sum), count, LEAST_FAILURES, 'Share of 5xx'),
+      over: share(rest.metricServerError(sum), count, MIN_FAILURES, 'Share of 5xx'),
       threshold: options.serverErrors,
-      patience: AT_ONCE,
+      evaluation: IMMEDIATE,
       description:
-        "Requests fail on our side. Look which function's failures alarm rings too, then in its log for the level ERROR; if none does, in the access log for the gateway's own 5xx.",
+        "Requests fail with a 5xx. Look for a function whose failures alarm is also active, then in its log for the level ERROR; if there is none, in the access log for the gateway's own 5xx.",
     });
     this.alarm({
       id: 'Latency',
       name: 'latency',
       over: metric(rest.metricLatency(), Stats.p(99)),
       threshold: options.latency,
-      patience: LASTING,
+      evaluation: SUSTAINED,
       description:
         "The API is slow. Look at the dashboard for the function whose duration rose, and at its tables' throttles.",
     });
@@ -155,27 +155,27 @@ export class Monitoring extends Construct {
           name: `${name}-throttles`,
           over: metric(lambda.metricThrottles(), Stats.SUM),
           threshold: 0,
-          patience: AT_ONCE,
-          description: `Lambda did not start ${name}: the account's concurrency or the function's own is used up. Look at the dashboard for the function that took it.`,
+          evaluation: IMMEDIATE,
+          description: `Lambda throttled ${name}: the account's concurrency or the function's own is used up. Look at the dashboard for the function that uses it.`,
         });
         const isConsumer = consumers.some((consumer) => consumer.name === name);
         const alarm = this.alarm({
           id: `${name}Failures`,
-          // Named after the version, it is a new alarm for each: one that is updated keeps its state, so that an old
-          // version in trouble would stop the next deployment (CloudWatch API reference, PutMetricAlarm).
+          // The version in the name makes it a new alarm per version. An updated alarm keeps its state, so a failing old
+          // version would block the next deployment (CloudWatch API reference, PutMetricAlarm).
           name: `${name}-failures-version-${lambda.currentVersion.version}`,
           ...(isConsumer
             ? {
                 over: crashedCalls(this, { namespace, live }),
-                threshold: CRASHED_CALLS,
-                patience: LASTING,
-                description: `The newest version of ${name} panics, runs out of time or dies. Look in its log for "crashed": true; a process that died left only Lambda's own lines. Records wait in the stream meanwhile.`,
+                threshold: CRASHED_SHARE,
+                evaluation: SUSTAINED,
+                description: `The newest version of ${name} panics, times out or crashes. Look in its log for "crashed": true; a crashed process leaves only Lambda's own lines. Records wait in the stream meanwhile.`,
               }
             : {
                 over: failedRequests(this, { namespace, live }),
                 threshold: options.serverErrors,
-                patience: AT_ONCE,
-                description: `The newest version of ${name} answers 5xx or dies. Look in its log for the level ERROR: "cause" says why; a process that died left only Lambda's own lines.`,
+                evaluation: IMMEDIATE,
+                description: `The newest version of ${name} responds with 5xx or crashes. Look in its log for the level ERROR, whose "cause" gives the reason; a crashed process leaves only Lambda's own lines.`,
               }),
         });
         return [name, alarm];
@@ -192,37 +192,44 @@ export class Monitoring extends Construct {
           name: `${table.node.id}-${kind.toLowerCase()}-throttles`,
           over: metric(table.metric(name), Stats.SUM),
           threshold: 0,
-          patience: LASTING,
-          description: `DynamoDB refuses ${kind.toLowerCase()}s of ${table.node.id}. Look at its units on the dashboard: a sudden rise settles by itself, a lasting one is one key or one index partition (docs/stack.md, "Shards of a list").`,
+          evaluation: SUSTAINED,
+          description: `DynamoDB throttles ${kind.toLowerCase()}s of ${table.node.id}. Look at its units on the dashboard: throttling after a sudden rise ends by itself, sustained throttling is due to one key or one index partition (docs/stack.md, "List shards").`,
         });
       }
     }
   }
 
   private consumerAlarms(): void {
-    for (const { name, lag, lost } of this.props.consumers) {
+    for (const { name, lag, failureMetrics } of this.props.consumers) {
       this.alarm({
         id: `${name}Lag`,
         name: `${name}-lag`,
         over: metric(lag.metric, Stats.MAXIMUM),
         threshold: this.props.options.streamLag * lag.second,
-        patience: LASTING,
-        description: `${name} is behind. Look in its log for "failures": a change or a service that fails holds up those after it.`,
+        evaluation: SUSTAINED,
+        description: `${name} is behind. Look in its log for "failures": a failing change or dependency holds up later changes.`,
       });
-      for (const { id, name: kind, metric: count, description } of lost) {
+      for (const { id, name: kind, metric: count, description } of failureMetrics) {
         const over = metric(count, Stats.MAXIMUM);
-        this.alarm({ id: `${name}${id}`, name: `${name}-${kind}`, over, threshold: 0, patience: AT_ONCE, description });
+        this.alarm({
+          id: `${name}${id}`,
+          name: `${name}-${kind}`,
+          over,
+          threshold: 0,
+          evaluation: IMMEDIATE,
+          description,
+        });
       }
     }
   }
 
-  private alarm({ id, name, over, threshold, patience, description }: AlarmDefinition): Alarm {
+  private alarm({ id, name, over, threshold, evaluation, description }: AlarmDefinition): Alarm {
     const alarm = new Alarm(this, id, {
       alarmName: `${this.props.name}-${name}`,
       alarmDescription: description,
       metric: over,
       threshold,
-      ...patience,
+      ...evaluation,
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
@@ -231,10 +238,10 @@ export class Monitoring extends Construct {
     return alarm;
   }
 
-  private rows(): IWidget[][] {
+  private widgets(): IWidget[][] {
     const { rest, functions, tables, consumers } = this.props;
-    const each = (of: (lambda: LambdaFunction) => Metric, statistic: string) =>
-      functions.map(({ name, function: lambda }) => metric(of(lambda), statistic, name));
+    const perFunction = (metricOf: (lambda: LambdaFunction) => Metric, statistic: string) =>
+      functions.map(({ name, function: lambda }) => metric(metricOf(lambda), statistic, name));
     const perTable = (name: string) => tables.map((table) => metric(table.metric(name), Stats.SUM, table.node.id));
     const rows = [
       [
@@ -251,20 +258,20 @@ export class Monitoring extends Construct {
         ),
         graph(
           'Functions: duration p99, ms',
-          each((lambda) => lambda.metricDuration(), Stats.p(99)),
+          perFunction((lambda) => lambda.metricDuration(), Stats.p(99)),
         ),
       ],
       [
         graph(
           'Functions: throttles',
-          each((lambda) => lambda.metricThrottles(), Stats.SUM),
+          perFunction((lambda) => lambda.metricThrottles(), Stats.SUM),
         ),
         graph(
           'Functions: errors',
-          each((lambda) => lambda.metricErrors(), Stats.SUM),
+          perFunction((lambda) => lambda.metricErrors(), Stats.SUM),
         ),
       ],
-      [graph('Cold starts', [this.coldStarts()]), graph('Functions: at once', [concurrency(functions)].flat())],
+      [graph('Cold starts', [this.coldStarts()]), graph('Functions: concurrency', [concurrency(functions)].flat())],
       [
         graph('Tables: read units', perTable('ConsumedReadCapacityUnits')),
         graph('Tables: write units', perTable('ConsumedWriteCapacityUnits')),
@@ -280,16 +287,16 @@ export class Monitoring extends Construct {
         consumers.map(({ name, lag }) => metric(lag.metric, Stats.MAXIMUM, name)),
       ),
       graph(
-        'Consumers: changes given up',
-        consumers.flatMap(({ name, lost }) =>
-          lost.map(({ name: what, metric: count }) => metric(count, Stats.MAXIMUM, `${name} ${what}`)),
+        'Consumers: failed changes',
+        consumers.flatMap(({ name, failureMetrics }) =>
+          failureMetrics.map(({ name: kind, metric: count }) => metric(count, Stats.MAXIMUM, `${name} ${kind}`)),
         ),
       ),
     ];
     return consumers.length > 0 ? [...rows, streams] : rows;
   }
 
-  /** One metric over all functions, counted from their log lines: a metric each would cost ten times as much. */
+  /** Counts cold starts of all functions from their log lines in one metric: one per function would cost ten times as much. */
   private coldStarts(): Metric {
     const { name, functions } = this.props;
     const target = { metricNamespace: name, metricName: 'ColdStarts' };
@@ -316,10 +323,10 @@ function concurrency(functions: readonly Live[]): Metric[] {
   );
 }
 
-function metric(of: Metric, statistic: string, label?: string): Metric {
-  return of.with({ statistic, period: PERIOD, ...(label && { label }) });
+function metric(base: Metric, statistic: string, label?: string): Metric {
+  return base.with({ statistic, period: PERIOD, ...(label && { label }) });
 }
 
 function graph(title: string, left: IMetric[]): GraphWidget {
-  return new GraphWidget({ title, left, width: HALF, leftYAxis: { min: 0 } });
+  return new GraphWidget({ title, left, width: HALF_WIDTH, leftYAxis: { min: 0 } });
 }

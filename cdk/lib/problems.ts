@@ -1,119 +1,50 @@
-// The answers API Gateway makes itself, as problem details (RFC 9457) like those of the functions.
+// API Gateway's own responses, as problem details (RFC 9457) like those of the functions.
 
 import { GatewayResponse, type IRestApi, ResponseType } from 'aws-cdk-lib/aws-apigateway';
 import { Construct } from 'constructs';
+import type { Contract, GatewayResponseDefinition } from './contract.ts';
 
-/** The headers pages may send, and those they may read. */
-export const ALLOWED_HEADERS = ['Content-Type', 'If-Match', 'If-None-Match', 'Idempotency-Key', 'X-Api-Key'];
-export const EXPOSED_HEADERS = ['ETag', 'Link', 'Location', 'Retry-After'];
-
-const PROBLEM_JSON = 'application/problem+json';
-
-interface Answer {
-  readonly type: ResponseType;
-  readonly status: number;
-  readonly title: string;
-  readonly detail: string;
-  readonly retryAfterSeconds?: number;
-  /** Whether the gateway knows what is wrong with the body. */
-  readonly names?: boolean;
-}
-
-/**
- * Every kind of answer
- * (https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html).
- */
-const ANSWERS: readonly Answer[] = [
-  answer(ResponseType.DEFAULT_4XX, 400, 'Bad Request', 'The request cannot be answered.'),
-  answer(ResponseType.BAD_REQUEST_PARAMETERS, 400, 'Bad Request', 'A parameter of the request is missing.'),
-  {
-    ...answer(ResponseType.BAD_REQUEST_BODY, 400, 'Bad Request', 'The request is not valid: see errors.'),
-    names: true,
-  },
-  answer(ResponseType.UNAUTHORIZED, 401, 'Unauthorized', 'The request is not signed.'),
-  answer(ResponseType.ACCESS_DENIED, 403, 'Forbidden', 'The caller may not do this.'),
-  answer(ResponseType.EXPIRED_TOKEN, 403, 'Forbidden', "The request's token has expired."),
-  answer(ResponseType.INVALID_API_KEY, 403, 'Forbidden', 'The header x-api-key is missing, or names no key.'),
-  answer(ResponseType.INVALID_SIGNATURE, 403, 'Forbidden', "The request's signature is not valid."),
-  answer(ResponseType.WAF_FILTERED, 403, 'Forbidden', 'The request was refused.'),
-  // The gateway's words for a path it does not have.
-  answer(ResponseType.MISSING_AUTHENTICATION_TOKEN, 404, 'Not Found', 'There is nothing at this path.'),
-  answer(ResponseType.RESOURCE_NOT_FOUND, 404, 'Not Found', 'There is nothing at this path.'),
-  answer(ResponseType.REQUEST_TOO_LARGE, 413, 'Payload Too Large', 'The body is too large.'),
-  answer(
-    ResponseType.UNSUPPORTED_MEDIA_TYPE,
-    415,
-    'Unsupported Media Type',
-    'The body must be of the type application/json, or application/merge-patch+json in a PATCH.',
-  ),
-  {
-    ...answer(ResponseType.THROTTLED, 429, 'Too Many Requests', 'Too many requests at once: wait, then try again.'),
-    retryAfterSeconds: 1,
-  },
-  {
-    ...answer(ResponseType.QUOTA_EXCEEDED, 429, 'Too Many Requests', "The key's requests for this month are used up."),
-    retryAfterSeconds: 3_600,
-  },
-  answer(ResponseType.DEFAULT_5XX, 500, 'Internal Server Error', 'Something went wrong on our side.'),
-  answer(ResponseType.API_CONFIGURATION_ERROR, 500, 'Internal Server Error', 'Something went wrong on our side.'),
-  answer(
-    ResponseType.AUTHORIZER_CONFIGURATION_ERROR,
-    500,
-    'Internal Server Error',
-    'Something went wrong on our side.',
-  ),
-  answer(ResponseType.AUTHORIZER_FAILURE, 500, 'Internal Server Error', 'Something went wrong on our side.'),
-  // A function that Lambda throttles, and one that dies: the gateway does not tell them apart (docs/stack.md).
-  {
-    ...answer(ResponseType.INTEGRATION_FAILURE, 503, 'Service Unavailable', 'The service is busy: try again.'),
-    retryAfterSeconds: 1,
-  },
-  answer(ResponseType.INTEGRATION_TIMEOUT, 504, 'Gateway Timeout', 'The service took too long to answer: try again.'),
-];
-
-function answer(type: ResponseType, status: number, title: string, detail: string): Answer {
-  return { type, status, title, detail };
-}
-
-/** Makes every answer of the gateway's own a problem that pages of the stage's origins may read. */
+/** Turns every response of the gateway itself into a problem that pages of the stage's origins may read. */
 export class Problems extends Construct {
-  constructor(scope: Construct, id: string, restApi: IRestApi, corsOrigins: readonly string[]) {
+  constructor(scope: Construct, id: string, restApi: IRestApi, contract: Contract, corsOrigins: readonly string[]) {
     super(scope, id);
-    for (const { type, status, title, detail, retryAfterSeconds, names } of ANSWERS) {
-      new GatewayResponse(this, type.responseType, {
-        restApi,
-        type,
-        statusCode: String(status),
-        responseHeaders: {
-          ...problemHeaders(corsOrigins),
-          ...(retryAfterSeconds && { 'Retry-After': `'${retryAfterSeconds}'` }),
-        },
-        templates: { 'application/json': problem(status, title, detail, names) },
-      });
+    for (const response of contract.gatewayResponses) {
+      for (const type of response.types) {
+        new GatewayResponse(this, type, {
+          restApi,
+          type: ResponseType.of(type),
+          statusCode: String(response.status),
+          responseHeaders: problemHeaders(response, contract, corsOrigins),
+          templates: { 'application/json': problem(response) },
+        });
+      }
     }
   }
 }
 
-/** The headers of a problem, in API Gateway's notation. */
-export function problemHeaders(corsOrigins: readonly string[]): Record<string, string> {
+/** Returns the headers of a problem, in API Gateway's notation. */
+export function problemHeaders(
+  { headers }: GatewayResponseDefinition,
+  { cors }: Contract,
+  corsOrigins: readonly string[],
+): Record<string, string> {
   return {
-    'Content-Type': `'${PROBLEM_JSON}'`,
-    'Cache-Control': "'no-store'",
+    ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, `'${value}'`])),
     'Access-Control-Allow-Origin': allowedOrigin(corsOrigins),
-    'Access-Control-Expose-Headers': `'${EXPOSED_HEADERS.join(',')}'`,
+    'Access-Control-Expose-Headers': `'${cors.exposedHeaders.join(',')}'`,
     Vary: "'Origin'",
   };
 }
 
-/** The template of a problem's body. */
-export function problem(status: number, title: string, detail: string, names = false): string {
-  // The gateway's own sentence, which AWS escapes for JSON: see test/gateway.test.ts.
+/** Returns the template of a problem's body. */
+export function problem({ status, title, detail, hasErrors }: GatewayResponseDefinition): string {
+  // The gateway's message, which AWS escapes for JSON: see test/gateway.test.ts.
   const errors = [{ pointer: '', detail: '$context.error.validationErrorString' }];
   const requestId = '$context.requestId';
-  return JSON.stringify({ type: 'about:blank', title, status, detail, ...(names && { errors }), requestId });
+  return JSON.stringify({ type: 'about:blank', title, status, detail, ...(hasErrors && { errors }), requestId });
 }
 
-/** A fixed header can name one origin: of several, the asking one is named, as errors hold nothing private. */
+/** Returns the allowed origin. With several it echoes the requesting one, since errors hold nothing private. */
 function allowedOrigin(origins: readonly string[]): string {
   return origins.length === 1 ? `'${origins[0]}'` : 'method.request.header.Origin';
 }

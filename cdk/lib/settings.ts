@@ -1,4 +1,4 @@
-// The settings of stages in cdk/stages.json: origins, addresses and quotas of the deploying team, outside TypeScript.
+// The settings of stages in cdk/stages.json: origins, addresses and quotas of the deploying team.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +6,7 @@ import { type DomainOptions, STAGES, type StageOptions, shapeOf, stageNamed } fr
 
 const FILE = fileURLToPath(new URL('../stages.json', import.meta.url));
 
-/** The settings of one stage. A setting that is left out has the value of the stage's shape. */
+/** The settings of one stage. An absent setting has the default of the stage's shape. */
 export interface StageSettings {
   readonly corsOrigins?: readonly string[];
   readonly alarmEmail?: string;
@@ -14,7 +14,7 @@ export interface StageSettings {
   readonly accountConcurrency?: number;
 }
 
-/** The check of each setting, and the words for a value that fails it. */
+/** The check of each setting, and the message for an invalid value. */
 const RULES: Readonly<Record<keyof StageSettings, readonly [(value: unknown) => boolean, string]>> = {
   corsOrigins: [
     (value) => Array.isArray(value) && value.length > 0 && value.every(isOrigin),
@@ -25,10 +25,10 @@ const RULES: Readonly<Record<keyof StageSettings, readonly [(value: unknown) => 
   accountConcurrency: [(value) => Number.isInteger(value) && Number(value) > 0, 'a whole number above 0'],
 };
 
-/** The domain names nobody owns (RFC 2606): placeholders. */
+/** Reserved domain names (RFC 2606), used as placeholders. */
 const RESERVED = /(^|\.)(example\.(com|net|org)|example|test|invalid|localhost)$/i;
 
-/** Returns the settings of every stage that has any, by its name. */
+/** Returns the settings by stage. */
 export function readSettings(file = FILE): ReadonlyMap<string, StageSettings> {
   const settings: unknown = existsSync(file) ? parsed(file) : {};
   if (!isObject(settings)) {
@@ -37,7 +37,7 @@ export function readSettings(file = FILE): ReadonlyMap<string, StageSettings> {
   return new Map(Object.entries(settings).map(([stage, members]) => [stageNamed(stage), checked(stage, members)]));
 }
 
-/** Returns the options of a stage: those of its shape, with its settings. */
+/** Returns the options of a stage: those of its shape, with its settings applied. */
 export function optionsOf(stage: string, settings: StageSettings = {}): StageOptions {
   const shape: StageOptions = STAGES[shapeOf(stage)];
   const { corsOrigins = shape.api.corsOrigins, domain, alarmEmail, accountConcurrency } = settings;
@@ -49,7 +49,7 @@ export function optionsOf(stage: string, settings: StageSettings = {}): StageOpt
   };
 }
 
-/** Refuses a stage that keeps its data, as production does, while it has placeholders, or nobody who is told of alarms. */
+/** Throws if a stage that keeps its data, such as production, has placeholders or no recipient of alarms. */
 export function checkReady(stage: string, { data, api, alarms }: StageOptions): void {
   if (!data.keep) {
     return;
@@ -71,11 +71,11 @@ function checked(stage: string, members: unknown): StageSettings {
   }
   for (const [name, value] of Object.entries(members)) {
     if (!Object.hasOwn(RULES, name)) {
-      throw new Error(`cdk/stages.json: ${stage} has ${name}: it may have ${Object.keys(RULES).join(', ')}`);
+      throw new Error(`cdk/stages.json: ${stage} has ${name}: the settings are ${Object.keys(RULES).join(', ')}`);
     }
-    const [isValid, words] = RULES[name as keyof StageSettings];
+    const [isValid, expected] = RULES[name as keyof StageSettings];
     if (!isValid(value)) {
-      throw new Error(`cdk/stages.json: ${stage}: ${name} must be ${words}`);
+      throw new Error(`cdk/stages.json: ${stage}: ${name} must be ${expected}`);
     }
   }
   return members;

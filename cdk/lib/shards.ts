@@ -1,34 +1,34 @@
-// The creates a second that the indexes of a table take: a stage that lets more through is not synthesized.
+// Checks that the indexes of a table sustain the create rate that a stage allows.
 
 import type { Contract, Index } from './contract.ts';
 import type { StageOptions } from './stages.ts';
 
 /**
- * Write units a second that one partition of an index takes (DynamoDB developer guide, "Designing partition keys to
- * distribute your workload"). Ids rise with time, so that all new records of a shard are at its end, where DynamoDB does
- * not split it by heat.
+ * Write units per second of an index partition (DynamoDB developer guide, "Designing partition keys to distribute your
+ * workload"). Ids increase with time, so all new records of a shard are at its end, where DynamoDB does not split it by
+ * heat.
  */
-const UNITS_A_SHARD = 1_000;
+const UNITS_PER_SHARD = 1_000;
 /** The index behind a list without a filter. */
 const LIST = 'list';
 
-/** Creates a second that an index takes, of records of that many KB: a KB is a unit. */
+/** Returns the creates per second that an index sustains, with one write unit per started KB. */
 export function createsPerSecond({ writeShards }: Pick<Index, 'writeShards'>, recordKilobytes: number): number {
-  // An index without shards has a partition for each key: no single number bounds it.
+  // An index without shards has a partition per key, so no single number bounds it.
   return writeShards
-    ? Math.floor((writeShards * UNITS_A_SHARD) / Math.ceil(recordKilobytes))
+    ? Math.floor((writeShards * UNITS_PER_SHARD) / Math.ceil(recordKilobytes))
     : Number.POSITIVE_INFINITY;
 }
 
-/** Throws if a stage lets more creates through than an index takes. */
+/** Throws if a stage allows more creates than an index sustains. */
 export function checkShards({ tables, operations }: Contract, stage: string, { api, data }: StageOptions): void {
   for (const { name, indexes } of tables.filter(({ name }) => isCreated(name, operations))) {
     for (const index of indexes) {
-      const most = createsPerSecond(index, data.recordKilobytes);
-      if (api.throttle.rate > most) {
+      const maximum = createsPerSecond(index, data.recordKilobytes);
+      if (api.throttle.rate > maximum) {
         const option = index.name === LIST ? 'LIST_SHARDS' : `the shards of the filter ${index.name}`;
         throw new Error(
-          `${stage} lets ${api.throttle.rate} creates of ${name} a second through (api.throttle.rate), but the index ${index.name} takes ${most} with records of ${data.recordKilobytes} KB (data.recordKilobytes): raise ${option} in src/resources (docs/stack.md, "Shards of a list"), or lower the rate`,
+          `${stage} allows ${api.throttle.rate} creates of ${name} per second (api.throttle.rate), but the index ${index.name} sustains ${maximum} with records of ${data.recordKilobytes} KB (data.recordKilobytes): raise ${option} in src/resources (docs/stack.md, "List shards"), or lower the rate`,
         );
       }
     }

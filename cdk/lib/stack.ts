@@ -1,4 +1,4 @@
-// The service in one stage: a table of contents.
+// The service in one stage.
 
 import { CfnOutput, type Environment, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
@@ -66,7 +66,7 @@ export class Service extends Stack {
       new Canary(this, 'Canary', { name, functions: [...functions.byName.values()], monitoring });
     }
     if (options.api.firewall) {
-      new Firewall(this, 'Firewall', { rest, name, options });
+      new Firewall(this, 'Firewall', { contract, rest, name, options });
     }
     for (const definition of contract.jobs) {
       new Migrations(this, 'Migrations', { prefix, definition, functions, topic: monitoring.topic, options });

@@ -1,14 +1,14 @@
-// The stages, and every way in which they may differ. docs/stack.md says what each option costs and buys.
+// The stages and their options. docs/stack.md describes the benefit and cost of each.
 
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 
-/** How fast and how much: a steady rate and a burst, both in requests a second. */
+/** A steady rate and a burst, in requests per second. */
 export interface Throttle {
   readonly rate: number;
   readonly burst: number;
 }
 
-/** What a tier of customers may do. */
+/** The limits of a tier of customers. */
 export interface Plan extends Throttle {
   readonly requestsPerMonth: number;
 }
@@ -18,66 +18,66 @@ export interface DataOptions {
   readonly keep: boolean;
   /** The stack and its tables refuse to be deleted. */
   readonly protect: boolean;
-  /** Whether tables are encrypted with a key of this account instead of one AWS owns. */
+  /** Tables are encrypted with a key of this account instead of one AWS owns. */
   readonly customerKey: boolean;
-  /** CloudTrail records every request to the tables, whoever makes it, in a bucket of the stage. */
+  /** CloudTrail records every request to the tables, from any caller, in a bucket of the stage. */
   readonly trail?: boolean;
-  /** The size of a record as it is stored, in KB: with it, the shards of an index bound how many are created a second. */
+  /** The size of a stored record in KB, from which the create rate of a sharded index follows. */
   readonly recordKilobytes: number;
 }
 
 export interface FunctionOptions {
   /** Memory in MB; CPU comes with it: 1,769 MB are one core. */
   readonly memory: number;
-  /** Seconds; API Gateway gives up after 29. */
+  /** Seconds; API Gateway times out after 29. */
   readonly timeout: number;
-  /** The most instances of each function, kept free for it; none: the account's limit, shared. */
+  /** The concurrency reserved for each function; none: it shares the account's quota. */
   readonly reservedConcurrency?: number;
-  /** The account's quota of function instances at once; none: AWS's usual 1,000. New accounts have fewer. */
+  /** The account's quota of concurrent executions; none: AWS's default of 1,000. New accounts have less. */
   readonly accountConcurrency?: number;
   /** Instances of each function that are always warm. */
   readonly provisionedConcurrency?: number;
-  /** Whether a new version first gets a tenth of the requests for five minutes, and goes when an alarm rings. */
+  /** A new version receives a tenth of the requests for five minutes first, and is rolled back by an alarm. */
   readonly canary: boolean;
 }
 
 export interface ChangeOptions {
-  /** How many days the history keeps a change. Changes of users hold personal data: no longer than there is a reason. */
+  /** The retention of the history, in days. Changes of users hold personal data: keep it as short as possible. */
   readonly historyDays: number;
-  /** How many days a change that a consumer gave up is kept for `make replay`; at most 90. */
+  /** The retention of failed changes for `make replay`, in days; at most 90. */
   readonly failedDays: number;
-  /** How many days the bus keeps its events, to be sent once more; none: it does not. */
+  /** The retention of the bus's archive, in days; none: no archive. */
   readonly archiveDays?: number;
 }
 
 export interface DomainOptions {
   readonly name: string;
-  /** A certificate for it, in the stack's own region. */
+  /** A certificate for the domain, in the stack's region. */
   readonly certificateArn: string;
 }
 
 export interface ApiOptions {
-  /** Origins whose pages may call the API; `*` for all. */
+  /** Origins whose pages may call the API; `*` allows all. */
   readonly corsOrigins: readonly string[];
-  /** For each method, over all callers. */
+  /** The limit per method, over all callers. */
   readonly throttle: Throttle;
-  /** A cache of GET answers: they are then up to `seconds` old. */
+  /** A cache of GET responses, which are then up to `seconds` old. */
   readonly cache?: { readonly gigabytes: '0.5' | '1.6' | '6.1' | '13.5'; readonly seconds: number };
   readonly domain?: DomainOptions;
-  /** A web application firewall in front: AWS's managed rules, and limits that follow from `plans`. */
+  /** A web application firewall: AWS's managed rules, and rate limits derived from `plans`. */
   readonly firewall: boolean;
 }
 
 export interface AlarmOptions {
-  /** Who is told; none: subscribe to the topic by hand. */
+  /** The recipient; none: subscribe to the topic manually. */
   readonly email?: string;
-  /** Share of answers, 0 to 1. */
+  /** Share of responses, 0 to 1. */
   readonly serverErrors: number;
-  /** Share of answers, 0 to 1. */
+  /** Share of responses, 0 to 1. */
   readonly clientErrors: number;
   /** The gateway's p99, in milliseconds. */
   readonly latency: number;
-  /** How far a stream's consumer may be behind, in seconds. */
+  /** The maximum lag of a consumer, in seconds. */
   readonly streamLag: number;
 }
 
@@ -95,9 +95,9 @@ export interface StageOptions {
 }
 
 /**
- * The stages with a shape of their own. Any other name is a stage of the shape `dev`: a developer's, a pull request's.
- * `staging` has the options of `prod` with smaller numbers, so that production meets none of them first; it only does not
- * keep its data. Origins are placeholders until cdk/stages.json has others.
+ * The predefined stages. Any other name is a stage with the options (the "shape") of `dev`, for a developer or a pull
+ * request. `staging` has the options of `prod` with smaller numbers, so that none is used in production first; it only does
+ * not keep its data. Origins are placeholders until cdk/stages.json has others.
  */
 export const STAGES = {
   dev: {
@@ -149,26 +149,26 @@ export const STAGES = {
 export type StageName = keyof typeof STAGES;
 
 /**
- * With the longest name a stage's names stay within AWS's limits: Lambda's 64 characters, of which `serverless-crud-` and
- * this leave 27 for a function, and the 48 of an archive of events.
+ * The longest name keeps all derived names within AWS's limits: Lambda's 64 characters, of which `serverless-crud-` and
+ * the stage leave 27 for a function, and the 48 of an event archive.
  */
 const NAME = /^[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,19}$/;
 
-/** The account's own stack has this name. */
-const TAKEN = 'account';
+/** The name of the account's stack. */
+const RESERVED = 'account';
 
-/** Returns the name of a stage if it can be one. */
+/** Returns the name. Throws if it is not a valid name of a stage. */
 export function stageNamed(name: unknown): string {
-  if (typeof name !== 'string' || !NAME.test(name) || name === TAKEN) {
+  if (typeof name !== 'string' || !NAME.test(name) || name === RESERVED) {
     throw new Error(
       `${JSON.stringify(name)} cannot be a stage: it is a word of up to 20 lower-case letters, digits and single ` +
-        `hyphens that starts with a letter, and not "${TAKEN}"`,
+        `hyphens that starts with a letter, and not "${RESERVED}"`,
     );
   }
   return name;
 }
 
-/** Returns the name of the shape a stage has: its own, or that of `dev`. */
+/** Returns the predefined stage whose options a stage has: itself or `dev`. */
 export function shapeOf(stage: string): StageName {
   return Object.hasOwn(STAGES, stage) ? (stage as StageName) : 'dev';
 }

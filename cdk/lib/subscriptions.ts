@@ -1,4 +1,4 @@
-// The way of events to their consumers: a rule on the bus, and queues of the consumer's own.
+// The delivery of events to a consumer: a rule on the bus, and the consumer's queues.
 
 import { Duration } from 'aws-cdk-lib';
 import { type EventBus, Rule } from 'aws-cdk-lib/aws-events';
@@ -10,17 +10,17 @@ import { accept } from './accepted.ts';
 import type { EventConsumerDefinition } from './contract.ts';
 
 const BATCH_SIZE = 10;
-/** The number of times a message may fail (Lambda developer guide, "Configuring a queue to use with Lambda": at least five times). */
+/** The receives before a message moves to the dead-letter queue: at least five (Lambda developer guide, "Configuring a queue to use with Lambda"). */
 const RECEIVES = 5;
-/** As long as SQS keeps messages at most. */
+/** The maximum retention of SQS. */
 const DEAD_LETTER_AGE = Duration.days(14);
-/** The same guide: at least six times the function's timeout. */
+/** The visibility timeout in function timeouts: at least six, by the same guide. */
 const TIMEOUTS = 6;
-/** The end of the name of the queue from which events are handled again, as in `src/streams/messages.rs`. */
+/** The suffix of the queue for repeated handling, as in `src/streams/messages.rs`. */
 const LATER = '-later';
 
 /**
- * What Lambda wants of the role before it makes a mapping (Lambda developer guide, "Creating and configuring an Amazon SQS
+ * The actions Lambda requires before it creates a mapping (Lambda developer guide, "Creating and configuring an Amazon SQS
  * event source mapping", execution role permissions).
  */
 export const QUEUE_ACTIONS = ['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'].map((action) => `sqs:${action}`);
@@ -28,15 +28,15 @@ export const QUEUE_ACTIONS = ['DeleteMessage', 'GetQueueAttributes', 'ReceiveMes
 export interface SubscriptionProps {
   readonly definition: EventConsumerDefinition;
   readonly bus: EventBus;
-  /** What events say they come from. */
+  /** The `source` of events. */
   readonly source: string;
-  /** What the names of the queues start with. */
+  /** The prefix of the queues' names. */
   readonly prefix: string;
   /** The function's timeout. */
   readonly timeout: Duration;
 }
 
-/** The rule and the queues of one consumer; `connect` gives it what comes. */
+/** The rule and the queues of one consumer; `connect` adds the event source mappings. */
 export class Subscription extends Construct {
   readonly queue: Queue;
   readonly deadLetters: Queue;
@@ -66,7 +66,7 @@ export class Subscription extends Construct {
     });
   }
 
-  /** A message that is handled stays until it is old enough: it comes again when it can be seen again. */
+  /** Creates the queue for repeated handling: a handled message stays, and is received again after the visibility timeout. */
   private later({ everySeconds, untilSeconds }: { everySeconds: number; untilSeconds: number }): Queue {
     const every = Duration.seconds(everySeconds);
     const receives = Math.ceil(untilSeconds / everySeconds) + RECEIVES;
@@ -75,7 +75,7 @@ export class Subscription extends Construct {
 
   private create(
     id: string,
-    ending: string,
+    suffix: string,
     options: { visibility?: Duration; delay?: Duration; receives?: number; retention?: Duration },
   ): Queue {
     const { visibility, delay, receives, retention } = options;
@@ -83,7 +83,7 @@ export class Subscription extends Construct {
       ? { queue: this.deadLetters, maxReceiveCount: receives }
       : undefined;
     const queue = new Queue(this, id, {
-      queueName: `${this.props.prefix}${this.props.definition.name}${ending}`,
+      queueName: `${this.props.prefix}${this.props.definition.name}${suffix}`,
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
       retentionPeriod: retention ?? DEAD_LETTER_AGE,
@@ -91,11 +91,15 @@ export class Subscription extends Construct {
       ...(delay && { deliveryDelay: delay }),
       ...(deadLetterQueue && { deadLetterQueue }),
     });
-    accept(queue, 'Events are encrypted by the key SQS manages, as on the bus by that of EventBridge.', 'CKV_AWS_27');
+    accept(
+      queue,
+      'Events are encrypted with the key SQS manages, as on the bus with that of EventBridge.',
+      'CKV_AWS_27',
+    );
     return queue;
   }
 
-  /** Has Lambda give the queues' messages to a function whose role has QUEUE_ACTIONS on them. */
+  /** Makes Lambda pass the queues' messages to a function whose role has QUEUE_ACTIONS on them. */
   connect(target: IFunction): void {
     for (const queue of this.queues) {
       new EventSourceMapping(this, `${queue.node.id}Mapping`, {

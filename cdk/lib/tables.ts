@@ -1,4 +1,4 @@
-// The tables the contract defines.
+// The tables of the contract.
 
 import { RemovalPolicy } from 'aws-cdk-lib';
 import { AttributeType, Billing, StreamViewType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
@@ -8,18 +8,18 @@ import { accept } from './accepted.ts';
 import type { TableDefinition } from './contract.ts';
 import type { DataOptions } from './stages.ts';
 
-/** How far back a table can be restored to any second: DynamoDB's maximum. */
+/** The window of point-in-time recovery: DynamoDB's maximum. */
 const RECOVERY_DAYS = 35;
 
 export interface TablesProps {
   readonly definitions: readonly TableDefinition[];
-  /** What the tables' names start with. */
+  /** The prefix of the tables' names. */
   readonly prefix: string;
   readonly options: DataOptions;
 }
 
 export class Tables extends Construct {
-  /** The key of this account they, and the secrets of their functions, are encrypted with, if any. */
+  /** The customer key of the tables and of the functions' secrets, if any. */
   readonly key: Key | undefined;
   readonly byName: ReadonlyMap<string, TableV2>;
 
@@ -56,8 +56,8 @@ export class Tables extends Construct {
 }
 
 /**
- * The removal policy of stored data. Resources of a failed creation are deleted in either case: if they were kept, their
- * names would be taken, and the deployment could not be repeated (CloudFormation template reference, "DeletionPolicy
+ * Returns the removal policy of stored data. Resources of a failed creation are deleted in either case: retained ones would
+ * occupy their names, and the deployment could not be repeated (CloudFormation template reference, "DeletionPolicy
  * attribute").
  */
 export function removalPolicy(options: DataOptions): RemovalPolicy {

@@ -1,4 +1,4 @@
-// A trail of every request to the stage's tables, by CloudTrail: the caller and the key of each record read or written.
+// A CloudTrail trail of every request to the stage's tables: the caller and the key of each record read or written.
 
 import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
 import { type CfnTrail, Trail as CloudTrail } from 'aws-cdk-lib/aws-cloudtrail';
@@ -26,7 +26,7 @@ export class Trail extends Construct {
       includeGlobalServiceEvents: false,
       enableFileValidation: true,
     });
-    // CDK's own selectors know functions and objects alone (CloudTrail user guide, "Logging data events").
+    // CDK's own selectors support only functions and objects (CloudTrail user guide, "Logging data events").
     const selector: CfnTrail.AdvancedEventSelectorProperty = {
       name: 'Requests to the tables',
       fieldSelectors: [
@@ -38,8 +38,7 @@ export class Trail extends Construct {
     const resource = trail.node.defaultChild as CfnTrail;
     resource.eventSelectors = undefined;
     resource.advancedEventSelectors = [selector];
-    const reason =
-      'It is about the tables of one stage, in one region; its files are looked at when there is a reason.';
+    const reason = 'It covers the tables of one stage in one region, and its files are read only on demand.';
     accept(trail, reason, 'CKV_AWS_35', 'CKV_AWS_67', 'CKV2_AWS_10', 'CKV_AWS_252');
   }
 }
@@ -53,7 +52,7 @@ function logs(scope: Construct, days: number, removal: RemovalPolicy): Bucket {
     lifecycleRules: [{ expiration: Duration.days(days), noncurrentVersionExpiration: Duration.days(1) }],
     removalPolicy: removal,
   });
-  const reason = 'It holds what CloudTrail writes, which has the keys of records, and no values.';
+  const reason = 'It holds CloudTrail events, which contain keys of records and no values.';
   accept(bucket, reason, 'AwsSolutions-S1', 'CKV_AWS_18', 'CKV_AWS_145', 'CKV_AWS_144');
   return bucket;
 }

@@ -1,4 +1,4 @@
-// A usage plan and a key for each tier of customers.
+// A usage plan and an API key per tier of customers.
 
 import { CfnOutput } from 'aws-cdk-lib';
 import { ApiKey, Period, type RestApi } from 'aws-cdk-lib/aws-apigateway';
@@ -11,7 +11,7 @@ export interface UsagePlansProps {
   readonly plans: StageOptions['plans'];
 }
 
-/** AWS makes up the keys' values: `make api-key` reads them, the template and the outputs have their ids alone. */
+/** The plans and keys. AWS generates the keys' values, which `make api-key` reads; template and outputs have only ids. */
 export class UsagePlans extends Construct {
   constructor(scope: Construct, id: string, { rest, name, plans }: UsagePlansProps) {
     super(scope, id);

@@ -1,6 +1,6 @@
-// What the cost of a million requests is computed from. Change it to your own traffic, then `UPDATE=1 make test-stack`.
+// Inputs of the cost of a million requests. Change them to your own traffic, then run `UPDATE=1 make test-stack`.
 
-/** us-east-1, in dollars, as the AWS price pages had them in 2025; without free tiers. */
+/** Prices in us-east-1 in dollars, from the AWS price pages of 2025, without free tiers. */
 export const PRICES = {
   apiRequest: 3.5e-6,
   cacheHour: { '0.5': 0.02, '1.6': 0.038, '6.1': 0.2, '13.5': 0.25 },
@@ -27,13 +27,13 @@ export const PRICES = {
 } as const;
 
 /**
- * The verbs: their share of the requests, the DynamoDB units of one, and how long DynamoDB takes, in milliseconds.
- * Units follow from DynamoDB's rules for records up to 1 KB: a strong read of 4 KB is 1; a list asks 4 shards for 20
- * records, 0.5 a 4 KB; a write is 1 and 1 for each index, twice in a transaction, as a delete is one with the row that
- * says who deleted.
- * Times are assumptions within AWS's "single-digit milliseconds": replace them by those of your dashboard.
+ * The operations: their share of the requests, DynamoDB units per request, and DynamoDB's time in milliseconds.
+ * The units follow from DynamoDB's rules for records up to 1 KB: a strongly consistent read of 4 KB is 1. A list queries 4
+ * shards for 20 records, at 0.5 per 4 KB. A write is 1 plus 1 per index, and twice that in a transaction; a delete is one,
+ * with the row that records its author.
+ * The times are assumptions within AWS's "single-digit milliseconds": replace them with those of your dashboard.
  */
-export const VERBS = {
+export const OPERATIONS = {
   get: { share: 0.5, readUnits: 1, writeUnits: 0, databaseMs: 4 },
   list: { share: 0.2, readUnits: 4, writeUnits: 0, databaseMs: 6 },
   create: { share: 0.15, readUnits: 0, writeUnits: 6, databaseMs: 10 },
@@ -42,26 +42,26 @@ export const VERBS = {
 } as const;
 
 export const TRAFFIC = {
-  /** CPU of a warm request on a whole core, in milliseconds: the verbs' mean by share, as benches/RESULTS.md has it. */
+  /** CPU time of a warm request on a whole core, in milliseconds: the weighted mean of benches/RESULTS.md. */
   cpuMs: 0.6,
-  /** The share of requests that start an environment, and what its start costs, in milliseconds: assumptions. */
+  /** The share of requests with a cold start, and its duration in milliseconds: assumptions. */
   coldShare: 0.01,
   coldMs: 60,
-  /** X-Ray's default rule takes one request a second and 5 % of the others: half of all at 2 a second. */
+  /** X-Ray's default rule samples one request per second and 5 % of the others: about half at 2 per second. */
   tracedShare: 0.5,
-  /** Log lines of a request, of the function, Lambda's own and the gateway, in KB: as they are written. */
+  /** Log lines of a request from the function, Lambda and the gateway, in KB: measured. */
   logKilobytes: 1.5,
   storedGigabytes: 1,
 } as const;
 
-/** What each change costs after its request, where changes are too seldom to share a batch: AWS reads streams free. */
+/** The cost of each change after its request, with one change per batch. Lambda's reads of streams are free. */
 export const CHANGES = {
-  /** The verb behind each kind of change; half of the changes are of each table. */
-  verbs: { INSERT: 'create', MODIFY: 'update', REMOVE: 'delete' },
-  /** An entry of the history, and an event, have the record before and after, in KB; a write unit is 1 KB. */
+  /** The operation behind each kind of change; the changes are divided equally among the tables. */
+  operations: { INSERT: 'create', MODIFY: 'update', REMOVE: 'delete' },
+  /** The size of a history entry or event, with old and new record, in KB; a write unit is 1 KB. */
   kilobytes: 2,
-  /** A call of a consumer, in milliseconds: an assumption. */
+  /** The duration of a consumer's invocation in milliseconds: an assumption. */
   consumerMs: 12,
-  /** Log lines of a call, the function's and Lambda's own, in KB. */
+  /** Log lines of an invocation from the function and Lambda, in KB. */
   logKilobytes: 0.6,
 } as const;

@@ -1,19 +1,19 @@
-// What docs/cost.md says: what a million requests a month cost in each stage, from the stage's own options.
+// Generates docs/cost.md: the cost of a million requests a month in each stage, from the stage's options.
 
 import { readContract } from '../lib/contract.ts';
 import { STAGES, type StageName, type StageOptions } from '../lib/stages.ts';
-import { CHANGES, PRICES, TRAFFIC, VERBS } from './cost-inputs.ts';
+import { CHANGES, OPERATIONS, PRICES, TRAFFIC } from './cost-inputs.ts';
 
 const REQUESTS = 1_000_000;
 const HOURS = 730;
-const DAYS_A_MONTH = 30;
-/** What one core has (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). */
-const MEGABYTES_A_CORE = 1_769;
+const DAYS_PER_MONTH = 30;
+/** The memory that comes with one core (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). */
+const MEGABYTES_PER_CORE = 1_769;
 const FIREWALL_RULES = 5;
 
 type Lines = Record<string, number>;
 
-/** Dollars a month, by what they are for. */
+/** Returns the dollars per month, by item. */
 export function costOf(stage: StageName): Lines {
   const options: StageOptions = STAGES[stage];
   return {
@@ -36,25 +36,25 @@ export function costOf(stage: StageName): Lines {
   };
 }
 
-/** How the types of events end, by the kind of change. */
+/** The suffixes of event types, by kind of change. */
 const EVENTS = { INSERT: '.created', MODIFY: '.updated', REMOVE: '.deleted' } as const;
 
-/** Changes of records a month. */
+/** Returns the changes of records per month. */
 function changes(): number {
-  return Object.values(CHANGES.verbs).reduce((sum, verb) => sum + REQUESTS * VERBS[verb].share, 0);
+  return Object.values(CHANGES.operations).reduce((sum, operation) => sum + REQUESTS * OPERATIONS[operation].share, 0);
 }
 
-/** What the changes of that many days take. */
+/** Returns the size of the changes of this many days. */
 function changedGigabytes(days: number): number {
-  return (((changes() * CHANGES.kilobytes) / 1e6) * days) / DAYS_A_MONTH;
+  return (((changes() * CHANGES.kilobytes) / 1e6) * days) / DAYS_PER_MONTH;
 }
 
-/** Calls of all consumers: one for each change they read, and one for each pass over it. */
+/** Returns the invocations of all consumers: one per change they read and per pass over it. */
 function consumerCalls(): number {
   const { consumers, tables } = readContract();
   const streams = tables.filter(({ stream }) => stream).length;
-  const shareOf = (kind: keyof typeof CHANGES.verbs) => VERBS[CHANGES.verbs[kind]].share;
-  const kinds = Object.keys(CHANGES.verbs) as (keyof typeof CHANGES.verbs)[];
+  const shareOf = (kind: keyof typeof CHANGES.operations) => OPERATIONS[CHANGES.operations[kind]].share;
+  const kinds = Object.keys(CHANGES.operations) as (keyof typeof CHANGES.operations)[];
   const calls = consumers.map((consumer) => {
     if (consumer.source === 'streams') {
       const read = kinds.filter((kind) => consumer.changes.includes(kind)).map(shareOf);
@@ -69,24 +69,24 @@ function consumerCalls(): number {
 }
 
 function archive({ changes: options }: StageOptions): number {
-  const taken = changedGigabytes(DAYS_A_MONTH) * PRICES.archivedGigabyte;
+  const taken = changedGigabytes(DAYS_PER_MONTH) * PRICES.archivedGigabyte;
   return options.archiveDays ? taken + changedGigabytes(options.archiveDays) * PRICES.archivedGigabyteMonth : 0;
 }
 
-/** Billed seconds of all requests, and of the consumers. */
+/** Returns the billed seconds of all requests and consumers. */
 function seconds(options: StageOptions): number {
   return requestSeconds(options) + (consumerCalls() * CHANGES.consumerMs) / 1_000;
 }
 
-/** DynamoDB's time, and the CPU's on the stage's share of a core. */
+/** Returns the seconds of DynamoDB's time, and of CPU time on the stage's share of a core. */
 function requestSeconds({ functions }: StageOptions): number {
-  const cpu = TRAFFIC.cpuMs * Math.max(1, MEGABYTES_A_CORE / functions.memory);
+  const cpu = TRAFFIC.cpuMs * Math.max(1, MEGABYTES_PER_CORE / functions.memory);
   const warm = mean(({ databaseMs }) => Math.ceil(databaseMs + cpu));
   return (REQUESTS * (warm + TRAFFIC.coldShare * TRAFFIC.coldMs)) / 1_000;
 }
 
-function mean(of: (verb: (typeof VERBS)[keyof typeof VERBS]) => number): number {
-  return Object.values(VERBS).reduce((sum, verb) => sum + verb.share * of(verb), 0);
+function mean(of: (operation: (typeof OPERATIONS)[keyof typeof OPERATIONS]) => number): number {
+  return Object.values(OPERATIONS).reduce((sum, operation) => sum + operation.share * of(operation), 0);
 }
 
 function gigabytes({ functions }: StageOptions): number {
@@ -102,12 +102,12 @@ function cache({ api }: StageOptions): number {
   return api.cache ? PRICES.cacheHour[api.cache.gigabytes] * HOURS : 0;
 }
 
-/** The metrics that alarms watch, which is what AWS charges for: as lib/monitoring.ts and lib/migrations.ts have them. */
+/** Counts the metrics in alarms, which AWS bills: those of lib/monitoring.ts and lib/migrations.ts. */
 function alarmMetrics(): number {
   const { functions, consumers, jobs, tables } = readContract();
-  // A share is of two counts or more: the failures of a function are three, the crashes of a consumer four.
+  // A share uses two metrics or more: a function's failures three, a consumer's crashes four.
   const api = 2 * 2 + 1;
-  // Beside its crashes, each consumer has one for its lag, its throttles and what it lost; of streams, two for each table.
+  // Each consumer also has one for lag, throttles and undelivered failures each; a stream consumer two per table.
   const ofConsumers = consumers.map(
     (consumer) => 4 + 3 + (consumer.source === 'streams' ? 2 * consumer.tables.length : 0),
   );
@@ -120,7 +120,7 @@ function firewall({ api }: StageOptions): number {
   return api.firewall ? rules + REQUESTS * PRICES.firewallRequest : 0;
 }
 
-/** The document. */
+/** Returns the document. */
 export function costDocument(): string {
   const stages = Object.keys(STAGES) as StageName[];
   const costs = stages.map(costOf);
@@ -133,14 +133,14 @@ export function costDocument(): string {
     ),
   );
   const totals = costs.map((cost) => Object.values(cost).reduce((sum, value) => sum + value, 0));
-  const inputs = Object.entries(VERBS).map(
-    ([verb, { share, readUnits, writeUnits, databaseMs }]) =>
-      `| ${verb} | ${Math.round(share * 100)} % | ${readUnits} | ${writeUnits} | ${databaseMs} |`,
+  const inputs = Object.entries(OPERATIONS).map(
+    ([operation, { share, readUnits, writeUnits, databaseMs }]) =>
+      `| ${operation} | ${Math.round(share * 100)} % | ${readUnits} | ${writeUnits} | ${databaseMs} |`,
   );
-  return `# What a million requests a month cost
+  return `# Cost of a million requests a month
 
-Written by \`UPDATE=1 make test-stack\` from the stages' own options (\`cdk/lib/stages.ts\`) and the inputs in
-\`cdk/scripts/cost-inputs.ts\`: change either and run it again. Dollars a month, us-east-1, without free tiers, which
+Generated by \`UPDATE=1 make test-stack\` from the stages' options (\`cdk/lib/stages.ts\`) and the inputs in
+\`cdk/scripts/cost-inputs.ts\`: change either and run it again. Dollars per month, us-east-1, without free tiers, which
 cover most of a small stage.
 
 | | ${stages.map((stage) => `${stage} (${STAGES[stage].functions.memory} MB)`).join(' | ')} |
@@ -148,21 +148,21 @@ cover most of a small stage.
 ${lines.join('\n')}
 ${row('**sum**', totals)}
 
-API Gateway and traces are most of what grows with the traffic, and Lambda's duration nearly nothing: memory is chosen
-for latency, not for cost. What does not grow with it, alarms first, is the price of being told. The history is counted
-as large as it is once it has all the days the stage keeps.
+API Gateway and traces dominate the costs that grow with traffic. Lambda's duration is nearly nothing: choose memory for
+latency, not for cost. Most of the fixed costs are alarms. The history is counted at its full size, with all days the stage
+keeps.
 
 ## Inputs
 
-| verb | share | read units | write units | DynamoDB, ms |
+| operation | share | read units | write units | DynamoDB, ms |
 | --- | ---: | ---: | ---: | ---: |
 ${inputs.join('\n')}
 
-A request has ${TRAFFIC.cpuMs} ms of CPU on a whole core, the verbs' mean in benches/RESULTS.md; a stage has its memory's share of one
-(${MEGABYTES_A_CORE.toLocaleString('en')} MB are a core). DynamoDB's times, ${TRAFFIC.coldShare * 100} % cold starts of ${TRAFFIC.coldMs} ms, and
-${TRAFFIC.tracedShare * 100} % traced requests are assumptions: replace them by those of your dashboard. A request logs ${TRAFFIC.logKilobytes} KB. ${TRAFFIC.storedGigabytes} GB is stored.
-A change is written to the history and put on the bus once, with ${CHANGES.kilobytes} KB, and calls each consumer that reads it
-once, for ${CHANGES.consumerMs} ms; a busier service has more changes in a call. Lambda reads streams free.
-Data that leaves AWS is not counted ($0.09 a GB).
+A request uses ${TRAFFIC.cpuMs} ms of CPU on a whole core, the mean of benches/RESULTS.md; a stage has its memory's share of a core
+(${MEGABYTES_PER_CORE.toLocaleString('en')} MB are one core). DynamoDB's times, ${TRAFFIC.coldShare * 100} % cold starts of ${TRAFFIC.coldMs} ms, and
+${TRAFFIC.tracedShare * 100} % traced requests are assumptions: replace them with those of your dashboard. A request logs ${TRAFFIC.logKilobytes} KB. ${TRAFFIC.storedGigabytes} GB is stored.
+A change is written to the history and to the bus once, with ${CHANGES.kilobytes} KB, and invokes each consumer that reads it
+once, for ${CHANGES.consumerMs} ms; a busier service has more changes per invocation. Lambda's reads of streams are free.
+Data transfer out of AWS is not included ($0.09 per GB).
 `;
 }

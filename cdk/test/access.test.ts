@@ -1,4 +1,4 @@
-// Who may do what: each function's role has what its operations declare, and nothing else.
+// Tests of permissions: each function's role has what its operations declare, and nothing else.
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ const KEY_NAME = 'Encrypts the tables and the cursor secret.';
 const QUEUE = ['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'].map((name) => `sqs:${name}`);
 const KEY = ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'];
 
-/** `action resource` for everything a stage's functions may do, by function. */
+/** Returns the permissions of a stage's functions as `action resource`, by function. */
 function access(stage: StageName): Record<string, string[]> {
   const template = templateOf({ stage });
   const all = resources(template);
@@ -27,7 +27,7 @@ function access(stage: StageName): Record<string, string[]> {
     ofType(template, 'AWS::Lambda::Function').map((lambda) => {
       const role = String(list(at(lambda.properties.Role, 'Fn::GetAtt'))[0]);
       const own = policies.filter((policy) =>
-        list(policy.properties.Roles ?? null).some((of) => at(of, 'Ref') === role),
+        list(policy.properties.Roles ?? null).some((reference) => at(reference, 'Ref') === role),
       );
       assert.deepEqual(at(all.get(role)?.properties.ManagedPolicyArns), null);
       assert.deepEqual(at(all.get(role)?.properties.Policies), null);
@@ -47,13 +47,13 @@ function statements(policy: Resource, all: ReadonlyMap<string, Resource>): strin
   });
 }
 
-/** The same, as the contract has it. */
+/** Returns the permissions that the contract declares, in the same form. */
 function declared(stage: StageName): Record<string, string[]> {
   const prefix = `serverless-crud-${stage}-`;
   const hasKey = STAGES[stage].data.customerKey;
   return Object.fromEntries(
     functions.map(({ name, grants, secrets = [] }) => {
-      const consumer = contract.consumers.find((one) => one.name === name);
+      const consumer = contract.consumers.find((consumer) => consumer.name === name);
       const tables = grants.flatMap(({ table, actions, indexes }) => {
         const targets = indexes.length ? indexes.map((index) => `/index/${index}`) : [''];
         return actions.flatMap((action) => targets.map((target) => `dynamodb:${action} ${prefix}${table}${target}`));
@@ -61,7 +61,7 @@ function declared(stage: StageName): Record<string, string[]> {
       const logs = LOGS.map((action) => `${action} /aws/lambda/${prefix}${name}`);
       const traces = TRACES.map((action) => `${action} *`);
       const key = hasKey ? KEY.map((action) => `${action} ${KEY_NAME}`) : [];
-      const streams = consumer ? consuming(prefix, hasKey, consumer) : [];
+      const streams = consumer ? consumerAccess(prefix, hasKey, consumer) : [];
       const secret = secrets.flatMap(() => [
         'secretsmanager:GetSecretValue Signs the cursors of lists.',
         ...(hasKey ? [`kms:Decrypt ${KEY_NAME}`] : []),
@@ -71,8 +71,8 @@ function declared(stage: StageName): Record<string, string[]> {
   );
 }
 
-/** What a consumer may do beside its grants: read its streams and keep failed changes, or read its queues; publish if it does. */
-function consuming(prefix: string, hasKey: boolean, consumer: ConsumerDefinition): string[] {
+/** Returns a consumer's permissions in addition to its grants: on streams and failed changes, or queues, and on the bus. */
+function consumerAccess(prefix: string, hasKey: boolean, consumer: ConsumerDefinition): string[] {
   const bus = consumer.publishes ? [`events:PutEvents ${prefix.slice(0, -1)}`] : [];
   if (consumer.source === 'events') {
     const names = consumer.repeats ? [consumer.name, `${consumer.name}-later`] : [consumer.name];
@@ -84,14 +84,14 @@ function consuming(prefix: string, hasKey: boolean, consumer: ConsumerDefinition
   return [...streams, ...kept, ...key, ...bus];
 }
 
-describe('access', () => {
+describe('permissions', () => {
   for (const stage of Object.keys(STAGES) as StageName[]) {
-    test(`in ${stage} each role has its function's grants and nothing else`, () => {
+    test(`each role in ${stage} has exactly its function's grants`, () => {
       assert.deepEqual(access(stage), declared(stage));
     });
   }
 
-  test('no function has gained an action: test/access.json says what each may do (UPDATE=1 npm test accepts)', () => {
+  test('permissions equal test/access.json (UPDATE=1 npm test accepts)', () => {
     const actions = access('dev');
     if (process.env.UPDATE) {
       writeFileSync(SNAPSHOT, `${JSON.stringify(actions, null, 2)}\n`);
@@ -99,18 +99,18 @@ describe('access', () => {
     assert.deepEqual(actions, JSON.parse(readFileSync(SNAPSHOT, 'utf8')));
   });
 
-  test('each function has a role of its own, which Lambda alone may take', () => {
+  test('each function has its own role, which only Lambda may assume', () => {
     const template = templateOf();
     const roles = ofType(template, 'AWS::Lambda::Function').map((lambda) => JSON.stringify(lambda.properties.Role));
     assert.equal(new Set(roles).size, functions.length);
-    const taken = ofType(template, 'AWS::Lambda::Function').map((lambda) => {
+    const services = ofType(template, 'AWS::Lambda::Function').map((lambda) => {
       const role = resources(template).get(String(list(at(lambda.properties.Role, 'Fn::GetAtt'))[0]));
       return at(list(at(role?.properties.AssumeRolePolicyDocument, 'Statement'))[0] ?? null, 'Principal', 'Service');
     });
-    assert.deepEqual(new Set(taken), new Set(['lambda.amazonaws.com']));
+    assert.deepEqual(new Set(services), new Set(['lambda.amazonaws.com']));
   });
 
-  test('lists and histories alone read the cursor secret', () => {
+  test('only lists and histories read the cursor secret', () => {
     const readers = functions.filter(({ secrets = [] }) => secrets.length > 0).map(({ name }) => name);
     assert.deepEqual(
       readers,
@@ -118,7 +118,7 @@ describe('access', () => {
     );
   });
 
-  test('the key is used through DynamoDB, and through Secrets Manager to read a secret, alone', () => {
+  test('the key is used only through DynamoDB, and through Secrets Manager to read a secret', () => {
     const policies = ofType(templateOf({ stage: 'prod' }), 'AWS::IAM::Policy');
     const uses = policies.flatMap((policy) => list(at(policy.properties.PolicyDocument, 'Statement')));
     const ofKey = uses.filter((statement) => list(at(statement, 'Action')).includes('kms:Decrypt'));
@@ -130,7 +130,7 @@ describe('access', () => {
     assert.equal(services.length, functions.length + readers.length);
   });
 
-  test("API Gateway may call each function's live alias, from its own methods", () => {
+  test("API Gateway may invoke each function's live alias from its own methods", () => {
     const permissions = ofType(templateOf(), 'AWS::Lambda::Permission').map(({ properties }) => properties);
     assert.equal(permissions.length, contract.operations.length);
     for (const permission of permissions) {

@@ -1,4 +1,4 @@
-// The account's stack with the gateway's role for logs, and the trail of requests, an option.
+// Tests of the account's stack with the gateway's logging role, and of the optional trail.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -11,13 +11,13 @@ describe("the account's stack", () => {
   const account = appOf().app.node.findChild('serverless-crud-account');
   const template = Template.fromStack(account as Parameters<typeof Template.fromStack>[0]);
 
-  test('leaves what it made when it is deleted, as others may use it by then', () => {
+  test('retains its resources when it is deleted, since others may use them', () => {
     for (const { id, deletionPolicy } of resources(template).values()) {
       assert.equal(deletionPolicy, 'RetainExceptOnCreate', id);
     }
   });
 
-  test('is there only where the account has no such role', () => {
+  test('exists only if the region has no such role', () => {
     const names = (hasAccountStack: boolean) => appOf({ hasAccountStack }).app.node.children.map(({ node }) => node.id);
     assert.ok(names(true).includes('serverless-crud-account'));
     assert.ok(!names(false).includes('serverless-crud-account'));
@@ -25,7 +25,7 @@ describe("the account's stack", () => {
 });
 
 describe('a trail', () => {
-  test('has each request to the tables of its stage, in a bucket that is kept as the stage says', () => {
+  test('covers requests to all tables of its stage', () => {
     const template = templateOf({ stage: 'prod', options: EVERYTHING });
     const [trail] = ofType(template, 'AWS::CloudTrail::Trail');
     const [selector] = list(trail?.properties.AdvancedEventSelectors ?? null);
@@ -41,7 +41,7 @@ describe('a trail', () => {
     assert.equal(trail?.properties.EnableLogFileValidation, true);
   });
 
-  test('is an option that no stage has of itself', () => {
+  test('is off by default', () => {
     for (const stage of ['dev', 'prod']) {
       assert.equal(ofType(templateOf({ stage }), 'AWS::CloudTrail::Trail').length, 0);
     }

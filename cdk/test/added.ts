@@ -1,12 +1,10 @@
-// The contract with an added resource, as a Rust file for it would make it.
+// A contract with an added resource.
 
 import type { Contract } from '../lib/contract.ts';
 
-/** The contract with a copy of `items`, its functions, table, methods and models, under another name. */
-export function withResource(
-  { operations, functions, consumers, jobs, tables, models }: Contract,
-  name: string,
-): Contract {
+/** Returns the contract with a copy of `items`, its functions, table, methods and models, under another name. */
+export function withResource(contract: Contract, name: string): Contract {
+  const { operations, functions, tables, models } = contract;
   const copy = <T>(value: T, isItems: (text: string) => boolean): T[] => {
     const text = JSON.stringify(value);
     const title = name.charAt(0).toUpperCase() + name.slice(1);
@@ -17,10 +15,9 @@ export function withResource(
     ...values.flatMap((value) => copy(value, (text) => start.test(text))),
   ];
   return {
-    consumers,
+    ...contract,
     operations: all(operations, /"path":"\/v1\/items/),
     functions: all(functions, /^\{"name":"items_/),
-    jobs,
     tables: all(tables, /"name":"items"/),
     models: Object.fromEntries(all(Object.entries(models), /^\["Items/)),
   };

@@ -1,9 +1,9 @@
-// Evaluates the alarms of a template as CloudWatch does, over the metrics that calls of the functions would leave.
+// Evaluates the alarms of a template as CloudWatch does, over the metrics of recorded invocations.
 
 import type { Template } from 'aws-cdk-lib/assertions';
 import { at, type Json, list, ofType, type Resource, rendered, resources } from './template.ts';
 
-/** The newest version, as the template's references to it read here, and the one before. */
+/** The newest version, to which the template's references resolve, and the previous one. */
 export const NEW = '7';
 export const OLD = '6';
 
@@ -11,7 +11,7 @@ const MINUTE = 60;
 
 export type Line = Readonly<Record<string, unknown>>;
 
-/** A call of a function: its time, version, line if it wrote one, and if Lambda counts an error. */
+/** An invocation of a function, with its log line if it wrote one. */
 export interface Call {
   readonly second: number;
   readonly function: string;
@@ -21,24 +21,24 @@ export interface Call {
 }
 
 /**
- * The seconds after a call from which its metrics can be read: assumptions. AWS promises none; Lambda sends its own each
- * minute, and metric filters follow the log by a minute or two.
+ * The delays of metrics in seconds after an invocation: assumptions, since AWS guarantees none. Lambda publishes its metrics
+ * every minute, and metric filters follow the log by a minute or two.
  */
 export const LAMBDA_DELAY = 60;
 export const FILTER_DELAY = 120;
 
 interface Point {
   readonly second: number;
-  readonly seenFrom: number;
+  readonly visibleFrom: number;
 }
 
-/** A period by its end, as it is seen now. */
-interface Read {
+/** The end of a period, and the time at which it is evaluated. */
+interface Evaluation {
   readonly end: number;
   readonly now: number;
 }
 
-/** The alarms of a template over recorded calls. */
+/** The alarms of a template, with recorded invocations. */
 export class Alarms {
   private readonly all: ReadonlyMap<string, Resource>;
   private readonly filters: readonly Resource[];
@@ -51,14 +51,14 @@ export class Alarms {
     this.groups = ofType(template, 'AWS::CodeDeploy::DeploymentGroup');
   }
 
-  /** The alarms that the deployment of a function watches. */
+  /** Returns the alarms that the deployment of a function watches. */
   watchedBy(name: string): Resource[] {
     const group = this.groups.find(({ properties }) => properties.DeploymentGroupName === name);
     const alarms = list(at(group?.properties.AlarmConfiguration, 'Alarms')).map((alarm) => at(alarm, 'Name', 'Ref'));
     return alarms.flatMap((id) => this.all.get(String(id)) ?? []);
   }
 
-  /** Counts a call as Lambda and the metric filters of its log group do. */
+  /** Counts an invocation as Lambda and the metric filters of its log group do. */
   record({ second, function: name, version, line, isError = false }: Call): void {
     const dimensions: Readonly<Record<string, string>>[] = [
       { FunctionName: name },
@@ -76,12 +76,12 @@ export class Alarms {
     }
   }
 
-  /** Returns true if the alarm rings at that second: enough of its last periods are over the threshold. */
-  rings({ properties }: Resource, second: number): boolean {
+  /** Returns true if the alarm is in the state ALARM at that second: enough of its last periods exceed the threshold. */
+  isInAlarm({ properties }: Resource, second: number): boolean {
     const metrics = list(properties.Metrics ?? null);
     const stats = metrics.length > 0 ? metrics.map((metric) => at(metric, 'MetricStat')) : [properties];
     const period = Math.max(...stats.map((stat) => Number(at(stat, 'Period'))));
-    const ends = Array.from({ length: Number(properties.EvaluationPeriods) }, (_, place) => second - place * period);
+    const ends = Array.from({ length: Number(properties.EvaluationPeriods) }, (_, index) => second - index * period);
     const over = ends.filter((end) => {
       const read = { end, now: second };
       const value = metrics.length > 0 ? this.expression(metrics, read) : this.stat(properties, read);
@@ -93,7 +93,7 @@ export class Alarms {
 
   private count(metric: string, second: number, delay: number): void {
     const points = this.points.get(metric) ?? [];
-    points.push({ second, seenFrom: second + delay });
+    points.push({ second, visibleFrom: second + delay });
     this.points.set(metric, points);
   }
 
@@ -101,14 +101,14 @@ export class Alarms {
     for (const { properties } of this.filters) {
       const group = rendered(properties.LogGroupName ?? null, this.all);
       if (group === `/aws/lambda/${line.function}` && matches(String(properties.FilterPattern), line)) {
-        const [made] = list(properties.MetricTransformations ?? null);
-        const fields = list(at(made, 'Dimensions')).map((one) => [
-          at(one, 'Key'),
-          field(String(at(one, 'Value')), line),
+        const [transformation] = list(properties.MetricTransformations ?? null);
+        const fields = list(at(transformation, 'Dimensions')).map((dimension) => [
+          at(dimension, 'Key'),
+          field(String(at(dimension, 'Value')), line),
         ]);
         const named = Object.fromEntries(fields) as Record<string, string>;
         this.count(
-          key(String(at(made, 'MetricNamespace')), String(at(made, 'MetricName')), named),
+          key(String(at(transformation, 'MetricNamespace')), String(at(transformation, 'MetricName')), named),
           second,
           FILTER_DELAY,
         );
@@ -116,10 +116,13 @@ export class Alarms {
     }
   }
 
-  /** The sum of a metric over its period, or null where it has no data. */
-  private stat(stat: Json, { end, now }: Read): number | null {
+  /** Returns the sum of a metric over its period, or null without data. */
+  private stat(stat: Json, { end, now }: Evaluation): number | null {
     const metric = at(stat, 'MetricName') === null ? at(stat, 'Metric') : stat;
-    const dimensions = list(at(metric, 'Dimensions')).map((one) => [at(one, 'Name'), this.value(at(one, 'Value'))]);
+    const dimensions = list(at(metric, 'Dimensions')).map((dimension) => [
+      at(dimension, 'Name'),
+      this.value(at(dimension, 'Value')),
+    ]);
     const named = key(
       String(at(metric, 'Namespace')),
       String(at(metric, 'MetricName')),
@@ -127,8 +130,8 @@ export class Alarms {
     );
     const start = end - Number(at(stat, 'Period'));
     const points = this.points.get(named) ?? [];
-    const seen = points.filter((point) => point.second >= start && point.second < end && point.seenFrom <= now);
-    return seen.length > 0 ? seen.length : null;
+    const visible = points.filter((point) => point.second >= start && point.second < end && point.visibleFrom <= now);
+    return visible.length > 0 ? visible.length : null;
   }
 
   private value(value: Json): string {
@@ -137,7 +140,7 @@ export class Alarms {
     return isVersion ? NEW : rendered(value, this.all);
   }
 
-  private expression(metrics: readonly Json[], period: Read): number | null {
+  private expression(metrics: readonly Json[], period: Evaluation): number | null {
     const named = new Map(metrics.map((metric) => [String(at(metric, 'Id')), metric]));
     const read = (id: string): number | null => {
       const metric = named.get(id) ?? null;
@@ -151,7 +154,7 @@ export class Alarms {
   }
 }
 
-/** Every minute of the bake time in which CodeDeploy would see the alarm ring. */
+/** Returns the minutes of the bake time at which CodeDeploy checks the alarms, in seconds. */
 export function minutes(bake: number): number[] {
   return Array.from({ length: bake }, (_, minute) => (minute + 1) * MINUTE);
 }
@@ -160,7 +163,7 @@ function key(namespace: string, name: string, dimensions: Readonly<Record<string
   return JSON.stringify([namespace, name, ...Object.entries(dimensions).sort()]);
 }
 
-/** The two forms of filter pattern the stack has, on a field of the line. */
+/** Returns true if the line matches the filter pattern. Supports the two forms that the stack uses. */
 function matches(pattern: string, line: Line): boolean {
   const [, name = '', operator, operand] = /^\{ (\S+) (>=|IS) (\S+) \}$/.exec(pattern) ?? [];
   const value = field(name, line);
@@ -170,7 +173,7 @@ function matches(pattern: string, line: Line): boolean {
   if (operator === 'IS') {
     return value === (operand === 'TRUE');
   }
-  throw new Error(`the filter pattern ${pattern} is not understood`);
+  throw new Error(`unsupported filter pattern ${pattern}`);
 }
 
 function field(path: string, line: Line): unknown {
@@ -179,7 +182,7 @@ function field(path: string, line: Line): unknown {
 
 type Value = number | null;
 
-/** Metric math as far as the stack uses it (CloudWatch user guide, "Using math expressions"): null is missing data. */
+/** The subset of metric math that the stack uses (CloudWatch user guide, "Using math expressions"): null is missing data. */
 class Expression {
   private readonly tokens: string[];
 
@@ -193,7 +196,7 @@ class Expression {
   value(): Value {
     const value = this.compared();
     if (this.tokens.length > 0) {
-      throw new Error(`the rest of an expression is not understood: ${this.tokens.join(' ')}`);
+      throw new Error(`unsupported rest of an expression: ${this.tokens.join(' ')}`);
     }
     return value;
   }
@@ -247,7 +250,7 @@ class Expression {
       case 'IF':
         return first === null ? null : first !== 0 ? second : third;
       default:
-        throw new Error(`the function ${name} of metric math is not understood`);
+        throw new Error(`unsupported metric math function ${name}`);
     }
   }
 }

@@ -1,4 +1,4 @@
-// The REST API: methods, models, limits, and the answers the gateway makes itself.
+// Tests of the REST API: methods, models, limits, and the gateway's own responses.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -12,7 +12,7 @@ const dev = templateOf();
 const prod = templateOf({ stage: 'prod' });
 const everything = templateOf({ stage: 'prod', options: EVERYTHING });
 
-/** The methods of a template by `POST /v1/items`. */
+/** Returns the methods of a template, by names such as `POST /v1/items`. */
 function methods(template = dev): ReadonlyMap<string, Resource> {
   const all = resources(template);
   const pathOf = (id: string): string => {
@@ -30,20 +30,20 @@ function methods(template = dev): ReadonlyMap<string, Resource> {
 }
 
 describe('methods', () => {
-  test('are those of the contract, and a preflight and a refusal on each path', () => {
+  test('are those of the contract, plus a preflight and a 405 on each path', () => {
     const paths = [...byPath(contract.operations).keys()];
     const own = contract.operations.map(({ method, path }) => `${method} ${path}`);
     const around = paths.flatMap((path) => [`OPTIONS ${path}`, `ANY ${path}`]);
     assert.deepEqual([...methods().keys()].sort(), [...own, ...around].sort());
   });
 
-  test('need an API key, all but the preflight', () => {
+  test('require an API key, except preflights', () => {
     for (const [name, { properties }] of methods()) {
       assert.equal(properties.ApiKeyRequired, !name.startsWith('OPTIONS '), name);
     }
   });
 
-  test("hand requests to the live alias of the operation's function", () => {
+  test("invoke the live alias of the operation's function", () => {
     const all = resources(dev);
     for (const { method, path, function: name } of contract.operations) {
       const integration = at(methods().get(`${method} ${path}`)?.properties, 'Integration');
@@ -55,10 +55,10 @@ describe('methods', () => {
     }
   });
 
-  test('are validated against the model of each content type, as the contract has it', () => {
+  test('validate bodies against the contract’s model of each content type', () => {
     const models = new Map(ofType(dev, 'AWS::ApiGateway::Model').map((model) => [model.id, model.properties]));
     assert.deepEqual(
-      Object.fromEntries([...models.values()].map((model) => [model.Name, JSON.parse(String(model.Schema))])),
+      Object.fromEntries([...models.values()].map((model) => [model.Name, model.Schema])),
       contract.models,
     );
     for (const operation of contract.operations) {
@@ -73,19 +73,20 @@ describe('methods', () => {
     assert.equal(validator?.properties.ValidateRequestParameters, true);
   });
 
-  test('let a PATCH set an optional enum field to null', () => {
+  test('allow null for an optional enum field in a PATCH', () => {
     const [model] = ofType(dev, 'AWS::ApiGateway::Model').filter(({ properties }) => properties.Name === 'ItemsPatch');
-    const { status } = JSON.parse(String(model?.properties.Schema)).properties;
-    assert.deepEqual(status, { enum: ['draft', 'active', 'archived', null], type: ['string', 'null'] });
+    assert.deepEqual(at(model?.properties.Schema, 'properties', 'status'), {
+      anyOf: [{ enum: ['draft', 'active', 'archived'], type: 'string' }, { type: 'null' }],
+    });
   });
 
-  test('a changed model is deployed', () => {
+  test('are deployed again when a model changes', () => {
     const model = Object.keys(contract.models)[0] ?? '';
     const changed = { ...contract, models: { ...contract.models, [model]: { type: 'object', title: 'changed' } } };
     assert.notEqual(deploymentOf(templateOf({ contract: changed })), deploymentOf(dev));
   });
 
-  test('preflights name the origins, methods and headers of the stage', () => {
+  test('respond to preflights with the origins, methods and headers of the stage', () => {
     for (const [path, operations] of byPath(contract.operations)) {
       const integration = at(methods().get(`OPTIONS ${path}`)?.properties, 'Integration');
       const [response] = list(at(integration, 'IntegrationResponses'));
@@ -106,7 +107,7 @@ describe('methods', () => {
     assert.doesNotMatch(template, /'\*'/);
   });
 
-  test('a method the path does not have is a 405 problem that names those it has', () => {
+  test('refuse an unsupported method with a 405 problem that lists the supported ones', () => {
     const integration = at(methods().get('ANY /v1/items')?.properties, 'Integration');
     const [response] = list(at(integration, 'IntegrationResponses'));
     const headers = at(response, 'ResponseParameters') as Record<string, string>;
@@ -117,7 +118,7 @@ describe('methods', () => {
     assert.equal(body.requestId, '$context.requestId');
   });
 
-  test('a 405 names the asking origin where the stage has several', () => {
+  test('return the requesting origin in a 405 if the stage has several', () => {
     const integration = at(methods(prod).get('ANY /v1/items')?.properties, 'Integration');
     const template = String(
       at(list(at(integration, 'IntegrationResponses'))[0], 'ResponseTemplates', 'application/json'),
@@ -126,47 +127,47 @@ describe('methods', () => {
   });
 });
 
-describe('the gateway’s own answers', () => {
-  const answers = new Map(
+describe('gateway responses', () => {
+  const responses = new Map(
     ofType(dev, 'AWS::ApiGateway::GatewayResponse').map(({ properties }) => [properties.ResponseType, properties]),
   );
 
   test('are problems that pages may read', () => {
-    assert.equal(answers.size, 21);
-    for (const [type, answer] of answers) {
-      const template = String(at(answer.ResponseTemplates, 'application/json'));
-      // The gateway's variables are put in as they are: what is left must be JSON.
+    assert.equal(responses.size, 21);
+    for (const [type, response] of responses) {
+      const template = String(at(response.ResponseTemplates, 'application/json'));
+      // The gateway substitutes its variables verbatim, so the template itself must be JSON.
       const problem = JSON.parse(template);
-      assert.equal(String(problem.status), answer.StatusCode, String(type));
+      assert.equal(String(problem.status), response.StatusCode, String(type));
       assert.deepEqual(
         Object.keys(problem).filter((name) => name !== 'errors'),
         ['type', 'title', 'status', 'detail', 'requestId'],
       );
-      const header = (name: string) => at(answer.ResponseParameters, `gatewayresponse.header.${name}`);
+      const header = (name: string) => at(response.ResponseParameters, `gatewayresponse.header.${name}`);
       assert.equal(header('Content-Type'), "'application/problem+json'");
       assert.equal(header('Access-Control-Allow-Origin'), "'*'");
       assert.equal(header('Access-Control-Expose-Headers'), "'ETag,Link,Location,Retry-After'");
     }
   });
 
-  test('an unknown path is 404', () => {
-    assert.equal(answers.get('MISSING_AUTHENTICATION_TOKEN')?.StatusCode, '404');
+  test('are 404 for an unknown path', () => {
+    assert.equal(responses.get('MISSING_AUTHENTICATION_TOKEN')?.StatusCode, '404');
   });
 
-  test('whoever asks too much is told when to come back', () => {
+  test('have Retry-After on 429', () => {
     const waits = ['THROTTLED', 'QUOTA_EXCEEDED'].map((type) => {
-      assert.equal(answers.get(type)?.StatusCode, '429');
-      return at(answers.get(type)?.ResponseParameters, 'gatewayresponse.header.Retry-After');
+      assert.equal(responses.get(type)?.StatusCode, '429');
+      return at(responses.get(type)?.ResponseParameters, 'gatewayresponse.header.Retry-After');
     });
     assert.deepEqual(waits, ["'1'", "'3600'"]);
   });
 
-  test('an invalid body is named', () => {
-    const template = String(at(answers.get('BAD_REQUEST_BODY')?.ResponseTemplates, 'application/json'));
+  test('contain the validation error of an invalid body', () => {
+    const template = String(at(responses.get('BAD_REQUEST_BODY')?.ResponseTemplates, 'application/json'));
     assert.deepEqual(JSON.parse(template).errors, [{ pointer: '', detail: '$context.error.validationErrorString' }]);
   });
 
-  test('name the asking origin where the stage has several', () => {
+  test('return the requesting origin if the stage has several', () => {
     for (const { properties } of ofType(prod, 'AWS::ApiGateway::GatewayResponse')) {
       const origin = at(properties.ResponseParameters, 'gatewayresponse.header.Access-Control-Allow-Origin');
       assert.equal(origin, 'method.request.header.Origin');
@@ -176,7 +177,7 @@ describe('the gateway’s own answers', () => {
 
 describe('the stage', () => {
   for (const stage of Object.keys(STAGES) as StageName[]) {
-    test(`${stage} is throttled, traced and logged, and each tier has its plan`, () => {
+    test(`${stage} is throttled, traced and logged, with a usage plan per tier`, () => {
       const template = templateOf({ stage });
       const { throttle } = STAGES[stage].api;
       const [deployed] = ofType(template, 'AWS::ApiGateway::Stage');
@@ -204,7 +205,7 @@ describe('the stage', () => {
     });
   }
 
-  test('keys are made by AWS: their values are not in the template', () => {
+  test('does not contain the values of API keys', () => {
     const keys = ofType(dev, 'AWS::ApiGateway::ApiKey');
     assert.equal(keys.length, TIERS.length);
     for (const { properties } of keys) {
@@ -222,7 +223,7 @@ describe('the stage', () => {
     ]);
   });
 
-  test('the logs of the gateway itself are made before it would make them, which would be for ever', () => {
+  test('creates the execution log group before the gateway would, without retention', () => {
     const logs = ofType(dev, 'AWS::Logs::LogGroup').filter(({ properties }) =>
       JSON.stringify(properties.LogGroupName).includes('API-Gateway-Execution-Logs_'),
     );
@@ -233,7 +234,7 @@ describe('the stage', () => {
 });
 
 describe('options', () => {
-  test('a cache tells answers apart by every parameter and the origin', () => {
+  test('a cache key includes every parameter and the origin', () => {
     const [stage] = ofType(everything, 'AWS::ApiGateway::Stage');
     assert.equal(stage?.properties.CacheClusterEnabled, true);
     const [settings] = list(stage?.properties.MethodSettings ?? null);
@@ -248,7 +249,7 @@ describe('options', () => {
     }
   });
 
-  test('a domain takes the place of the address AWS gives', () => {
+  test('a custom domain replaces the default endpoint', () => {
     const [api] = ofType(everything, 'AWS::ApiGateway::RestApi');
     assert.equal(api?.properties.DisableExecuteApiEndpoint, true);
     const [domain] = ofType(everything, 'AWS::ApiGateway::DomainName');

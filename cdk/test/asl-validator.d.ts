@@ -1,4 +1,4 @@
-// The package has no types of its own.
+// Types for a package without its own.
 
 declare module 'asl-validator' {
   interface Options {

@@ -1,4 +1,4 @@
-// What is refused before anything is deployed, and what a new resource needs of the stack: nothing.
+// Tests of checks before a deployment, and of a new resource without changes of the stack.
 
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
@@ -18,50 +18,50 @@ describe('the executable', () => {
   const directory = placeholder();
   const arm = { directory, architecture: Architecture.ARM_64 };
 
-  test('one for the functions’ architecture is taken', () => {
+  test('is accepted for the functions’ architecture', () => {
     assert.equal(executableFolder(arm), `${directory}/${EXECUTABLE}`);
   });
 
-  test('one for another architecture is refused', () => {
+  test('is refused for another architecture', () => {
     const other = { directory, architecture: Architecture.X86_64 };
-    assert.throws(() => executableFolder(other), /bootstrap is for arm64, not x86_64: build it anew/);
+    assert.throws(() => executableFolder(other), /bootstrap is for arm64, not x86_64: build it again/);
   });
 
-  test('a file that is no binary is refused', () => {
+  test('is refused if it is not a binary', () => {
     writeFileSync(`${directory}/${EXECUTABLE}/bootstrap`, '#!/bin/sh\n');
-    assert.throws(() => executableFolder(arm), /is for no machine Lambda has, not arm64/);
+    assert.throws(() => executableFolder(arm), /is for no architecture Lambda supports, not arm64/);
   });
 
-  test('a missing one names the command that makes it', () => {
+  test('names the build command if it is missing', () => {
     rmSync(`${directory}/${EXECUTABLE}`, { recursive: true });
     assert.throws(() => executableFolder(arm), /bootstrap is missing: run `make build`/);
   });
 });
 
-test('a missing contract names the command that makes it', () => {
+test('a missing contract names the command that generates it', () => {
   assert.throws(() => readContract('/nowhere'), /openapi\.json is missing: run `make contract`/);
 });
 
 describe('cdk-nag', () => {
   for (const stage of Object.keys(STAGES) as StageName[]) {
-    test(`finds nothing in ${stage} that is not accepted with a reason`, () => {
+    test(`has no unaccepted finding in ${stage}`, () => {
       assert.doesNotThrow(() => appOf({ stage }).app.synth());
     });
   }
 
-  test('finds nothing with every option on', () => {
+  test('has no unaccepted finding with all options', () => {
     assert.doesNotThrow(() => appOf({ stage: 'prod', options: EVERYTHING }).app.synth());
   });
 });
 
-test('a new resource in the contract has its functions, table, methods and models, by no line of the stack', () => {
+test('a new resource in the contract gets its functions, table, methods and models', () => {
   const extended = withResource(contract, 'specimens');
   const template = templateOf({ contract: extended });
   const added = (type: string) => ofType(template, type).length - ofType(templateOf(), type).length;
   const copied = extended.operations.filter(({ name }) => name.startsWith('specimens_'));
   assert.equal(added('AWS::Lambda::Function'), new Set(copied.map((operation) => operation.function)).size);
   assert.equal(added('AWS::DynamoDB::GlobalTable'), 1);
-  // Beside its operations, each path answers preflights, and any method it does not have.
+  // Each path also has a preflight and the method ANY.
   assert.equal(added('AWS::ApiGateway::Method'), copied.length + 2 * byPath(copied).size);
   assert.equal(added('AWS::ApiGateway::Model'), 3);
   Annotations.fromStack(appOf({ contract: extended }).service).hasNoError('*', '.*');

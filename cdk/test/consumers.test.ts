@@ -1,4 +1,4 @@
-// The consumers of changes: what reaches them, what happens when they fail, and where their events go.
+// Tests of the consumers of changes: delivery, failures and events.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -16,10 +16,10 @@ const queues = ofType(dev, 'AWS::SQS::Queue');
 const ofStreams = contract.consumers.filter((consumer) => consumer.source === 'streams');
 const ofEvents = contract.consumers.filter((consumer) => consumer.source === 'events');
 
-/** `consumer < table` of a mapping, by what it refers to. */
-function ends({ properties }: Resource): string {
+/** Returns `consumer < table` of a mapping. */
+function describeMapping({ properties }: Resource): string {
   const [stream, attribute] = list(at(properties.EventSourceArn, 'Fn::GetAtt'));
-  // CDK makes `name:live` from the alias's ARN.
+  // CDK derives `name:live` from the alias's ARN.
   const [, name] = /\{"Ref":"(\w+)"\}.*":live"/.exec(JSON.stringify(properties.FunctionName)) ?? [];
   const alias = all.get(String(name));
   assert.equal(attribute, 'StreamArn');
@@ -40,14 +40,14 @@ function variables(template: typeof dev, name: string): Record<string, Json> {
 }
 
 describe('streams', () => {
-  test('of its tables, and of no others, reach the live version of each consumer', () => {
+  test('of the declared tables only reach the live version of each consumer', () => {
     const expected = ofStreams.flatMap(({ name, tables }) => tables.map((table) => `${name} < ${table}`));
-    assert.deepEqual(streamMappings.map(ends).sort(), expected.sort());
+    assert.deepEqual(streamMappings.map(describeMapping).sort(), expected.sort());
   });
 
-  test('are read from where the contract says, in batches that wait as long as it says', () => {
+  test('have the starting position and batching window of the contract', () => {
     for (const mapping of streamMappings) {
-      const consumer = ofStreams.find(({ name }) => ends(mapping).startsWith(`${name} `));
+      const consumer = ofStreams.find(({ name }) => describeMapping(mapping).startsWith(`${name} `));
       assert.equal(mapping.properties.StartingPosition, consumer?.start);
       assert.equal(mapping.properties.BatchSize, 100);
       assert.equal(mapping.properties.ParallelizationFactor, 4);
@@ -55,7 +55,7 @@ describe('streams', () => {
     }
   });
 
-  test('call a consumer for the changes it reads alone; one that reads all has no filter', () => {
+  test('are filtered by the kinds of changes a consumer reads, if it does not read all', () => {
     const [audit, publish, ...others] = contract.consumers;
     assert.ok(audit?.source === 'streams' && publish);
     const changed = { ...audit, changes: ['REMOVE'], start: 'LATEST' as const };
@@ -71,7 +71,7 @@ describe('streams', () => {
     assert.deepEqual(starts, ['LATEST', 'LATEST', 'TRIM_HORIZON', 'TRIM_HORIZON']);
   });
 
-  test('a table without a stream is refused as a source, by name', () => {
+  test('are refused for a table without a stream', () => {
     const [first, ...others] = contract.consumers;
     assert.ok(first);
     const wrong = { ...contract, consumers: [{ ...first, tables: ['bookkeeping'] }, ...others] };
@@ -81,7 +81,7 @@ describe('streams', () => {
     );
   });
 
-  test('a third reader of a stream is refused', () => {
+  test('are refused for a third reader', () => {
     const [first, ...others] = contract.consumers;
     assert.ok(first);
     const third = { ...first, name: 'items_count' };
@@ -90,8 +90,8 @@ describe('streams', () => {
   });
 });
 
-describe('what fails', () => {
-  test('is tried again from the first failure, in halves, not for ever, and whatever its age', () => {
+describe('a failed change', () => {
+  test('is retried from the first failure, with halved batches, a maximum of attempts and no maximum age', () => {
     for (const { properties } of streamMappings) {
       assert.deepEqual(properties.FunctionResponseTypes, ['ReportBatchItemFailures']);
       assert.equal(properties.BisectBatchOnFunctionError, true);
@@ -105,7 +105,7 @@ describe('what fails', () => {
     const [bucket, ...others] = ofType(template, 'AWS::S3::Bucket');
     const { data, changes } = STAGES[stage];
 
-    test(`of ${stage} is kept whole, as long as the stage says, encrypted and from no public`, () => {
+    test(`in ${stage} is stored in a private, encrypted bucket with the retention of the stage`, () => {
       assert.equal(others.length, 0);
       for (const { properties } of ofType(template, 'AWS::Lambda::EventSourceMapping')) {
         if (properties.StartingPosition) {
@@ -130,12 +130,12 @@ describe('what fails', () => {
     });
   }
 
-  test('for longer than it is known who deleted a record is not kept', () => {
+  test('cannot be kept for longer than the author of a deletion', () => {
     const options = { ...STAGES.dev, changes: { ...STAGES.dev.changes, failedDays: 91 } };
     assert.throws(() => templateOf({ options }), /changes.failedDays is 91: it is 1 to 90/);
   });
 
-  test('rings when it is given up, when it is dropped, and when it could not be kept', () => {
+  test('raises an alarm when its attempts are exhausted, when it is dropped, and when it cannot be stored', () => {
     const alarms = ofType(dev, 'AWS::CloudWatch::Alarm').map(({ properties }) => properties);
     for (const { id } of streamMappings) {
       const ofMapping = alarms.filter(({ Dimensions }) =>
@@ -152,7 +152,7 @@ describe('what fails', () => {
   });
 });
 
-describe('a consumer of events', () => {
+describe('an event consumer', () => {
   const policies = ofType(dev, 'AWS::SQS::QueuePolicy');
   const rules = ofType(dev, 'AWS::Events::Rule');
   const queueNamed = (name: string) =>
@@ -160,34 +160,34 @@ describe('a consumer of events', () => {
 
   for (const { name, types, delaySeconds, repeats } of ofEvents) {
     const names = repeats ? [name, `${name}-later`] : [name];
-    const ours = names.map(queueNamed);
+    const ownQueues = names.map(queueNamed);
     const deadLetters = queueNamed(`${name}-dead-letters`);
     const rule = rules.find(({ properties }) => properties.Description === `Events for ${name}.`);
 
-    test(`${name} gets the events of its types, through queues of its own`, () => {
+    test(`${name} receives events of its types through its own queues`, () => {
       assert.deepEqual(rule?.properties.EventPattern, { source: ['serverless-crud'], 'detail-type': types });
       const targets = list(rule?.properties.Targets ?? null);
       const arns = targets.map((target) => list(at(target, 'Arn', 'Fn::GetAtt'))[0]);
       assert.deepEqual(
         arns,
-        ours.map((queue) => queue?.id),
+        ownQueues.map((queue) => queue?.id),
       );
       for (const target of targets) {
         assert.equal(list(at(target, 'DeadLetterConfig', 'Arn', 'Fn::GetAtt'))[0], deadLetters?.id);
         assert.equal(at(target, 'RoleArn'), null);
       }
       const read = mappings.filter(({ properties }) =>
-        ours.some((queue) => list(at(properties.EventSourceArn, 'Fn::GetAtt'))[0] === queue?.id),
+        ownQueues.some((queue) => list(at(properties.EventSourceArn, 'Fn::GetAtt'))[0] === queue?.id),
       );
-      assert.equal(read.length, ours.length);
+      assert.equal(read.length, ownQueues.length);
       for (const { properties } of read) {
         assert.deepEqual(properties.FunctionResponseTypes, ['ReportBatchItemFailures']);
         assert.match(JSON.stringify(properties.FunctionName), /:live/);
       }
     });
 
-    test(`${name} may fail over an event for a while; then the event is kept for 14 days`, () => {
-      const [first, later] = ours.map((queue) => queue?.properties);
+    test(`${name} retries a failed event, then keeps it for 14 days`, () => {
+      const [first, later] = ownQueues.map((queue) => queue?.properties);
       assert.equal(first?.VisibilityTimeout, 6 * 60);
       assert.equal(first?.DelaySeconds, delaySeconds);
       assert.equal(at(first?.RedrivePolicy, 'maxReceiveCount'), 5);
@@ -197,18 +197,20 @@ describe('a consumer of events', () => {
         const passes = Math.ceil(repeats.untilSeconds / repeats.everySeconds);
         assert.equal(at(later?.RedrivePolicy, 'maxReceiveCount'), passes + 5);
       }
-      for (const queue of ours) {
+      for (const queue of ownQueues) {
         const target = list(at(queue?.properties.RedrivePolicy, 'deadLetterTargetArn', 'Fn::GetAtt'))[0];
         assert.equal(target, deadLetters?.id);
       }
       assert.equal(deadLetters?.properties.MessageRetentionPeriod, 14 * 24 * 60 * 60);
     });
 
-    test(`of the queues of ${name}, the rule alone may send, and by TLS alone`, () => {
-      for (const queue of [...ours, deadLetters]) {
+    test(`only the rule may send to the queues of ${name}, and only over TLS`, () => {
+      for (const queue of [...ownQueues, deadLetters]) {
         assert.equal(queue?.properties.SqsManagedSseEnabled, true);
         const statements = policies
-          .filter((one) => list(one.properties.Queues ?? null).some((of) => at(of, 'Ref') === queue?.id))
+          .filter((policy) =>
+            list(policy.properties.Queues ?? null).some((reference) => at(reference, 'Ref') === queue?.id),
+          )
           .flatMap((policy) => list(at(policy.properties.PolicyDocument, 'Statement')));
         const denied = statements.filter((statement) => at(statement, 'Effect') === 'Deny');
         assert.deepEqual(
@@ -227,7 +229,7 @@ describe('a consumer of events', () => {
     });
   }
 
-  test('has queues, and no other does', () => {
+  test('is the only kind with queues', () => {
     const expected = ofEvents.flatMap(({ name, repeats }) => [
       name,
       `${name}-dead-letters`,
@@ -243,7 +245,7 @@ describe('events', () => {
     const template = templateOf({ stage });
     const { archiveDays, historyDays } = { archiveDays: undefined, ...STAGES[stage].changes };
 
-    test(`of ${stage} have a bus of their own, and are kept as the stage says`, () => {
+    test(`of ${stage} have their own bus, with the archive of the stage`, () => {
       const [bus, ...others] = ofType(template, 'AWS::Events::EventBus');
       assert.equal(others.length, 0);
       assert.equal(bus?.properties.Name, `serverless-crud-${stage}`);
@@ -252,7 +254,7 @@ describe('events', () => {
       assert.deepEqual(template.toJSON().Outputs.EventBus.Value, { Ref: bus?.id });
     });
 
-    test(`of ${stage} are published by the one that may; the history keeps changes as long as the stage says`, () => {
+    test(`of ${stage} are published only by publishing consumers; the history has the retention of the stage`, () => {
       for (const { name, publishes, grants } of contract.consumers) {
         const { EVENT_BUS, HISTORY_DAYS } = variables(template, name);
         assert.equal(EVENT_BUS !== undefined, publishes);

@@ -1,32 +1,32 @@
-// docs/cost.md says what the stages cost as they are.
+// Tests that docs/cost.md is up to date.
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { costDocument, costOf } from '../scripts/cost.ts';
-import { VERBS } from '../scripts/cost-inputs.ts';
+import { OPERATIONS } from '../scripts/cost-inputs.ts';
 import { templateOf } from './synthesized.ts';
 import { at, list, ofType } from './template.ts';
 
 const DOCUMENT = new URL('../../docs/cost.md', import.meta.url);
 
-test('docs/cost.md says what the stages cost (UPDATE=1 npm test writes it)', () => {
+test('docs/cost.md is up to date (UPDATE=1 npm test writes it)', () => {
   if (process.env.UPDATE) {
     writeFileSync(DOCUMENT, costDocument());
   }
   assert.equal(readFileSync(DOCUMENT, 'utf8'), costDocument());
 });
 
-test('the verbs are all requests', () => {
-  const shares = Object.values(VERBS).map(({ share }) => share);
+test('the shares of the operations sum to 1', () => {
+  const shares = Object.values(OPERATIONS).map(({ share }) => share);
   assert.equal(Math.round(shares.reduce((sum, share) => sum + share, 0) * 1e6), 1e6);
 });
 
-test('it counts the metrics its alarms watch', () => {
+test('the cost of alarms counts their metrics', () => {
   const watched = ofType(templateOf(), 'AWS::CloudWatch::Alarm').map(({ properties }) => {
     const metrics = list(properties.Metrics ?? null);
     return metrics.length > 0 ? metrics.filter((metric) => at(metric, 'MetricStat') !== null).length : 1;
   });
-  const sum = watched.reduce((all, one) => all + one, 0);
+  const sum = watched.reduce((total, count) => total + count, 0);
   assert.equal(costOf('dev')['Alarms, dashboard, one metric']?.toFixed(2), (0.1 * sum + 3.3).toFixed(2));
 });

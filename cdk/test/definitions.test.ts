@@ -1,4 +1,4 @@
-// Definitions in languages of AWS: the state machine, and the patterns that choose events.
+// Tests of the state machine's definition and of event patterns.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -22,7 +22,7 @@ test('each state machine is valid in the Amazon States Language', () => {
   }
 });
 
-test('the filter of each stream lets changes pass of the kinds it names, and no others', () => {
+test('the filter of each stream matches exactly its kinds of changes', () => {
   const mappings = ofType(template, 'AWS::Lambda::EventSourceMapping');
   const patterns = mappings.flatMap(({ properties }) =>
     list(at(properties.FilterCriteria, 'Filters')).map((filter) => parsed(at(filter, 'Pattern'))),
@@ -35,7 +35,7 @@ test('the filter of each stream lets changes pass of the kinds it names, and no 
   }
 });
 
-test("the archive keeps the service's events, and no others", () => {
+test("the archive matches exactly the service's events", () => {
   const archives = ofType(template, 'AWS::Events::Archive');
   assert.ok(archives.length > 0);
   for (const { properties } of archives) {
@@ -46,7 +46,7 @@ test("the archive keeps the service's events, and no others", () => {
   }
 });
 
-test('the rule of each consumer of events lets its types pass, and no others', () => {
+test('the rule of each event consumer matches exactly its types', () => {
   const rules = ofType(template, 'AWS::Events::Rule');
   const consumers = readContract().consumers.filter((consumer) => consumer.source === 'events');
   assert.equal(rules.length, consumers.length);

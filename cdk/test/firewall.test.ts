@@ -1,7 +1,8 @@
-// The firewall's limits, its answer, and the content of its log.
+// Tests of the firewall's limits, its response, and the content of its log.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { gatewayResponseOf, readContract } from '../lib/contract.ts';
 import { requestsInWindow } from '../lib/firewall.ts';
 import { STAGES, type StageName } from '../lib/stages.ts';
 import { templateOf } from './synthesized.ts';
@@ -13,11 +14,11 @@ const rules = list(acl?.properties.Rules ?? null);
 const [logging] = ofType(prod, 'AWS::WAFv2::LoggingConfiguration');
 
 function rule(name: string): Json {
-  return rules.find((one) => at(one, 'Name') === name) ?? null;
+  return rules.find((rule) => at(rule, 'Name') === name) ?? null;
 }
 
 describe('the firewall', () => {
-  test('guards the stages that ask for it', () => {
+  test('is attached to the stages with the option', () => {
     for (const stage of Object.keys(STAGES) as StageName[]) {
       const count = STAGES[stage].api.firewall ? 1 : 0;
       assert.equal(ofType(templateOf({ stage }), 'AWS::WAFv2::WebACL').length, count, stage);
@@ -25,7 +26,7 @@ describe('the firewall', () => {
     }
   });
 
-  test('lets through what every plan allows, for as long as it likes', () => {
+  test('allows the sustained rate of every plan', () => {
     for (const name of ['RequestsPerKey', 'RequestsPerAddress']) {
       const limited = at(rule(name), 'Statement', 'RateBasedStatement');
       const seconds = Number(at(limited, 'EvaluationWindowSec'));
@@ -37,7 +38,7 @@ describe('the firewall', () => {
     assert.equal(requestsInWindow({ only: { rate: 10, burst: 0, requestsPerMonth: 1 } }), 3_300);
   });
 
-  test('counts a request by its key, and by its address where it has none', () => {
+  test('counts a request by its key, or by its address without one', () => {
     const hasKey = (statement: Json) => {
       assert.deepEqual(at(statement, 'SizeConstraintStatement', 'FieldToMatch'), {
         SingleHeader: { Name: 'x-api-key' },
@@ -54,26 +55,29 @@ describe('the firewall', () => {
     hasKey(at(byAddress, 'ScopeDownStatement', 'NotStatement', 'Statement'));
   });
 
-  test('answers too many requests with 429, a problem, and when to come again', () => {
+  test('responds to too many requests with 429, a problem and Retry-After', () => {
     for (const name of ['RequestsPerKey', 'RequestsPerAddress']) {
-      const answer = at(rule(name), 'Action', 'Block', 'CustomResponse');
-      assert.equal(at(answer, 'ResponseCode'), 429);
-      const headers = new Map(list(at(answer, 'ResponseHeaders')).map((one) => [at(one, 'Name'), at(one, 'Value')]));
+      const response = at(rule(name), 'Action', 'Block', 'CustomResponse');
+      assert.equal(at(response, 'ResponseCode'), 429);
+      const headers = new Map(
+        list(at(response, 'ResponseHeaders')).map((header) => [at(header, 'Name'), at(header, 'Value')]),
+      );
       assert.match(String(headers.get('Retry-After')), /^[1-9]\d*$/);
       assert.equal(headers.get('Access-Control-Allow-Origin'), '*');
       assert.match(String(headers.get('Access-Control-Expose-Headers')), /Retry-After/);
-      const body = at(acl?.properties.CustomResponseBodies, String(at(answer, 'CustomResponseBodyKey')));
+      const body = at(acl?.properties.CustomResponseBodies, String(at(response, 'CustomResponseBodyKey')));
       assert.equal(at(body, 'ContentType'), 'APPLICATION_JSON');
-      const { status, type, title } = JSON.parse(String(at(body, 'Content'))) as Record<string, unknown>;
-      assert.deepEqual({ status, type, title }, { status: 429, type: 'about:blank', title: 'Too Many Requests' });
+      const { title, status, detail } = gatewayResponseOf(readContract(), ({ types }) => types.includes('THROTTLED'));
+      assert.equal(status, 429);
+      assert.deepEqual(JSON.parse(String(at(body, 'Content'))), { type: 'about:blank', title, status, detail });
     }
   });
 
-  test('takes bodies with markup, large bodies, and clients without a User-Agent', () => {
+  test('accepts bodies with markup, large bodies, and clients without a User-Agent', () => {
     const group = at(rule('AWSManagedRulesCommonRuleSet'), 'Statement', 'ManagedRuleGroupStatement');
     const counted = list(at(group, 'RuleActionOverrides'));
     assert.deepEqual(
-      counted.map((one) => at(one, 'Name')),
+      counted.map((override) => at(override, 'Name')),
       [
         'NoUserAgent_HEADER',
         'SizeRestrictions_BODY',
@@ -83,24 +87,24 @@ describe('the firewall', () => {
         'GenericRFI_BODY',
       ],
     );
-    assert.ok(counted.every((one) => JSON.stringify(at(one, 'ActionToUse')) === '{"Count":{}}'));
+    assert.ok(counted.every((override) => JSON.stringify(at(override, 'ActionToUse')) === '{"Count":{}}'));
   });
 });
 
 describe("the firewall's log", () => {
-  test('keeps refused and counted requests alone', () => {
+  test('contains only refused and counted requests', () => {
     const filter = logging?.properties.LoggingFilter ?? null;
     assert.equal(at(filter, 'DefaultBehavior'), 'DROP');
     const [kept, ...others] = list(at(filter, 'Filters'));
     assert.deepEqual(others, []);
     assert.equal(at(kept, 'Behavior'), 'KEEP');
     assert.deepEqual(
-      list(at(kept, 'Conditions')).map((one) => at(one, 'ActionCondition', 'Action')),
+      list(at(kept, 'Conditions')).map((condition) => at(condition, 'ActionCondition', 'Action')),
       ['BLOCK', 'COUNT', 'EXCLUDED_AS_COUNT'],
     );
   });
 
-  test('has no query, key or token, neither in the request nor in what a rule says of it', () => {
+  test('has no query, key or token, in requests or rule match details', () => {
     assert.deepEqual(logging?.properties.RedactedFields, [
       { QueryString: {} },
       { SingleHeader: { Name: 'x-api-key' } },
@@ -119,8 +123,8 @@ describe("the firewall's log", () => {
     });
   });
 
-  test('is not got round by samples', () => {
-    const visible = [acl?.properties.VisibilityConfig, ...rules.map((one) => at(one, 'VisibilityConfig'))];
-    assert.ok(visible.every((one) => at(one, 'SampledRequestsEnabled') === false));
+  test('is not bypassed by samples', () => {
+    const visible = [acl?.properties.VisibilityConfig, ...rules.map((rule) => at(rule, 'VisibilityConfig'))];
+    assert.ok(visible.every((config) => at(config, 'SampledRequestsEnabled') === false));
   });
 });

@@ -1,4 +1,4 @@
-// The state machine that has migrations applied.
+// Tests of the state machine that applies migrations.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -21,7 +21,7 @@ describe('the state machine', () => {
     readonly States: Readonly<Record<string, State>>;
   };
 
-  test('calls the function again until it answers that it is done, or that this is no use', () => {
+  test('invokes the function until it reports success or a permanent failure', () => {
     assert.equal(states.Migrate?.Next, 'Is it done?');
     const choice = states['Is it done?'];
     assert.equal(choice?.Default, 'Migrate');
@@ -35,16 +35,16 @@ describe('the state machine', () => {
     assert.deepEqual(states.Migrate?.Retry?.[0]?.ErrorEquals, ['States.ALL']);
   });
 
-  test('is traced and logged, without the data that passes through it', () => {
+  test('is traced and logged without execution data', () => {
     assert.equal(at(machine?.properties.TracingConfiguration, 'Enabled'), true);
     assert.equal(at(machine?.properties.LoggingConfiguration, 'Level'), 'ALL');
     assert.equal(at(machine?.properties.LoggingConfiguration, 'IncludeExecutionData'), false);
   });
 
-  test('may call the live version of its function, and nothing else', () => {
+  test('may only invoke the live version of its function', () => {
     const role = at(machine?.properties.RoleArn, 'Fn::GetAtt');
     const policies = ofType(template, 'AWS::IAM::Policy').filter((policy) =>
-      list(policy.properties.Roles ?? null).some((of) => at(of, 'Ref') === list(role)[0]),
+      list(policy.properties.Roles ?? null).some((reference) => at(reference, 'Ref') === list(role)[0]),
     );
     const statements = policies.flatMap((policy) => list(at(policy.properties.PolicyDocument, 'Statement')));
     const calls = statements.filter((statement) => list(at(statement, 'Action')).includes('lambda:InvokeFunction'));
@@ -57,11 +57,11 @@ describe('the state machine', () => {
     );
   });
 
-  test('is never kept warm', () => {
+  test('has no provisioned concurrency', () => {
     const aliases = ofType(templateOf({ stage: 'prod', options: EVERYTHING }), 'AWS::Lambda::Alias');
-    const ours = aliases.filter(({ id }) => id.includes('migrationsrun'));
+    const own = aliases.filter(({ id }) => id.includes('migrationsrun'));
     assert.deepEqual(
-      ours.map(({ properties }) => properties.ProvisionedConcurrencyConfig),
+      own.map(({ properties }) => properties.ProvisionedConcurrencyConfig),
       [undefined],
     );
   });

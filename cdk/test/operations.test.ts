@@ -1,4 +1,4 @@
-// What watches the service, and what happens when a new version is bad.
+// Tests of alarms, the dashboard and canary deployments.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -12,7 +12,7 @@ const { functions: called, consumers, jobs, tables } = readContract();
 const functions = [...called, ...consumers];
 const prod = templateOf({ stage: 'prod' });
 
-/** Threshold by the end of the alarm's name, which says what it is about. */
+/** Returns the thresholds by alarm name. */
 function thresholds(template: Template): Map<string, Json> {
   const alarms = ofType(template, 'AWS::CloudWatch::Alarm').map(({ properties }) => properties);
   return new Map(alarms.map(({ AlarmName, Threshold }) => [nameOf(AlarmName ?? null), Threshold ?? null]));
@@ -20,7 +20,7 @@ function thresholds(template: Template): Map<string, Json> {
 
 describe('alarms', () => {
   for (const stage of Object.keys(STAGES) as StageName[]) {
-    test(`of ${stage} ring at the thresholds of the stage`, () => {
+    test(`of ${stage} have the thresholds of the stage`, () => {
       const { alarms } = STAGES[stage];
       const template = templateOf({ stage });
       const ofStreams = consumers.filter(({ source }) => source === 'streams');
@@ -57,7 +57,7 @@ describe('alarms', () => {
     });
   }
 
-  test('have a name of the stage, say what to look at, and tell the topic when it is over', () => {
+  test('have the name of the stage, a description with a first step, and an OK action', () => {
     const [topic] = ofType(prod, 'AWS::SNS::Topic');
     for (const { properties } of ofType(prod, 'AWS::CloudWatch::Alarm')) {
       const name = nameOf(properties.AlarmName ?? null);
@@ -67,22 +67,22 @@ describe('alarms', () => {
     }
   });
 
-  test('on a share of requests want a least number of failures: one at night wakes nobody', () => {
+  test('on a share of requests require a minimum number of failures', () => {
     const alarms = ofType(prod, 'AWS::CloudWatch::Alarm').map(({ properties }) => properties);
     const shares = alarms.filter(({ Metrics }) => list(Metrics ?? null).length > 0);
     assert.equal(shares.length, 2 + functions.length);
-    const least = shares.map(({ Metrics }) => {
+    const minimums = shares.map(({ Metrics }) => {
       const expressions = list(Metrics ?? null).map((metric) => String(at(metric, 'Expression')));
       return Number(/>= (\d+),/.exec(expressions.join('\n'))?.[1]);
     });
-    // A consumer's is per minute, and wants three minutes of five.
+    // A consumer's minimum is per minute, in three minutes of five.
     assert.deepEqual(
-      [...new Set(least)].sort((a, b) => a - b),
+      [...new Set(minimums)].sort((a, b) => a - b),
       [1, 3, 50],
     );
   });
 
-  test('all tell the topic, and stay silent where there is no traffic', () => {
+  test('notify the topic, and are not raised without traffic', () => {
     const [topic] = ofType(prod, 'AWS::SNS::Topic');
     for (const { properties } of ofType(prod, 'AWS::CloudWatch::Alarm')) {
       assert.deepEqual(properties.AlarmActions, [{ Ref: topic?.id }]);
@@ -90,27 +90,29 @@ describe('alarms', () => {
     }
   });
 
-  test('reach the address of the stage', () => {
+  test('are sent to the address of the stage', () => {
     const [subscription] = ofType(templateOf({ stage: 'prod', options: EVERYTHING }), 'AWS::SNS::Subscription');
     assert.equal(subscription?.properties.Protocol, 'email');
     assert.equal(subscription?.properties.Endpoint, 'operations@example.com');
     assert.equal(ofType(prod, 'AWS::SNS::Subscription').length, 0);
   });
 
-  test('watch each consumer: how far behind it is, what it gave up, and what was not even kept', () => {
+  test('cover the lag, failed changes and undelivered changes of each consumer', () => {
     const alarms = ofType(prod, 'AWS::CloudWatch::Alarm').map(({ properties }) => properties);
-    const of = (metric: string, dimension: string) =>
+    const watched = (metric: string, dimension: string) =>
       alarms
         .filter(({ MetricName }) => MetricName === metric)
-        .map(({ Dimensions }) => list(Dimensions ?? null).find((one) => at(one, 'Name') === dimension) ?? null)
+        .map(
+          ({ Dimensions }) => list(Dimensions ?? null).find((candidate) => at(candidate, 'Name') === dimension) ?? null,
+        )
         .map((found) => nameOf(at(found, 'Value')));
     const from = (source: string) =>
-      consumers.filter((one) => one.source === source).map(({ name }) => `serverless-crud-prod-${name}`);
-    assert.deepEqual(of('IteratorAge', 'FunctionName'), from('streams'));
-    assert.deepEqual(of('DestinationDeliveryFailures', 'FunctionName'), from('streams'));
-    assert.deepEqual(of('ApproximateAgeOfOldestMessage', 'QueueName'), from('events'));
+      consumers.filter((consumer) => consumer.source === source).map(({ name }) => `serverless-crud-prod-${name}`);
+    assert.deepEqual(watched('IteratorAge', 'FunctionName'), from('streams'));
+    assert.deepEqual(watched('DestinationDeliveryFailures', 'FunctionName'), from('streams'));
+    assert.deepEqual(watched('ApproximateAgeOfOldestMessage', 'QueueName'), from('events'));
     assert.deepEqual(
-      of('ApproximateNumberOfMessagesVisible', 'QueueName'),
+      watched('ApproximateNumberOfMessagesVisible', 'QueueName'),
       from('events').map((name) => `${name}-dead-letters`),
     );
     assert.match(dashboard(prod), /IteratorAge/);
@@ -119,7 +121,7 @@ describe('alarms', () => {
 });
 
 describe('the dashboard', () => {
-  test('shows what the service does and how well', () => {
+  test('shows traffic, latency, errors and capacity', () => {
     const shown = dashboard(prod);
     for (const name of [
       'Count',
@@ -146,7 +148,7 @@ describe('the dashboard', () => {
     }
   });
 
-  test('counts cold starts from the log lines of all functions, as one metric', () => {
+  test('counts the cold starts of all functions in one metric', () => {
     const all = ofType(prod, 'AWS::Logs::MetricFilter');
     const filters = all.filter(({ properties }) => /coldStart/.test(String(properties.FilterPattern)));
     assert.equal(filters.length, functions.length);
@@ -157,7 +159,7 @@ describe('the dashboard', () => {
 });
 
 describe('a new version', () => {
-  test('in production first gets a tenth, and goes when its own alarm rings', () => {
+  test('in production receives a tenth first, and is rolled back by its alarm', () => {
     const groups = ofType(prod, 'AWS::CodeDeploy::DeploymentGroup');
     assert.equal(groups.length, functions.length);
     for (const { properties } of groups) {
@@ -174,7 +176,7 @@ describe('a new version', () => {
     }
   });
 
-  test('elsewhere is live at once', () => {
+  test('in other stages is live at once', () => {
     assert.equal(ofType(templateOf(), 'AWS::CodeDeploy::DeploymentGroup').length, 0);
   });
 });

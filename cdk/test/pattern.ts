@@ -1,15 +1,15 @@
-// Event patterns, as EventBridge and Lambda's filters read them, as far as the stack uses them.
+// The subset of event patterns of EventBridge and Lambda's filters that the stack uses.
 
 import type { Json } from './template.ts';
 
 /**
  * Returns true if the event matches the pattern: each field of the pattern is in the event, with one of the pattern's
- * values (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html). What else a pattern can have is
- * refused, so that nothing is taken for granted.
+ * values (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html). Throws for other kinds of
+ * patterns.
  */
 export function isMatch(pattern: Json, event: Json): boolean {
   if (typeof pattern !== 'object' || pattern === null || Array.isArray(pattern) || Object.keys(pattern).length === 0) {
-    throw new Error(`${JSON.stringify(pattern)} is no event pattern: it is an object with a field at least`);
+    throw new Error(`${JSON.stringify(pattern)} is not an event pattern: an object with at least one field`);
   }
   return Object.entries(pattern).every(([name, expected]) => {
     const value = isObject(event) ? event[name] : undefined;
@@ -18,11 +18,11 @@ export function isMatch(pattern: Json, event: Json): boolean {
 }
 
 function isOneOf(expected: readonly Json[], value: Json | undefined): boolean {
-  if (expected.length === 0 || expected.some((one) => typeof one === 'object' && one !== null)) {
-    throw new Error(`${JSON.stringify(expected)} is not a list of values, and no other match is known here`);
+  if (expected.length === 0 || expected.some((item) => typeof item === 'object' && item !== null)) {
+    throw new Error(`${JSON.stringify(expected)} is not a list of values; other matches are not supported`);
   }
   const values: readonly Json[] = Array.isArray(value) ? value : value === undefined ? [] : [value];
-  return values.some((one) => expected.includes(one));
+  return values.some((item) => expected.includes(item));
 }
 
 function isObject(value: Json | undefined): value is { readonly [name: string]: Json } {

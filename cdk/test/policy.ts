@@ -2,7 +2,7 @@
 
 import { at, type Json, list } from './template.ts';
 
-/** A request as IAM sees it. A context key that is absent is not in `context`. */
+/** A request as IAM evaluates it. `context` omits absent context keys. */
 export interface AccessRequest {
   readonly principal: { readonly service: string } | { readonly account: string };
   readonly action: string;
@@ -12,7 +12,7 @@ export interface AccessRequest {
 
 type Operator = (value: string, expected: string) => boolean;
 
-/** The condition operators in use; another one is an error, so that nothing is taken for granted. */
+/** The supported condition operators; others throw an error. */
 const OPERATORS: Readonly<Record<string, Operator>> = {
   StringEquals: (value, expected) => value === expected,
   StringLike: (value, expected) => isLike(value, expected),
@@ -49,17 +49,17 @@ function isPrincipal(principal: Json, request: AccessRequest): boolean {
     : texts(at(principal, 'AWS')).some((arn) => arn === caller.account || arn.includes(`::${caller.account}:`));
 }
 
-/** Every operator and key must hold, of a key's values one. A key the request does not have fails, unless `IfExists`. */
+/** Returns true if every operator matches one value of every key. An absent context key fails, unless `IfExists`. */
 function holds(statement: Json, { context }: AccessRequest): boolean {
   const conditions = Object.entries((at(statement, 'Condition') ?? {}) as Record<string, Record<string, Json>>);
   return conditions.every(([name, keys]) => {
     const operator = OPERATORS[name.replace(/IfExists$/, '')];
     if (!operator) {
-      throw new Error(`the condition operator ${name} is not known here`);
+      throw new Error(`unsupported condition operator ${name}`);
     }
     return Object.entries(keys).every(([key, expected]) => {
       const value = context[key];
-      return value === undefined ? name.endsWith('IfExists') : texts(expected).some((one) => operator(value, one));
+      return value === undefined ? name.endsWith('IfExists') : texts(expected).some((text) => operator(value, text));
     });
   });
 }

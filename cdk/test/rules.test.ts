@@ -1,4 +1,4 @@
-// AWS's rules for what it is given, checked on the templates of every stage, of every option, and of an added resource.
+// Tests of AWS's rules on the templates of every stage, of every option, and of an added resource.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -26,11 +26,11 @@ const CASES: ReadonlyMap<string, Case> = new Map([
   ],
 ]);
 
-function caseOf(of: Options & { readonly options: StageOptions }): Case {
-  return { options: of.options, template: templateOf(of) };
+function caseOf(input: Options & { readonly options: StageOptions }): Case {
+  return { options: input.options, template: templateOf(input) };
 }
 
-/** The share of a limit that is used at most: a template near a limit is split before a deployment meets it. */
+/** The maximum used share of a limit: a template near a limit must be split before a deployment reaches it. */
 const SHARE = 0.9;
 
 /** https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
@@ -42,16 +42,16 @@ const ROLE_POLICY_CHARACTERS = 10_240;
 /** Names and values (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). */
 const ENVIRONMENT_BYTES = 4_096;
 
-/** An ARN is longer than the reference to it. */
+/** A sample ARN, which is longer than the reference to it. */
 const ARN = 'arn:aws:dynamodb:ap-southeast-2:123456789012:table/';
 
-/** The types of resources that hold data of the service. */
+/** The resource types that hold data of the service. */
 const STORED = ['AWS::DynamoDB::GlobalTable', 'AWS::KMS::Key', 'AWS::S3::Bucket'];
 
-/** The prefix of the names of alarms, so that they are found together. */
+/** The prefix of alarm names. */
 const STACK = `${PROJECT}-`;
 
-/** A stream shard's steady readers (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html). */
+/** The concurrent readers of a stream shard (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html). */
 const STREAM_READERS = 2;
 
 for (const [name, { template, options }] of CASES) {
@@ -96,15 +96,15 @@ for (const [name, { template, options }] of CASES) {
       }
     });
 
-    test('keeps nothing of a failed creation, which could then not be repeated', () => {
-      const kept = [...resources(template).values()].filter(({ deletionPolicy }) => deletionPolicy === 'Retain');
+    test('retains nothing of a failed creation, so that it can be repeated', () => {
+      const retained = [...resources(template).values()].filter(({ deletionPolicy }) => deletionPolicy === 'Retain');
       assert.deepEqual(
-        kept.map(({ id }) => id),
+        retained.map(({ id }) => id),
         [],
       );
     });
 
-    test('keeps what is stored when the stack is deleted, where the stage keeps its data', () => {
+    test('retains stored data on deletion if the stage keeps its data', () => {
       const policies = STORED.flatMap((type) => ofType(template, type)).map(({ id, deletionPolicy }) => [
         id,
         deletionPolicy,
@@ -115,7 +115,7 @@ for (const [name, { template, options }] of CASES) {
       }
     });
 
-    test('has alarms with a name, words on what to do first, and a message when all is well again', () => {
+    test('has alarms with a name, a description with a first step, and an OK action', () => {
       for (const { id, properties } of alarms) {
         assert.match(rendered(properties.AlarmName ?? null, resources(template)), new RegExp(`^${STACK}.+`), id);
         assert.match(String(properties.AlarmDescription), /[.:] (look|search|read|check|run) /i, id);
@@ -124,7 +124,7 @@ for (const [name, { template, options }] of CASES) {
       }
     });
 
-    test('has no value of a secret, and no reference that would put one in', () => {
+    test('has no value of a secret and no dynamic reference to one', () => {
       const references = JSON.stringify(template.toJSON()).match(/\{\{resolve:(secretsmanager|ssm-secure)/g) ?? [];
       assert.deepEqual(references, []);
       for (const { properties } of ofType(template, 'AWS::SecretsManager::Secret')) {
@@ -135,7 +135,7 @@ for (const [name, { template, options }] of CASES) {
       }
     });
 
-    test('lets each alarm tell its topic', () => {
+    test('lets each alarm publish to its topic', () => {
       for (const alarm of alarms) {
         for (const action of [
           ...list(alarm.properties.AlarmActions ?? null),
@@ -148,7 +148,7 @@ for (const [name, { template, options }] of CASES) {
       }
     });
 
-    test('has two readers for each stream at most', () => {
+    test('has at most two readers per stream', () => {
       const streams = ofType(template, 'AWS::Lambda::EventSourceMapping').map(({ properties }) =>
         JSON.stringify(properties.EventSourceArn),
       );
@@ -159,10 +159,10 @@ for (const [name, { template, options }] of CASES) {
   });
 }
 
-/** The policy of a topic, its references put as the names of what they refer to. */
+/** Returns the policy of a topic, with references replaced by the names of the resources. */
 function topicPolicy(topic: string, template: Template): Json {
   const [policy] = ofType(template, 'AWS::SNS::TopicPolicy').filter(({ properties }) =>
-    list(properties.Topics ?? null).some((of) => at(of, 'Ref') === topic),
+    list(properties.Topics ?? null).some((reference) => at(reference, 'Ref') === topic),
   );
   return JSON.parse(
     JSON.stringify(policy?.properties.PolicyDocument ?? null, (_, member: Json) =>
@@ -171,7 +171,7 @@ function topicPolicy(topic: string, template: Template): Json {
   );
 }
 
-/** CloudWatch's request when an alarm of that account tells the topic, which is by TLS. */
+/** Returns CloudWatch's request, over TLS, when an alarm of that account publishes to the topic. */
 function publishing(topic: Json, account: string): AccessRequest {
   return {
     principal: { service: 'cloudwatch.amazonaws.com' },
@@ -189,17 +189,17 @@ function isReference(value: Json): boolean {
   return typeof value === 'object' && value !== null && ['Ref', 'Fn::GetAtt', 'Fn::Join'].some((name) => name in value);
 }
 
-/** The places of the nulls in a value. */
-function nulls(value: Json, place = ''): string[] {
+/** Returns the paths of the nulls in a value. */
+function nulls(value: Json, path = ''): string[] {
   if (value === null) {
-    return [place];
+    return [path];
   }
   return typeof value === 'object'
-    ? Object.entries(value).flatMap(([name, member]) => nulls(member, `${place}/${name}`))
+    ? Object.entries(value).flatMap(([name, member]) => nulls(member, `${path}/${name}`))
     : [];
 }
 
-/** The characters of a value once CloudFormation has put in what it refers to, each as long as a table's ARN. */
+/** Returns the length of a value after CloudFormation resolves its references, each as long as a table's ARN. */
 function length(value: Json, template: Template): number {
   const all = resources(template);
   const text = JSON.stringify(value, (_, member: Json) =>

@@ -1,4 +1,4 @@
-// A stage does not let more creates through than the indexes of its tables take.
+// Tests that the create rate of a stage does not exceed what its indexes sustain.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -18,7 +18,7 @@ function prodWith(rate: number, recordKilobytes: number): StageOptions {
   };
 }
 
-test('the contract says how many shards a list, and a filter of few values, are spread over', () => {
+test('the contract has the number of shards of lists and filters', () => {
   const shards = contract.tables.flatMap(({ name, indexes }) =>
     indexes.map((index) => [`${name} ${index.name}`, index.writeShards ?? null]),
   );
@@ -31,8 +31,8 @@ test('the contract says how many shards a list, and a filter of few values, are 
   });
 });
 
-describe('creates a second', () => {
-  test('are a thousand write units for each shard, and a unit for each KB begun', () => {
+describe('the create rate', () => {
+  test('is a thousand write units per shard, with one unit per started KB', () => {
     for (const [kilobytes, expected] of [
       [0.5, 4_000],
       [1, 4_000],
@@ -45,13 +45,13 @@ describe('creates a second', () => {
     assert.equal(createsPerSecond({}, 1), Number.POSITIVE_INFINITY);
   });
 
-  test('of every stage are within what its indexes take', () => {
+  test('of every stage is within the limit of its indexes', () => {
     for (const stage of Object.keys(STAGES) as StageName[]) {
       assert.doesNotThrow(() => checkShards(contract, stage, STAGES[stage]), stage);
     }
   });
 
-  test('beyond that stop the synthesis, in a line that names what to change', () => {
+  test('beyond the limit stops synthesis with a message that names the remedy', () => {
     const refusal = (options: StageOptions) => {
       let message = '';
       assert.throws(
@@ -66,9 +66,9 @@ describe('creates a second', () => {
     const tooFast = refusal(prodWith(4_001, 1));
     assert.equal(
       tooFast,
-      'prod lets 4001 creates of items a second through (api.throttle.rate), but the index list takes 4000 with records of 1 KB (data.recordKilobytes): raise LIST_SHARDS in src/resources (docs/stack.md, "Shards of a list"), or lower the rate',
+      'prod allows 4001 creates of items per second (api.throttle.rate), but the index list sustains 4000 with records of 1 KB (data.recordKilobytes): raise LIST_SHARDS in src/resources (docs/stack.md, "List shards"), or lower the rate',
     );
-    assert.match(refusal(prodWith(2_000, 3)), /the index list takes 1333 with records of 3 KB/);
+    assert.match(refusal(prodWith(2_000, 3)), /the index list sustains 1333 with records of 3 KB/);
     assert.doesNotThrow(() => appOf({ stage: 'prod', options: prodWith(4_000, 1) }));
   });
 });

@@ -1,4 +1,4 @@
-// The stages: their names, their settings, and what is refused before anything is synthesized.
+// Tests of the stages: names, settings, and checks before synthesis.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -15,7 +15,7 @@ import { type Json, ofType } from './template.ts';
 
 const LONGEST = 'a23456789-123456789b';
 
-/** The longest names AWS takes, in characters, by each service's API reference. */
+/** The maximum lengths of names in characters, from each service's API reference. */
 const LENGTHS: Readonly<Record<string, readonly [property: string, characters: number]>> = {
   'AWS::Lambda::Function': ['FunctionName', 64],
   'AWS::DynamoDB::GlobalTable': ['TableName', 255],
@@ -31,18 +31,18 @@ const LENGTHS: Readonly<Record<string, readonly [property: string, characters: n
 
 describe('a name of a stage', () => {
   for (const name of ['dev', 'ada', 'pr-123', 'a', LONGEST]) {
-    test(`can be ${name}`, () => {
+    test(`is valid: ${name}`, () => {
       assert.equal(stageNamed(name), name);
     });
   }
 
   for (const name of ['', 'Ada', '1st', '-a', 'a-', 'a--b', 'a_b', 'a.b', `${LONGEST}c`, 'account', undefined]) {
-    test(`cannot be ${JSON.stringify(name)}`, () => {
+    test(`is invalid: ${JSON.stringify(name)}`, () => {
       assert.throws(() => stageNamed(name), /cannot be a stage: it is a word of up to 20 lower-case letters, digits/);
     });
   }
 
-  test('leaves every name made of it within its limit, in the largest shape', () => {
+  test('keeps every derived name within its limit, with all options of production', () => {
     const template = templateOf({ stage: LONGEST, options: STAGES.prod });
     for (const [type, [property, characters]] of Object.entries(LENGTHS)) {
       const names: readonly Json[] = ofType(template, type).map(({ properties }) => properties[property] ?? null);
@@ -55,7 +55,7 @@ describe('a name of a stage', () => {
 });
 
 describe('a stage', () => {
-  test('has the shape of its name, and else that of dev', () => {
+  test('has its own options if it is predefined, otherwise those of dev', () => {
     assert.deepEqual(['prod', 'staging', 'dev', 'ada', 'constructor'].map(shapeOf), [
       'prod',
       'staging',
@@ -68,7 +68,7 @@ describe('a stage', () => {
     assert.equal(bus?.properties.Name, 'serverless-crud-ada');
   });
 
-  test('called staging has every option of production but that data is kept, in no larger numbers', () => {
+  test('called staging has the options of production, except retention of data, with no larger numbers', () => {
     const members = (options: StageOptions) => Object.keys(flat(options)).filter((name) => !name.startsWith('alarms.'));
     const { staging, prod } = STAGES;
     assert.deepEqual(members(staging).sort(), members(prod).sort());
@@ -98,7 +98,7 @@ describe('settings', () => {
   const corsOrigins = ['https://www.shop.net', 'http://localhost:8080'];
   const domain = { name: 'api.shop.net', certificateArn: 'arn:aws:acm:eu-central-1:123456789012:certificate/0' };
 
-  test('of a stage take the place of what its shape has', () => {
+  test('of a stage override its defaults', () => {
     const settings = read(
       JSON.stringify({ ada: { corsOrigins, alarmEmail: 'a@shop.net', domain, accountConcurrency: 50 } }),
     );
@@ -108,11 +108,11 @@ describe('settings', () => {
     assert.equal(options.functions.accountConcurrency, 50);
   });
 
-  test('that are there can be read', () => {
+  test('in cdk/stages.json are valid', () => {
     assert.ok(readSettings().size > 0);
   });
 
-  test('that are not there leave the shapes as they are', () => {
+  test('are empty without a file', () => {
     assert.equal(readSettings('/nowhere/stages.json').size, 0);
   });
 
@@ -121,7 +121,7 @@ describe('settings', () => {
     ['[]', /^cdk\/stages\.json is not an object with a member for each stage$/],
     ['{"Ada": {}}', /^"Ada" cannot be a stage: /],
     ['{"ada": 1}', /^cdk\/stages\.json: ada is not an object$/],
-    ['{"ada": {"cors": []}}', /^cdk\/stages\.json: ada has cors: it may have corsOrigins, alarmEmail, domain, /],
+    ['{"ada": {"cors": []}}', /^cdk\/stages\.json: ada has cors: the settings are corsOrigins, alarmEmail, domain, /],
     ['{"ada": {"corsOrigins": []}}', /^cdk\/stages\.json: ada: corsOrigins must be a list of origins/],
     ['{"ada": {"corsOrigins": ["https://a.net/"]}}', /corsOrigins must be a list of origins/],
     ['{"ada": {"corsOrigins": ["a.net"]}}', /corsOrigins must be a list of origins/],
@@ -129,7 +129,7 @@ describe('settings', () => {
     ['{"ada": {"domain": {"name": "a.net"}}}', /domain must be an object with a name and the certificateArn for it/],
     ['{"ada": {"accountConcurrency": 0}}', /accountConcurrency must be a whole number above 0/],
   ] as const) {
-    test(`${text} are refused in one line`, () => {
+    test(`are refused in one line: ${text}`, () => {
       assert.throws(() => read(text), { message });
     });
   }
@@ -139,11 +139,11 @@ describe('production', () => {
   const ready = { corsOrigins: ['https://www.shop.net'], alarmEmail: 'operations@shop.net' };
   const check = (settings: object) => () => checkReady('prod', optionsOf('prod', { ...ready, ...settings }));
 
-  test('is taken with origins and an address of its own', () => {
+  test('is accepted with real origins and an address', () => {
     assert.doesNotThrow(check({}));
   });
 
-  test('is refused with placeholders, or without an address for alarms', () => {
+  test('is refused with placeholders or without an alarm address', () => {
     const origins = 'prod is not ready: cdk/stages.json needs corsOrigins of yours instead of';
     const email = 'prod is not ready: cdk/stages.json needs an alarmEmail of yours';
     for (const origin of [
@@ -159,7 +159,7 @@ describe('production', () => {
     assert.doesNotThrow(check({ corsOrigins: ['https://notexample.com', 'https://example.com.shop.net'] }));
   });
 
-  test('says all of it in one line, before anything is synthesized', () => {
+  test('reports everything missing in one line before synthesis', () => {
     const folder = mkdtempSync(join(tmpdir(), 'refused-'));
     const context = { stage: 'prod', settings: '/nowhere/stages.json', functions: folder, architecture: 'arm64' };
     const environment = { ...process.env, CDK_OUTDIR: join(folder, 'out'), CDK_CONTEXT_JSON: JSON.stringify(context) };
@@ -176,43 +176,43 @@ describe('production', () => {
   });
 });
 
-describe('instances of functions', () => {
+describe('concurrency', () => {
   const contract = readContract();
   const { functions, consumers, jobs } = contract;
   const all = functions.length + consumers.length + jobs.length;
   const base = STAGES.prod.functions;
   const check = (options: object) => () => checkConcurrency(contract, { ...base, ...options });
 
-  test('are not checked where none is reserved', () => {
+  test('is not checked without a reservation', () => {
     assert.doesNotThrow(check({ accountConcurrency: 10 }));
   });
 
-  test('can be reserved up to what Lambda does not keep', () => {
+  test('can be reserved except what Lambda keeps', () => {
     assert.doesNotThrow(check({ reservedConcurrency: 10, accountConcurrency: 10 * all + 100 }));
     assert.throws(check({ reservedConcurrency: 10, accountConcurrency: 10 * all + 99 }), {
       message: new RegExp(
-        `^${10 * all} instances .*: of the account's ${10 * all + 99} Lambda keeps 100 for functions`,
+        `^${10 * all} concurrent executions .*: of the account's ${10 * all + 99}, Lambda keeps 100 for functions`,
       ),
     });
-    assert.throws(check({ reservedConcurrency: 1_000 }), /of the account's 1000 Lambda keeps 100/);
+    assert.throws(check({ reservedConcurrency: 1_000 }), /of the account's 1000, Lambda keeps 100/);
   });
 
-  test('can be provisioned up to that as well, and up to what their function reserves', () => {
+  test('can be provisioned up to the same limit and up to the reservation', () => {
     assert.throws(check({ provisionedConcurrency: 1, accountConcurrency: 100 }), /would be reserved or provisioned/);
     assert.doesNotThrow(check({ provisionedConcurrency: 1, accountConcurrency: 100 + functions.length }));
     assert.throws(
       check({ provisionedConcurrency: 2, reservedConcurrency: 1 }),
-      /is 2, of which reservedConcurrency allows 1/,
+      /is 2, but reservedConcurrency allows 1/,
     );
   });
 
-  test('stop the stack, too', () => {
+  test('is checked at synthesis', () => {
     const options = { ...STAGES.prod, functions: { ...base, reservedConcurrency: 500 } };
     assert.throws(() => templateOf({ stage: 'prod', options }), /would be reserved or provisioned/);
   });
 });
 
-/** The options by their path, as in `data.keep`. */
+/** Returns the options by path, as in `data.keep`. */
 function flat(options: object, path = ''): Record<string, unknown> {
   return Object.assign(
     {},

@@ -1,4 +1,4 @@
-// Templates for the tests, made without a build: the executable is an ELF header.
+// Templates for the tests. They need no build: the executable is only an ELF header.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ import { STAGES, type StageOptions } from '../lib/stages.ts';
 
 export const ENVIRONMENT = { account: '123456789012', region: 'eu-central-1' };
 
-/** A stage with every option on, those that no stage of ours uses too. */
+/** Production with all options on, including those that no stage uses. */
 export const EVERYTHING: StageOptions = {
   ...STAGES.prod,
   data: { ...STAGES.prod.data, trail: true },
@@ -41,7 +41,7 @@ export interface Options {
   readonly hasAccountStack?: boolean;
 }
 
-/** The app of a stage, not yet synthesized. */
+/** Returns the app of a stage, not yet synthesized. */
 export function appOf({
   stage = 'dev',
   options = optionsOf(stage),
@@ -62,7 +62,7 @@ export function appOf({
 
 const templates = new Map<string, Template>();
 
-/** The template of a stage. */
+/** Returns the template of a stage. */
 export function templateOf(options: Options = {}): Template {
   const key = JSON.stringify(options);
   const template = templates.get(key) ?? Template.fromStack(appOf(options).service);
@@ -70,7 +70,7 @@ export function templateOf(options: Options = {}): Template {
   return template;
 }
 
-/** A folder with an executable of a header alone. */
+/** Creates a folder with an executable that consists of an ELF header. */
 export function placeholder(machine = 0xb7): string {
   const folder = temporary('functions-');
   const header = Buffer.alloc(20);

@@ -1,4 +1,4 @@
-// Reads templates: resources by type, references by name.
+// Accessors of templates: resources by type, references by name.
 
 import type { Template } from 'aws-cdk-lib/assertions';
 
@@ -19,7 +19,7 @@ interface RawResource {
   readonly UpdatePolicy?: Json;
 }
 
-/** Every resource of the template, by its logical id. */
+/** Returns the resources of the template by logical id. */
 export function resources(template: Template): ReadonlyMap<string, Resource> {
   const raw = template.toJSON().Resources as { readonly [id: string]: RawResource };
   return new Map(
@@ -36,12 +36,12 @@ export function resources(template: Template): ReadonlyMap<string, Resource> {
   );
 }
 
-/** The resources of a type. */
+/** Returns the resources of a type. */
 export function ofType(template: Template, type: string): Resource[] {
   return [...resources(template).values()].filter((resource) => resource.type === type);
 }
 
-/** A member, deep inside: `at(method, 'Integration', 'Type')`. */
+/** Returns a nested member, as in `at(method, 'Integration', 'Type')`, or null. */
 export function at(value: Json | undefined, ...path: readonly string[]): Json {
   const [name, ...rest] = path;
   if (name === undefined) {
@@ -58,7 +58,7 @@ function isObject(value: Json | undefined): value is { readonly [name: string]: 
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The property that names a resource, by its type. */
+/** The name property of each resource type. */
 const NAMES: Readonly<Record<string, string>> = {
   'AWS::DynamoDB::GlobalTable': 'TableName',
   'AWS::Events::EventBus': 'Name',
@@ -70,7 +70,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'AWS::SecretsManager::Secret': 'Description',
 };
 
-/** A value as text, its references put as the names of what they refer to. */
+/** Returns a value as text, with references replaced by the names of the resources. */
 export function rendered(value: Json, all: ReadonlyMap<string, Resource>): string {
   const named = (id: Json) => {
     const resource = typeof id === 'string' ? all.get(id) : undefined;

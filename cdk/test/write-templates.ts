@@ -1,4 +1,4 @@
-// Writes each stage's templates, and those with every option on, for checkers that read files.
+// Writes the templates of each stage, and those with all options, for checkers that read files.
 
 import { STAGES, type StageName } from '../lib/stages.ts';
 import { appOf, EVERYTHING } from './synthesized.ts';

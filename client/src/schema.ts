@@ -80,6 +80,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/items/{id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publish item
+         * @description Puts a draft on offer: its status becomes `active`. An item that is active already is answered as it is, so that a repeat does no harm; an archived one is refused.
+         */
+        post: operations["items_publish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/users": {
         parameters: {
             query?: never;
@@ -556,7 +576,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The function did not answer in time. */
+        /** @description The service took too long to answer: try again. */
         GatewayTimeout: {
             headers: {
                 [name: string]: unknown;
@@ -564,7 +584,7 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "detail": "The function did not answer in time.",
+                 *       "detail": "The service took too long to answer: try again.",
                  *       "requestId": "0f1e2d3c-4b5a-4968-8776-655443322110",
                  *       "status": 504,
                  *       "title": "Gateway Timeout",
@@ -665,7 +685,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Too many requests: slow down. */
+        /** @description Too many requests: wait, then try again. */
         TooManyRequests: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
@@ -674,7 +694,7 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "detail": "Too many requests: slow down.",
+                 *       "detail": "Too many requests: wait, then try again.",
                  *       "requestId": "0f1e2d3c-4b5a-4968-8776-655443322110",
                  *       "status": 429,
                  *       "title": "Too Many Requests",
@@ -1297,6 +1317,77 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
+        };
+    };
+    items_publish: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of the version to change; any other is refused with 412. */
+                "If-Match"?: components["parameters"]["If-Match"];
+            };
+            path: {
+                /** @description The record's id. */
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record as it is now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "createdAt": "2025-11-13T12:00:00.000Z",
+                     *       "currency": "EUR",
+                     *       "description": "Stoneware, 80 ml, dishwasher safe.",
+                     *       "id": "019a7d3e-0c00-7000-8000-000000000002",
+                     *       "name": "Espresso cup",
+                     *       "ownerId": "019a7d3e-0c00-7000-8000-000000000001",
+                     *       "priceCents": 1250,
+                     *       "status": "active",
+                     *       "tags": [
+                     *         "kitchen",
+                     *         "coffee"
+                     *       ],
+                     *       "updatedAt": "2025-11-13T12:00:00.000Z",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Item"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description An archived item cannot be published. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "An archived item cannot be published.",
+                     *       "requestId": "0f1e2d3c-4b5a-4968-8776-655443322110",
+                     *       "status": 409,
+                     *       "title": "Conflict",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: components["responses"]["PreconditionFailed"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];

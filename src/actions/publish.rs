@@ -14,7 +14,7 @@ const DESCRIPTION: &str = "Puts a draft on offer: its status becomes `active`. A
     answered as it is, so that a repeat does no harm; an archived one is refused.";
 const ARCHIVED: Error = Error::WrongState("An archived item cannot be published.");
 
-/// Puts a draft on offer: 200 with the record. An active item stays as it is; an archived one is refused.
+/// Publishes a draft: 200 with the record. An active item stays unchanged; an archived one is rejected.
 async fn publish(app: Arc<App>, request: Request) -> Result<Answer, Error> {
     let (id, precondition) = Error::join(http::id(&request), http::precondition(&request))?;
     let items = app.store.table::<Item>().written_by(http::caller(&request));
@@ -25,7 +25,7 @@ async fn publish(app: Arc<App>, request: Request) -> Result<Answer, Error> {
     }
 }
 
-/// Describes it.
+/// Describes the operation.
 pub fn operation() -> Operation {
     Operation::new("POST", "/v1/items/{id}/publish", "items_publish", publish, || Contract {
         parameters: vec![parameters::id(), parameters::if_match()],

@@ -1,4 +1,4 @@
-//! The list of the consumers of changes: those of the tables' streams, and those of the bus.
+//! The list of all consumers: those of the tables' streams, and those of the event bus.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
     streams::{self, Consumer, Decoder, EventConsumer, Repeat},
 };
 
-/// What decodes the changes of each resource.
+/// Returns the decoder of each resource.
 pub fn decoders() -> Vec<Decoder> {
     let mut decoders = Vec::new();
     list(&mut decoders);
@@ -25,7 +25,7 @@ impl List for Vec<Decoder> {
     }
 }
 
-/// A consumer: a function that is given changes, and what that one may do.
+/// A consumer: a function that handles changes, and its permissions.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConsumerDefinition {
@@ -36,7 +36,7 @@ pub struct ConsumerDefinition {
     pub source: Source,
     /// The DynamoDB actions it needs, and no others.
     pub grants: Vec<Grant>,
-    /// Whether it puts events on the bus.
+    /// True if it publishes events to the bus.
     pub publishes: bool,
 }
 
@@ -51,9 +51,9 @@ pub enum Source {
         tables: Vec<&'static str>,
         /// The kinds of changes it reads, as streams name them.
         changes: Vec<&'static str>,
-        /// For how many seconds changes are gathered before it is called.
+        /// The batching window in seconds.
         batching_window: u8,
-        /// The place a new consumer starts from.
+        /// The starting position of a new consumer.
         start: Start,
         /// The code.
         #[serde(skip)]
@@ -61,11 +61,11 @@ pub enum Source {
     },
     /// The bus, through a queue of its own.
     Events {
-        /// The types of events it takes, as in `user.deleted`.
+        /// The types of events it subscribes to, such as `user.deleted`.
         types: Vec<String>,
-        /// For how many seconds an event waits before it is given to the consumer.
+        /// The delay in seconds before an event is delivered.
         delay_seconds: u16,
-        /// The schedule by which each event is given to it again, where it has one.
+        /// The schedule by which each event is handled again, if there is one.
         #[serde(skip_serializing_if = "Option::is_none")]
         repeats: Option<Repeat>,
         /// The code.
@@ -74,35 +74,35 @@ pub enum Source {
     },
 }
 
-/// The place in a stream from which a new consumer reads it.
+/// The starting position of a new consumer in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Start {
-    /// The oldest change the stream has, up to a day ago: nothing is missed.
+    /// The oldest change in the stream, which is up to 24 hours old.
     TrimHorizon,
-    /// The changes from now on: for a consumer with effects outside, such as mails.
+    /// The next change: for a consumer with external effects, such as sending mail.
     Latest,
 }
 
-/// Every consumer.
+/// Returns every consumer.
 pub fn consumers() -> Vec<ConsumerDefinition> {
-    let who_deleted = || Grant::on(BOOKKEEPING, &["GetItem"]);
+    let read_deletions = || Grant::on(BOOKKEEPING, &["GetItem"]);
     vec![
         ConsumerDefinition {
             name: "audit_append",
             source: every_change(Arc::new(streams::audit_append(decoders()))),
-            grants: vec![Grant::on(HISTORY, &["PutItem"]), who_deleted()],
+            grants: vec![Grant::on(HISTORY, &["PutItem"]), read_deletions()],
             publishes: false,
         },
         ConsumerDefinition {
             name: "events_publish",
             source: every_change(Arc::new(streams::events_publish(decoders()))),
-            grants: vec![who_deleted()],
+            grants: vec![read_deletions()],
             publishes: true,
         },
         ConsumerDefinition {
             name: "users_cascade",
-            // For the first pass the index of owners has mostly followed its table by then.
+            // After this delay, the index of owners usually contains all items for the first pass.
             source: events(&[(User::NAME, Action::Deleted)], 5, Arc::new(streams::users_cascade())),
             grants: vec![
                 Grant { indexes: vec![streams::OWNER_INDEX.into()], ..Grant::on(Item::COLLECTION, &["Query"]) },
@@ -113,7 +113,7 @@ pub fn consumers() -> Vec<ConsumerDefinition> {
     ]
 }
 
-/// Every change of every resource, from the streams of their tables.
+/// Returns the source of every change of every resource.
 fn every_change(consumer: Arc<dyn Consumer>) -> Source {
     Source::Streams {
         tables: decoders().iter().map(|decoder| decoder.collection).collect(),
@@ -124,7 +124,7 @@ fn every_change(consumer: Arc<dyn Consumer>) -> Source {
     }
 }
 
-/// Events of the bus: what happened to which resource.
+/// Returns the source of these types of events, with the delay of their delivery.
 fn events(types: &[(&str, Action)], delay_seconds: u16, consumer: Arc<dyn EventConsumer>) -> Source {
     let types = types.iter().map(|(resource, action)| format!("{resource}.{}", action.name())).collect();
     Source::Events { types, delay_seconds, repeats: consumer.repeat(), consumer }

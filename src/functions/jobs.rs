@@ -1,4 +1,4 @@
-//! The list of functions that nothing calls by itself: they are started by hand or by a schedule.
+//! The list of jobs: functions that an operator or a schedule invokes.
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -13,10 +13,10 @@ use crate::{
     store::BOOKKEEPING,
 };
 
-/// What a migration does to a table.
+/// The DynamoDB actions of a migration on a table.
 const MIGRATION_ACTIONS: &[&str] = &["ConditionCheckItem", "Scan", "UpdateItem"];
 
-/// A function that no operation calls.
+/// A function that an operator or a schedule invokes.
 #[derive(Clone, Debug, Serialize)]
 pub struct Job {
     /// The function: Lambda's handler setting.
@@ -31,7 +31,7 @@ pub struct Job {
 /// The result of a job.
 pub type JobFuture = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
 
-/// Every job.
+/// Returns every job.
 pub fn jobs() -> Vec<Job> {
     let tables = row_schemas().into_iter().map(|(table, _)| Grant::on(table, MIGRATION_ACTIONS));
     let ledger = Grant::on(BOOKKEEPING, &["GetItem", "PutItem", "UpdateItem"]);

@@ -1,4 +1,4 @@
-//! The functions: one executable holds them all, and Lambda's handler setting names the one to run.
+//! The Lambda functions. One executable contains all of them, and Lambda's handler setting selects the one to run.
 
 mod consumers;
 mod jobs;
@@ -10,9 +10,9 @@ pub use jobs::{Job, JobFuture, jobs};
 
 use crate::{operations::operations, runtime, streams};
 
-/// Runs the function of this name: an operation's, a consumer or a job.
+/// Runs the function with this name: an operation, a consumer or a job.
 ///
-/// A name that no function has is one line in the log and a failure, which ends the start of the Lambda.
+/// An unknown name is logged in one line, and fails the start of the Lambda function.
 pub fn serve(name: &str) -> ExitCode {
     if let Some(operation) = operations().into_iter().find(|operation| operation.function == name) {
         return runtime::serve(move |app, request| (operation.handler)(app, request));

@@ -7,8 +7,11 @@ use super::Answer;
 /// The response headers that a page may read.
 pub const EXPOSED_HEADERS: &str = "ETag, Link, Location, Retry-After";
 
-/// The request headers that a page may send.
-pub const ALLOWED_HEADERS: &str = "Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Api-Key";
+/// The request headers a page may send.
+pub const ALLOWED_HEADERS: &str = "Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Api-Key";
+
+/// The time a page may rely on a preflight: the longest that browsers accept.
+pub const MAX_AGE_SECONDS: u32 = 7_200;
 
 /// Allows the origin to read the response if `allowed` contains it or `*`.
 ///

@@ -4,6 +4,7 @@ mod body;
 mod conditions;
 pub mod cors;
 mod event;
+pub mod gateway;
 mod json;
 mod problem;
 mod query;

@@ -10,6 +10,11 @@ use crate::error::{Error, Violation};
 /// The `Retry-After` header, in seconds.
 const RETRY_AFTER: &str = "1";
 
+// The details that functions and API Gateway share.
+pub(super) const INVALID: &str = "The request is not valid: see errors.";
+pub(super) const BUSY: &str = "The service is busy: try again.";
+pub(super) const INTERNAL: &str = "Something went wrong on our side.";
+
 /// An `application/problem+json` body.
 ///
 /// The type is always `about:blank`, because each status has one meaning in this API (RFC 9457 §4.2.1).
@@ -71,7 +76,7 @@ pub fn for_error(error: &Error, request_id: &str) -> Answer {
 
 fn describe(error: &Error) -> (StatusCode, String) {
     let (status, detail) = match error {
-        Error::Invalid(_) => (StatusCode::BAD_REQUEST, "The request is not valid: see errors."),
+        Error::Invalid(_) => (StatusCode::BAD_REQUEST, INVALID),
         Error::NotFound => (StatusCode::NOT_FOUND, "There is no record with this id."),
         Error::Conflict(_) => (StatusCode::CONFLICT, "The request conflicts with other records: see errors."),
         Error::WrongState(detail) => (StatusCode::CONFLICT, *detail),
@@ -90,11 +95,11 @@ fn describe(error: &Error) -> (StatusCode, String) {
             StatusCode::UNPROCESSABLE_ENTITY,
             "This Idempotency-Key was used with another body: use a new key for a new request.",
         ),
-        Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "The service is busy: try again."),
+        Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, BUSY),
         Error::Corrupt { id, .. } => {
             return (StatusCode::INTERNAL_SERVER_ERROR, format!("The stored record {id} cannot be read."));
         }
-        Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side."),
+        Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL),
     };
     (status, detail.to_owned())
 }

@@ -1,5 +1,5 @@
-//! The event bus: answers as EventBridge does, puts events into the queues of their consumers, and appends them to a file,
-//! an event a line.
+//! A local event bus with the API of EventBridge. It puts events into the queues of their consumers, and appends them to
+//! a file, one event per line.
 
 use std::{
     fs::{File, OpenOptions},
@@ -20,13 +20,13 @@ use crate::record::{format_time, now};
 
 /// A running bus.
 pub struct Bus {
-    /// Where it is.
+    /// The URL of the bus.
     pub url: String,
     server: JoinHandle<io::Result<()>>,
 }
 
 impl Bus {
-    /// Opens the file, where there is one, and listens on any free port.
+    /// Opens the file, if there is one, and listens on a free port.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -46,7 +46,7 @@ impl Bus {
     }
 }
 
-/// Opens the file at its end, without a line that a sudden end cut off: its event comes again.
+/// Opens the file for appending, and removes an incomplete last line, as after a crash. Its event is delivered again.
 fn open(path: &Path) -> io::Result<File> {
     let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
     let mut end = file.metadata()?.len();
@@ -85,9 +85,9 @@ struct Targets {
 }
 
 impl Targets {
-    /// Delivers an event to all of them. What is answered as failed is published again, under the same id.
+    /// Delivers an event to all targets. The consumer publishes a failed event again, under the same id.
     fn deliver(&self, entry: &Entry) -> io::Result<()> {
-        for queue in self.queues.iter().filter(|queue| queue.takes(&entry.detail_type)) {
+        for queue in self.queues.iter().filter(|queue| queue.accepts(&entry.detail_type)) {
             queue.send(envelope(entry)?)?;
         }
         match &mut *self.file.lock().expect("nothing panics while it holds the lock") {
@@ -97,7 +97,7 @@ impl Targets {
     }
 }
 
-/// The event as EventBridge hands it on (EventBridge user guide, "Event structure").
+/// Returns the event as EventBridge delivers it (EventBridge user guide, "Event structure").
 fn envelope(entry: &Entry) -> io::Result<String> {
     let detail: Value = serde_json::from_str(&entry.detail)?;
     let envelope = json!({

@@ -1,4 +1,4 @@
-//! The database under the local server: the embedded DynamoDB with its folder, or another endpoint.
+//! The database of the local server: the embedded DynamoDB with its folder, or another endpoint.
 
 use std::{
     env,
@@ -25,23 +25,23 @@ const DATABASE_FILE: &str = "dynamodb.sqlite";
 const LOCK_FILE: &str = "lock";
 const SECRET_FILE: &str = "cursor-secret";
 
-/// How often rows past their time to live are deleted. DynamoDB takes up to days.
+/// The interval at which expired rows are deleted. DynamoDB takes up to a few days.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// How long another writer of the file is waited for.
+/// The maximum time to wait for another writer of the file.
 const BUSY_LIMIT: Duration = Duration::from_secs(5);
-/// How long the embedded server may take to end, once nothing asks it anything any more.
+/// The maximum time that the embedded server has to shut down.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
-/// What the embedded DynamoDB calls its region.
+/// The region of the embedded DynamoDB.
 const EMBEDDED_REGION: &str = "us-east-1";
 
-/// The folder that keeps the data, this server's alone while it is held.
+/// The data folder, locked for this server until the value is dropped.
 pub struct Folder {
     path: PathBuf,
     _lock: File,
 }
 
 impl Folder {
-    /// Creates the folder where it is missing, and locks it.
+    /// Creates the folder if it is missing, and locks it.
     ///
     /// # Errors
     /// [`StartError::Folder`] and [`StartError::FolderInUse`].
@@ -57,12 +57,12 @@ impl Folder {
         }
     }
 
-    /// The path of a file in it.
+    /// Returns the path of a file in the folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// The secret that signs cursors, created once: cursors outlive a restart.
+    /// Returns the secret that signs cursors. It is created once, so that cursors stay valid after a restart.
     ///
     /// # Errors
     /// [`StartError::Folder`].
@@ -85,7 +85,7 @@ impl Folder {
 
     fn database(&self) -> Result<Database, StartError> {
         let path = self.database_file();
-        // SQLite says no more than "unable to open": the system says why.
+        // SQLite only reports "unable to open". The operating system reports the reason.
         let writable = File::options().append(true).create(true).open(&path);
         writable.map_err(|cause| StartError::Folder { path: path.clone(), cause })?;
         let opened = path.to_str().ok_or_else(|| "its path is not UTF-8".to_owned());
@@ -93,22 +93,22 @@ impl Folder {
             let database = Database::new(text).map_err(|error| error.to_string())?;
             index_streams(&path).map(|()| database).map_err(|error| error.to_string())
         });
-        opened.map_err(|cause| StartError::Database { path, cause: in_plain_words(&cause) })
+        opened.map_err(|cause| StartError::Database { path, cause: describe_database_error(&cause) })
     }
 }
 
-/// What is wrong with a database file, without the advice its library has for other programs.
-fn in_plain_words(cause: &str) -> String {
+/// Returns the cause of a database error, without advice of the library that does not apply here.
+fn describe_database_error(cause: &str) -> String {
     if cause.contains("not a valid SQLite database") {
         return "it is not a SQLite database".into();
     }
     cause.trim_start_matches("Internal error: ").to_owned()
 }
 
-/// A database in memory, with the index of [`index_streams`]: only a file can be given one.
+/// Creates a database in memory, restored from a temporary file: [`index_streams`] can only change a file.
 fn in_memory() -> Result<Database, StartError> {
     let path = env::temp_dir().join(format!("{}.sqlite", Uuid::now_v7()));
-    let made = || {
+    let create = || {
         let text = path.to_str().ok_or("the folder for temporary files is not UTF-8")?;
         drop(Database::new(text)?);
         index_streams(&path)?;
@@ -116,15 +116,15 @@ fn in_memory() -> Result<Database, StartError> {
         database.restore_from(text)?;
         Ok::<_, Box<dyn std::error::Error>>(database)
     };
-    let made = made().map_err(|error| StartError::Tables(format!("no database in memory: {error}")));
+    let created = create().map_err(|error| StartError::Tables(format!("no database in memory: {error}")));
     for end in ["", "-wal", "-shm"] {
-        // What is not there need not be removed.
+        // A missing file is not an error.
         let _ = fs::remove_file(format!("{}{end}", path.display()));
     }
-    made
+    created
 }
 
-/// Gives the streams an index: without one, each write looks at all changes there ever were.
+/// Adds an index to the stream records. Without it, each write scans all of them.
 fn index_streams(path: &Path) -> rusqlite::Result<()> {
     let connection = rusqlite::Connection::open(path)?;
     connection.busy_timeout(BUSY_LIMIT)?;
@@ -134,7 +134,7 @@ fn index_streams(path: &Path) -> rusqlite::Result<()> {
     )
 }
 
-/// A secret no one can guess.
+/// Generates a random secret.
 pub fn new_secret() -> String {
     // The random bits of a UUIDv7 come from the system's generator.
     [Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7()].map(|id| id.simple().to_string()).concat()
@@ -166,12 +166,12 @@ impl Embedded {
         })
     }
 
-    /// Finishes what runs and closes the database.
+    /// Finishes the running requests and closes the database.
     pub async fn stop(self) {
         self.sweeper.abort();
-        // Where the server ended by itself, no one listens any more.
+        // Fails only if the server has already stopped.
         let _ = self.stop.send(());
-        // A request that never ends does not hold up the stop: each answered write is on the disk already.
+        // A request that hangs must not block the shutdown. Every acknowledged write is already on disk.
         let _ = time::timeout(STOP_LIMIT, self.server).await;
     }
 }
@@ -181,17 +181,17 @@ async fn sweep(database: Database) {
     loop {
         ticks.tick().await;
         let database = database.clone();
-        // A sweep that fails is made up for by the next one.
+        // After a failure, the next sweep deletes the same rows.
         let _ = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
     }
 }
 
-/// A client of the embedded DynamoDB, which takes any credentials.
+/// Returns a client of the embedded DynamoDB, which accepts any credentials.
 pub fn embedded_client(url: &str) -> Client {
     app::client(embedded_config(url))
 }
 
-/// A client of the embedded DynamoDB in a folder, that notices a disk which cannot be written.
+/// Returns a client of the embedded DynamoDB in a folder, which reports a disk that cannot be written.
 pub fn folder_client(url: &str, folder: &Folder) -> Client {
     app::client(embedded_config(url).interceptor(DiskWatch::new(folder.database_file())))
 }
@@ -204,28 +204,29 @@ fn embedded_config(url: &str) -> Builder {
         .endpoint_url(url)
 }
 
-/// A function's own client: its requests name the function in their user agent, as the SDK does an app.
+/// Returns a client for one function, whose user agent has the function as the SDK's app name.
 ///
-/// Its access key names nobody: DynamoDB Local keeps a database for each (developer guide, "DynamoDB local usage notes").
+/// All functions share one access key, since DynamoDB Local has a separate database for each key (DynamoDB developer
+/// guide, "DynamoDB local usage notes").
 pub fn client_of(client: &Client, function: &str) -> Client {
     let name = AppName::new(function.to_owned()).expect("a function's name is letters and underscores");
     Client::from_conf(client.config().to_builder().app_name(name).build())
 }
 
-/// A client of another endpoint, with the credentials and the region any AWS tool would use here.
+/// Returns a client of another endpoint, with the default credentials and region of AWS tools.
 ///
 /// # Errors
 /// [`StartError::Endpoint`] when nothing answers there.
 pub async fn endpoint_client(url: &str) -> Result<Client, StartError> {
     let client = if is_emulator(url) { embedded_client(url) } else { chain_client(url).await };
     match client.list_tables().limit(1).send().await {
-        // An answer of any kind is a sign of life: that it lists tables is not needed.
+        // Any response shows that the endpoint is reachable, also one that denies access.
         Ok(_) | Err(SdkError::ServiceError(_)) => Ok(client),
         Err(error) => Err(StartError::Endpoint { url: url.to_owned(), cause: innermost(&error) }),
     }
 }
 
-/// Whether the endpoint is an emulator on this machine, which takes any credentials where none are given.
+/// Returns true if the endpoint is an emulator on this machine, and no credentials are configured.
 fn is_emulator(url: &str) -> bool {
     let host = url.split("://").nth(1).unwrap_or_default();
     let is_local = ["localhost", "127.", "[::1]"].iter().any(|local| host.starts_with(local));

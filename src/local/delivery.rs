@@ -1,4 +1,4 @@
-//! The delivery of changes: streams to consumers, the bus, the queues of its consumers, and the files of all of it.
+//! The delivery of changes: the stream consumers, the bus, the queues of its consumers, and their files.
 
 use std::{
     env, fs,
@@ -15,9 +15,9 @@ use super::{
     bus::Bus,
     database::Folder,
     invocations::Invocations,
-    poller::Poller,
-    pump::Pump,
+    queue_poller::QueuePoller,
     queues::{self, Queue},
+    stream_poller::StreamPoller,
 };
 use crate::app::App;
 
@@ -25,17 +25,17 @@ const EVENTS_FILE: &str = "events.jsonl";
 const FAILED_FOLDER: &str = "failed-changes";
 const ADDRESS_FILE: &str = "lambda-url";
 
-/// The files and the bus, before anything is delivered.
-pub struct Places {
+/// The files and the bus, before the delivery starts.
+pub struct DeliverySetup {
     folder: PathBuf,
-    /// True if the folder goes with the server.
+    /// True if the folder is deleted when the server stops.
     is_temporary: bool,
     queues: Arc<Vec<Queue>>,
     bus: Bus,
 }
 
-impl Places {
-    /// Opens them in the data folder, or in one that goes with the server; events in the file that is given.
+impl DeliverySetup {
+    /// Opens the files in the data folder, or in a temporary one. Events are written to the given file.
     ///
     /// # Errors
     /// [`StartError::Folder`].
@@ -53,12 +53,12 @@ impl Places {
         Ok(Self { folder, is_temporary, queues, bus })
     }
 
-    /// The bus's address.
+    /// Returns the URL of the bus.
     pub fn events_url(&self) -> &str {
         &self.bus.url
     }
 
-    /// Starts every consumer where it was.
+    /// Starts every consumer at its last position.
     ///
     /// # Errors
     /// [`StartError::Folder`].
@@ -67,30 +67,30 @@ impl Places {
         let started = Invocations::start(app, &file).await;
         let invocations = started.map_err(|cause| StartError::Folder { path: file, cause })?;
         let failed = (!self.is_temporary).then(|| self.folder.join(FAILED_FOLDER));
-        let pump = Pump::start(app, client, database, failed);
-        let poller = Poller::start(app, &self.queues);
-        Ok(Delivery { places: self, invocations, pump, poller })
+        let stream_poller = StreamPoller::start(app, client, database, failed);
+        let queue_poller = QueuePoller::start(app, &self.queues);
+        Ok(Delivery { setup: self, invocations, stream_poller, queue_poller })
     }
 }
 
 /// The running delivery.
 pub struct Delivery {
-    places: Places,
+    setup: DeliverySetup,
     invocations: Invocations,
-    pump: Pump,
-    poller: Poller,
+    stream_poller: StreamPoller,
+    queue_poller: QueuePoller,
 }
 
 impl Delivery {
-    /// Stops after the batches that run.
+    /// Waits for the running batches and stops.
     pub async fn stop(self) {
         self.invocations.stop();
-        self.pump.stop().await;
-        self.poller.stop().await;
-        self.places.bus.stop();
-        if self.places.is_temporary {
-            // What is left of it is the system's to clean.
-            let _ = fs::remove_dir_all(&self.places.folder);
+        self.stream_poller.stop().await;
+        self.queue_poller.stop().await;
+        self.setup.bus.stop();
+        if self.setup.is_temporary {
+            // After a failure, the operating system cleans up the temporary folder.
+            let _ = fs::remove_dir_all(&self.setup.folder);
         }
     }
 }

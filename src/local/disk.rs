@@ -1,4 +1,4 @@
-//! A disk that is full or cannot be written: the log names it once, and no write waits for it.
+//! Detects a disk that is full or cannot be written: logs it once, and fails writes without retries.
 
 use std::{
     path::PathBuf,
@@ -15,28 +15,28 @@ use serde_json::json;
 use super::error::MALFORMED;
 use crate::{app::LogLevel, runtime};
 
-/// What is asked of the database that writes nothing.
+/// The operations that do not write.
 const READS: [&str; 5] = ["DescribeTable", "GetItem", "ListTables", "Query", "Scan"];
-/// SQLite's words for its results `SQLITE_FULL` and `SQLITE_IOERR` (<https://www.sqlite.org/rescode.html>).
+/// SQLite's messages for `SQLITE_FULL` and `SQLITE_IOERR` (<https://www.sqlite.org/rescode.html>).
 const FAULTS: [&str; 2] = ["database or disk is full", "disk I/O error"];
 
-/// Turns what the embedded database answers where its file cannot be written, or is damaged, into an answer that the
-/// client does not ask for again.
+/// An interceptor that turns the response of a database whose file cannot be written, or is damaged, into one that the
+/// client does not retry.
 #[derive(Debug)]
 pub struct DiskWatch {
     file: PathBuf,
-    /// Whether the log has named the fault, and no write has succeeded since.
-    is_named: AtomicBool,
+    /// True if the error has been logged, and no write has succeeded since.
+    is_logged: AtomicBool,
 }
 
 impl DiskWatch {
-    /// A watch over the disk that holds this database file.
+    /// Returns an interceptor for the client of the database in this file.
     pub fn new(file: PathBuf) -> Self {
-        Self { file, is_named: AtomicBool::new(false) }
+        Self { file, is_logged: AtomicBool::new(false) }
     }
 
     fn log(&self, fault: &str) {
-        if !self.is_named.swap(true, Ordering::Relaxed) {
+        if !self.is_logged.swap(true, Ordering::Relaxed) {
             let cause = format!("{} cannot be written: {fault}", self.file.display());
             let advice = "free some space: the server goes on by itself";
             runtime::write_line(json!({ "level": LogLevel::Error.name(), "cause": cause, "advice": advice }));
@@ -60,7 +60,7 @@ impl Intercept for DiskWatch {
         let Some(response) = context.response_mut() else { return Ok(()) };
         if response.status().is_success() {
             if !is_read {
-                self.is_named.store(false, Ordering::Relaxed);
+                self.is_logged.store(false, Ordering::Relaxed);
             }
             return Ok(());
         }
@@ -70,7 +70,7 @@ impl Intercept for DiskWatch {
             self.log(fault);
         }
         if fault.is_some() || text.contains(MALFORMED) {
-            // A 500 is sent again (the SDK's retry mode `standard`), and would be the answer again.
+            // The SDK's retry mode `standard` retries a 500, which cannot succeed here.
             *response.status_mut() = StatusCode::try_from(400)?;
         }
         Ok(())

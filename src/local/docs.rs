@@ -10,10 +10,10 @@ use utoipa_swagger_ui::Config;
 use super::Options;
 use crate::{http::Answer, openapi};
 
-/// The page around Swagger UI, which the crate brings along.
+/// The page that embeds Swagger UI.
 const PAGE: &str = include_str!("docs.html");
 
-/// What the pages hold.
+/// The content of the pages.
 pub struct Docs {
     document: String,
     page: String,
@@ -21,10 +21,10 @@ pub struct Docs {
 }
 
 impl Docs {
-    /// The pages of a server; they send its own key.
+    /// Returns the pages of a server. Their requests use its API key.
     pub fn new(options: &Options) -> Self {
         let mut document = openapi::document();
-        // The server the page came from, whatever its host and port.
+        // The server that delivered the page, whatever its host and port.
         document["servers"] = json!([{ "url": "/", "description": "This server." }]);
         let key = json!(options.key).to_string().replace('<', "\\u003c");
         Self {

@@ -1,13 +1,13 @@
-//! Why the local server does not start, in one line each.
+//! The errors of the local server's start, one line each.
 
 use std::{error::Error, fmt, io, path::PathBuf};
 
 use crate::error;
 
-/// SQLite's words for a damaged file (`SQLITE_CORRUPT`, <https://www.sqlite.org/rescode.html>).
+/// SQLite's message for `SQLITE_CORRUPT` (<https://www.sqlite.org/rescode.html>).
 pub(super) const MALFORMED: &str = "database disk image is malformed";
 
-/// What stops the start.
+/// An error that prevents the start.
 #[derive(Debug)]
 pub enum StartError {
     /// Another program listens on the port.
@@ -21,14 +21,14 @@ pub enum StartError {
     Address {
         /// The host and port.
         address: String,
-        /// Why not.
+        /// The cause.
         cause: io::Error,
     },
     /// The data folder cannot be used.
     Folder {
         /// The folder, or the file in it.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         cause: io::Error,
     },
     /// Another server uses the data folder.
@@ -37,30 +37,30 @@ pub enum StartError {
     Database {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         cause: String,
     },
     /// The DynamoDB endpoint does not answer.
     Endpoint {
-        /// Its URL.
+        /// The URL of the endpoint.
         url: String,
-        /// Why not.
+        /// The cause.
         cause: String,
     },
-    /// The DynamoDB endpoint is not DynamoDB enough.
+    /// The DynamoDB endpoint lacks a feature that the store relies on.
     Engine {
-        /// Its URL.
+        /// The URL of the endpoint.
         url: String,
         /// The feature it lacks.
         feature: &'static str,
     },
     /// The tables cannot be created.
     Tables(String),
-    /// A table is not as the contract wants it, and not this server's to change.
+    /// A table does not match the contract, and the local server must not change it.
     Table {
         /// Its name, with the prefix.
         table: String,
-        /// What is wrong, and what to do.
+        /// The difference, and how to resolve it.
         fault: String,
     },
     /// The pending migrations cannot be applied.
@@ -68,12 +68,12 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// What DynamoDB's refusal of something the tables need is.
+    /// Converts the error of a request that creates or checks the tables.
     pub(super) fn refused(error: error::Error) -> Self {
         Self::Tables(error.cause().unwrap_or_else(|| "DynamoDB refused".into()))
     }
 
-    /// The same, or, where its cause is that the database file is damaged, an error that says so.
+    /// Returns [`StartError::Database`] if the cause is a damaged database file, otherwise the error itself.
     pub(super) fn of_database(self, path: PathBuf) -> Self {
         match self {
             Self::Tables(cause) | Self::Migrations(cause) if cause.contains(MALFORMED) => {

@@ -13,13 +13,13 @@ use serde_json::{Map, Value, json};
 use super::router::PathParameters;
 use crate::operations::Operation;
 
-/// A request API Gateway has let through to a function.
+/// A request that API Gateway passes to a function.
 pub struct ProxyRequest<'a> {
     /// The operation it asks for.
     pub operation: &'a Operation,
     /// The path as sent.
     pub path: &'a str,
-    /// The parts of the path that stand for the template's parameters.
+    /// The values of the path template's parameters.
     pub path_parameters: &'a PathParameters,
     /// The query string as sent.
     pub query: Option<&'a str>,
@@ -29,13 +29,13 @@ pub struct ProxyRequest<'a> {
     pub body: &'a [u8],
     /// The value and the id of the API key.
     pub key: (&'a str, &'a str),
-    /// Where the request comes from.
+    /// The IP address of the client.
     pub source_ip: IpAddr,
     /// The API's own host, and port where it has one.
     pub host: &'a str,
     /// The request's id.
     pub id: &'a str,
-    /// When it came in.
+    /// The time of the request.
     pub time: DateTime<Utc>,
 }
 
@@ -74,7 +74,7 @@ fn context(request: &ProxyRequest) -> Value {
         "requestId": request.id,
         "extendedRequestId": STANDARD.encode(&request.id.as_bytes()[..request.id.len().min(11)]),
         "httpMethod": request.operation.method,
-        // API Gateway names the path the client sees, with the stage where the URL has one: here it has none.
+        // API Gateway puts the client's path here, including the stage if the URL has one. The local URL has none.
         "path": request.path,
         "protocol": "HTTP/1.1",
         "requestTime": request.time.format("%d/%b/%Y:%H:%M:%S %z").to_string(),
@@ -98,7 +98,7 @@ fn context(request: &ProxyRequest) -> Value {
     })
 }
 
-/// The headers by name. Those that say how the request reached the API are API Gateway's own.
+/// Returns the headers by name. API Gateway sets the headers about the connection itself.
 fn headers(request: &ProxyRequest) -> Map<String, Value> {
     let mut headers = Map::new();
     for (name, value) in request.headers {
@@ -133,7 +133,7 @@ fn push(values: &mut Map<String, Value>, name: String, value: String) {
     known.as_array_mut().expect("only arrays are inserted").push(value.into());
 }
 
-/// The single-valued view of a multi-valued map; null where it is empty.
+/// Returns the single-valued form of a multi-valued map, null if it is empty.
 fn last_of_each(values: &Map<String, Value>) -> Value {
     let last = |value: &Value| value.as_array().and_then(|values| values.last()).cloned().unwrap_or_default();
     unless_empty(values.iter().map(|(name, value)| (name.clone(), last(value))).collect())

@@ -1,4 +1,4 @@
-//! The changes a consumer of streams gave up, kept whole, as Lambda keeps them in S3.
+//! Stores the records that a stream consumer failed to handle, in the format of Lambda's failure destination in S3.
 
 use std::{fs, io, path::Path};
 
@@ -11,17 +11,17 @@ use crate::record::format_time;
 
 const SHARD: &str = "shardId-00000000000000000000-00000000";
 
-/// Keeps the record of a call in the folder, by Lambda's naming and in its form (Lambda developer guide, "Retain
+/// Writes a discarded record to the folder, in Lambda's naming scheme and format (Lambda developer guide, "Retain
 /// discarded records for a DynamoDB event source").
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn keep(folder: &Path, consumer: &str, table: &str, attempts: u32, record: &Value) -> io::Result<()> {
+pub fn write(folder: &Path, consumer: &str, table: &str, attempts: u32, record: &Value) -> io::Result<()> {
     let now = Utc::now();
     let folder = folder.join(format!("aws/lambda/{}/{SHARD}/{}", mapping_id(consumer, table), now.format("%Y/%m/%d")));
     fs::create_dir_all(&folder)?;
     let name = format!("{}-{}", now.format("%Y-%m-%dT%H.%M.%S"), Uuid::now_v7());
-    // As a whole or not at all.
+    // A rename is atomic, so that no reader sees a partial file.
     let unfinished = folder.join(format!(".{name}"));
     fs::write(&unfinished, invocation(consumer, attempts, record, &now).to_string())?;
     fs::rename(unfinished, folder.join(name))
@@ -55,7 +55,7 @@ fn invocation(consumer: &str, attempts: u32, record: &Value, now: &DateTime<Utc>
     })
 }
 
-/// The id of what stands in for an event source mapping: the same for the same consumer and table (RFC 9562 §5.8).
+/// Returns the id of the simulated event source mapping, derived from the consumer and the table (RFC 9562 §5.8).
 fn mapping_id(consumer: &str, table: &str) -> Uuid {
     let digest = Sha256::digest(format!("{consumer}#{table}"));
     let bytes: [u8; 16] = std::array::from_fn(|place| digest[place]);

@@ -1,4 +1,4 @@
-//! The front door: does for each HTTP request what API Gateway would, and calls the function behind it.
+//! A local gateway: handles each HTTP request as API Gateway does, and calls the function behind it.
 
 use std::{
     collections::HashMap,
@@ -35,17 +35,18 @@ use super::{
 use crate::{
     app::App,
     error::Error,
-    http::{self, Answer, Problem, cors},
+    http::{
+        self, Answer, Problem, cors,
+        gateway::{self, GatewayResponse},
+    },
     operations::{Access, Operation},
     runtime,
 };
 
 /// API Gateway's limit for an integration.
 const MAX_INTEGRATION: Duration = Duration::from_secs(29);
-/// How long a page may rely on a preflight, in seconds.
-const PREFLIGHT_LIFETIME: &str = "7200";
 
-/// What the gateway answers with.
+/// The gateway's configuration and shared state.
 pub struct Gateway {
     app: Arc<App>,
     /// The app of each function.
@@ -59,12 +60,12 @@ pub struct Gateway {
     host: String,
     function_timeout: Duration,
     integration_timeout: Duration,
-    /// Every function that runs holds one.
+    /// Cloned into every running function: the channel closes when the last one ends.
     running: mpsc::Sender<()>,
 }
 
 impl Gateway {
-    /// A gateway to these operations that listens as `host`.
+    /// Returns a gateway to these operations, with `host` as the host of its URLs.
     pub fn new(
         app: Arc<App>,
         functions: HashMap<String, Arc<App>>,
@@ -90,9 +91,9 @@ impl Gateway {
     }
 }
 
-/// Answers what comes in on the listener, until it is told to stop.
+/// Serves requests on the listener until `stopped` resolves.
 pub async fn serve(gateway: Gateway, listener: TcpListener, stopped: oneshot::Receiver<()>) -> io::Result<()> {
-    // An answer is one write: there is nothing to gain from waiting for more.
+    // A response is one write, so that Nagle's algorithm would only delay it.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let service = axum::Router::new().fallback(handle).with_state(Arc::new(gateway));
     let service = service.into_make_service_with_connect_info::<SocketAddr>();
@@ -121,9 +122,9 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// The function's answer, or the gateway's own in its place.
+    /// Returns the function's response, or the gateway's own as an error.
     async fn answer(&self, body: Body) -> Result<Response<Body>, Box<Answer>> {
-        // The body is read before anything is answered: a client that is still sending would not see the answer.
+        // The body is read first: a client that is still sending would not see an early response.
         let body = payload::read(body).await;
         if self.head.uri.path() == "/health" && self.head.method == Method::GET {
             return Err(health(&self.gateway.app, &self.id).await.into());
@@ -150,9 +151,8 @@ impl Call<'_> {
             let is_get = self.head.method == Method::GET;
             return Err(if is_get { page.into() } else { self.not_allowed("GET") });
         }
-        let found = self.gateway.router.find(path);
-        let (resource, parameters) =
-            found.ok_or_else(|| self.problem(StatusCode::NOT_FOUND, "There is nothing at this path."))?;
+        let route = self.gateway.router.find(path);
+        let (resource, parameters) = route.ok_or_else(|| self.gateway_response(&gateway::NOT_FOUND))?;
         if self.head.method == Method::OPTIONS {
             return Err(preflight(resource).into());
         }
@@ -177,7 +177,7 @@ impl Call<'_> {
         event.to_string()
     }
 
-    /// Runs the function, which goes on to its end even when its answer comes too late or nobody waits for it.
+    /// Runs the function. It runs to completion even after the integration timeout, or when the client disconnects.
     async fn invoke(&self, operation: &Operation, event: String) -> Result<Response<Body>, Box<Answer>> {
         let app = self.gateway.functions[&operation.function].clone();
         let (handler, running) = (operation.handler.clone(), self.gateway.running.clone());
@@ -189,12 +189,12 @@ impl Call<'_> {
         });
         match time::timeout(self.gateway.integration_timeout, function).await {
             Ok(Ok(answer)) => self.declared(operation, answer),
-            Ok(Err(_)) => Err(self.problem(StatusCode::BAD_GATEWAY, "The function did not answer.")),
-            Err(_) => Err(self.problem(StatusCode::GATEWAY_TIMEOUT, "The function did not answer in time.")),
+            Ok(Err(_)) => Err(self.gateway_response(&gateway::INTEGRATION_FAILURE)),
+            Err(_) => Err(self.gateway_response(&gateway::INTEGRATION_TIMEOUT)),
         }
     }
 
-    /// The function's answer, if the operation's contract has its status: clients are told of no other.
+    /// Returns the function's response if the contract declares its status, otherwise a 500.
     fn declared(&self, operation: &Operation, answer: ApiGatewayProxyResponse) -> Result<Response<Body>, Box<Answer>> {
         let status = answer.status_code;
         let is_declared = self.gateway.statuses[&operation.name].iter().any(|known| i64::from(*known) == status);
@@ -207,30 +207,31 @@ impl Call<'_> {
     }
 
     fn refuse(&self, refusal: &Refusal) -> Box<Answer> {
-        let (wait, detail) = match refusal {
-            Refusal::UnknownKey => {
-                return self.problem(StatusCode::FORBIDDEN, "The header x-api-key must hold a valid API key.");
-            }
-            Refusal::TooFast(wait) => (wait, "Too many requests: slow down."),
-            Refusal::QuotaUsedUp(wait) => (wait, "The API key's requests for this month are used up."),
+        let (wait, response) = match refusal {
+            Refusal::UnknownKey => return self.gateway_response(&gateway::INVALID_API_KEY),
+            Refusal::RateExceeded(wait) => (wait, gateway::THROTTLED),
+            Refusal::QuotaUsedUp(wait) => (wait, gateway::QUOTA_EXCEEDED),
         };
-        let mut answer = self.problem(StatusCode::TOO_MANY_REQUESTS, detail);
+        let mut answer = self.gateway_response(&response);
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
         answer
     }
 
     fn not_allowed(&self, methods: &str) -> Box<Answer> {
-        let detail = format!("This path takes {methods}.");
-        let mut answer = self.problem(StatusCode::METHOD_NOT_ALLOWED, &detail);
+        let mut answer = self.gateway_response(&gateway::METHOD_NOT_ALLOWED);
         answer.headers_mut().insert(header::ALLOW, methods.parse().expect("methods are header values"));
         answer
+    }
+
+    fn gateway_response(&self, response: &GatewayResponse) -> Box<Answer> {
+        Box::new(response.answer(&self.id))
     }
 
     fn problem(&self, status: StatusCode, detail: &str) -> Box<Answer> {
         Box::new(Problem::new(status, detail, &self.id).into_answer())
     }
 
-    /// An answer of the gateway's own, which pages may read as they may a function's.
+    /// Converts one of the gateway's own responses, with the CORS headers of a function's response.
     fn own(&self, mut answer: Answer) -> Response<Body> {
         cors::allow(&mut answer, self.header("origin"), &self.gateway.app.config.cors_origins);
         answer.map(payload::into_body)
@@ -241,13 +242,13 @@ impl Call<'_> {
     }
 }
 
-/// The answer to a preflight (Fetch §3.2.2); whether the origin may call is added as to every answer.
+/// Returns the response to a preflight (Fetch §3.2.2). The header that allows the origin is added as to every response.
 fn preflight(resource: &RestResource) -> Answer {
     Response::builder()
         .status(StatusCode::NO_CONTENT)
         .header(header::ACCESS_CONTROL_ALLOW_METHODS, resource.methods())
         .header(header::ACCESS_CONTROL_ALLOW_HEADERS, cors::ALLOWED_HEADERS)
-        .header(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_LIFETIME)
+        .header(header::ACCESS_CONTROL_MAX_AGE, cors::MAX_AGE_SECONDS)
         .body(lambda_http::Body::Empty)
         .expect("methods and names are header values")
 }

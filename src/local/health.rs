@@ -1,4 +1,4 @@
-//! `/health`: what the server can reach.
+//! `/health`: the state of the server's dependencies.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::{
     http::{Answer, Problem},
 };
 
-/// How long a dependency may take to answer.
+/// The maximum time that a dependency has to respond.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// 200 when every dependency answers; otherwise 503, a problem that says which does not, and why.
+/// Returns 200 if every dependency responds, otherwise 503 with a problem that lists the failed ones and their causes.
 pub async fn health(app: &App, request_id: &str) -> Answer {
     let mut dependencies = Map::from_iter([("dynamodb".to_owned(), dynamodb(app).await)]);
     if let Some(url) = &app.config.events_endpoint_url {

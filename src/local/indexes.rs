@@ -1,4 +1,4 @@
-//! Brings the tables of an earlier version to the indexes the contract wants: a filter is new, or keyed another way.
+//! Updates the indexes of existing tables to match the contract, as after a filter was added or its key changed.
 
 use serde_json::json;
 
@@ -11,67 +11,68 @@ use crate::{
     store::{IndexDefinition, Store, TableDefinition, TableKeys, add_index, remove_index, table_keys},
 };
 
-/// Makes the indexes that tables lack, anew those that are keyed another way, and keys the rows for them.
+/// Creates missing indexes, recreates those with another key, and adds the key attributes to existing rows.
 ///
-/// Only in the embedded database. The tables of another endpoint can belong to a stack: there the first difference is
-/// named, with what to do.
+/// This is done only in the embedded database. Tables of another endpoint can belong to a deployed stack: there, the
+/// first difference is returned as an error that says how to resolve it.
 ///
 /// # Errors
 /// [`StartError::Table`], and [`StartError::Tables`] when DynamoDB refuses.
-pub async fn complete(store: &Store, tables: &[TableDefinition], is_embedded: bool) -> Result<(), StartError> {
+pub async fn update(store: &Store, tables: &[TableDefinition], is_embedded: bool) -> Result<(), StartError> {
     for table in tables {
-        let found = table_keys(store, table).await.map_err(StartError::refused)?;
-        check_key(&found, table)?;
-        let wanted: Vec<_> = table.indexes.iter().filter(|index| !found.has(index)).collect();
-        if let Some(index) = wanted.first().filter(|_| !is_embedded) {
-            return Err(not_ours(&found, index));
+        let existing = table_keys(store, table).await.map_err(StartError::refused)?;
+        check_key(&existing, table)?;
+        let missing: Vec<_> = table.indexes.iter().filter(|index| !existing.has(index)).collect();
+        if let Some(index) = missing.first().filter(|_| !is_embedded) {
+            return Err(external_table_error(&existing, index));
         }
-        if !wanted.is_empty() {
-            make(store, table, &found, &wanted).await.map_err(StartError::refused)?;
+        if !missing.is_empty() {
+            create_indexes(store, table, &existing, &missing).await.map_err(StartError::refused)?;
         }
     }
     Ok(())
 }
 
-/// The rows first: a start that ends in between finds the index missing, and begins again.
-async fn make(
+/// Adds the key attributes to the rows, and then creates the indexes. In this order, a start that is interrupted finds
+/// the index missing and begins again.
+async fn create_indexes(
     store: &Store,
     table: &TableDefinition,
-    found: &TableKeys,
-    wanted: &[&IndexDefinition],
+    existing: &TableKeys,
+    missing: &[&IndexDefinition],
 ) -> Result<(), Error> {
     let shape = row_schemas().into_iter().find(|(name, _)| *name == table.name);
     let rows = match shape {
         Some((_, shape)) => store.rebuild_index_attributes(&shape).await?,
         None => 0,
     };
-    for index in wanted {
-        if found.index(&index.name).is_some() {
+    for index in missing {
+        if existing.index(&index.name).is_some() {
             remove_index(store, table, &index.name).await?;
         }
         add_index(store, table, index).await?;
         runtime::write_line(json!({
-            "level": LogLevel::Info.name(), "table": found.name, "indexMade": index.name, "rowsKeyed": rows,
+            "level": LogLevel::Info.name(), "table": existing.name, "indexCreated": index.name, "rowsKeyed": rows,
         }));
     }
     Ok(())
 }
 
-fn check_key(found: &TableKeys, table: &TableDefinition) -> Result<(), StartError> {
-    let wanted = (table.partition_key, table.sort_key);
-    if (found.partition_key.as_str(), found.sort_key.as_deref()) == wanted {
+fn check_key(existing: &TableKeys, table: &TableDefinition) -> Result<(), StartError> {
+    let expected = (table.partition_key, table.sort_key);
+    if (existing.partition_key.as_str(), existing.sort_key.as_deref()) == expected {
         return Ok(());
     }
     let fault = format!(
         "is keyed by `{}` and not by `{}`: choose other tables with --table-prefix, or another folder with --data",
-        found.partition_key, table.partition_key
+        existing.partition_key, table.partition_key
     );
-    Err(StartError::Table { table: found.name.clone(), fault })
+    Err(StartError::Table { table: existing.name.clone(), fault })
 }
 
-fn not_ours(found: &TableKeys, index: &IndexDefinition) -> StartError {
+fn external_table_error(existing: &TableKeys, index: &IndexDefinition) -> StartError {
     let IndexDefinition { name, partition_key, .. } = index;
-    let fault = match found.index(name) {
+    let fault = match existing.index(name) {
         Some(other) => format!(
             "has an index `{name}` that is keyed by `{other}` and not by `{partition_key}`: delete it with \
              `aws dynamodb update-table`, and add it by a deployment"
@@ -81,5 +82,5 @@ fn not_ours(found: &TableKeys, index: &IndexDefinition) -> StartError {
              from before as docs/migrations.md says"
         ),
     };
-    StartError::Table { table: found.name.clone(), fault }
+    StartError::Table { table: existing.name.clone(), fault }
 }

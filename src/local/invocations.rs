@@ -1,4 +1,4 @@
-//! Lambda's `Invoke` for the consumers of streams, on loopback alone: `make replay` calls it.
+//! Lambda's `Invoke` API for the stream consumers, on the loopback interface only. `make replay` calls it.
 
 use std::{fs, io, net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
     streams,
 };
 
-/// The time a consumer may take over a call.
+/// The maximum duration of an invocation.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// The largest event a function takes (Lambda developer guide, "Lambda quotas").
 const MAX_BYTES: usize = 6 * 1024 * 1024;
@@ -29,7 +29,7 @@ pub struct Invocations {
 }
 
 impl Invocations {
-    /// Listens on any free port, and writes its address into the file.
+    /// Listens on a free port, and writes the URL to the file.
     ///
     /// # Errors
     /// When the file cannot be written, or nothing can be listened on.
@@ -49,20 +49,20 @@ impl Invocations {
     }
 }
 
-/// Answers as `Invoke` does (Lambda API reference).
+/// Implements `Invoke` (Lambda API reference).
 async fn invoke(State(app): State<Arc<App>>, PathPart(name): PathPart<String>, event: String) -> Response {
-    let found = consumers().into_iter().find_map(|definition| match definition.source {
+    let consumer = consumers().into_iter().find_map(|definition| match definition.source {
         Source::Streams { consumer, .. } if name == format!("local-{}", definition.name) => {
             Some((definition.name, consumer))
         }
         _ => None,
     });
-    let Some((function, consumer)) = found else {
+    let Some((function, consumer)) = consumer else {
         let error = json!({ "Type": "User", "Message": format!("Function not found: {name}") });
         let kind = [("x-amzn-errortype", "ResourceNotFoundException")];
         return (StatusCode::NOT_FOUND, kind, Json(error)).into_response();
     };
-    match streams::answer(&app, function, consumer.as_ref(), &event, TIME_LIMIT).await {
+    match streams::respond_or_fail(&app, function, consumer.as_ref(), &event, TIME_LIMIT).await {
         Ok(response) => Json(response).into_response(),
         Err(cause) => {
             let error = json!({ "errorType": "Error", "errorMessage": cause });

@@ -15,13 +15,13 @@ mod invocations;
 mod options;
 mod payload;
 mod plan;
-mod poller;
-mod pump;
+mod queue_poller;
 mod queues;
 mod router;
 mod scratch;
 mod server;
 mod signals;
+mod stream_poller;
 mod validation;
 mod welcome;
 

@@ -11,22 +11,22 @@ pub struct Options {
     /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1")]
     pub host: String,
-    /// The API's port; 0 for any that is free.
+    /// The port of the API; 0 for a free one.
     #[arg(long, default_value_t = 3000)]
     pub port: u16,
-    /// The embedded DynamoDB's port; 0 for any that is free.
+    /// The port of the embedded DynamoDB; 0 for a free one.
     #[arg(long, default_value_t = 8000)]
     pub dynamodb_port: u16,
     /// The folder that keeps the data.
     #[arg(long, default_value = ".local")]
     pub data: PathBuf,
-    /// Keep the data in memory alone.
+    /// Keep the data in memory only.
     #[arg(long, conflicts_with = "data")]
     pub memory: bool,
     /// Use this DynamoDB-compatible server instead of the embedded one, with your AWS credentials and region.
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub endpoint_url: Option<String>,
-    /// What the names of the tables start with.
+    /// The prefix of the table names.
     #[arg(long, default_value = "local-")]
     pub table_prefix: String,
     /// The API key of the basic usage plan.
@@ -35,40 +35,40 @@ pub struct Options {
     /// The API key of the premium usage plan.
     #[arg(long, default_value = "local-premium-key-0123456789")]
     pub premium_key: String,
-    /// How many requests a second each key may send on average.
+    /// The rate limit of each key, in requests per second.
     #[arg(long, default_value = "10000")]
     pub rate: NonZeroU32,
-    /// How many requests each key may send at once.
+    /// The burst limit of each key, in requests.
     #[arg(long, default_value = "20000")]
     pub burst: NonZeroU32,
-    /// How many requests each key may send a month; none for no limit.
+    /// The monthly quota of each key, in requests; no limit by default.
     #[arg(long)]
     pub quota: Option<u64>,
-    /// The functions' timeout in seconds: one that runs out of time answers 503 itself.
+    /// The timeout of the functions in seconds. A function that exceeds it responds with 503.
     #[arg(long, default_value_t = 10.0, value_parser = seconds)]
     pub timeout: f64,
-    /// The gateway's patience with a function in seconds, at most API Gateway's 29: then it answers 504.
+    /// The integration timeout of the gateway in seconds, at most API Gateway's 29. A request that exceeds it gets a 504.
     #[arg(long, default_value_t = 29.0, value_parser = seconds)]
     pub integration_timeout: f64,
-    /// An origin whose pages may call the API; can be given more than once.
+    /// An allowed CORS origin; can be repeated.
     #[arg(long, value_name = "ORIGIN", default_value = "*")]
     pub cors_origin: Vec<String>,
-    /// Log only the requests that fail on our side.
+    /// Log only requests that fail with a server error.
     #[arg(long)]
     pub quiet: bool,
-    /// The file published events are appended to, one a line; `events.jsonl` in the data folder unless it is given.
+    /// The file to which published events are appended, one per line; by default `events.jsonl` in the data folder.
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
-    /// Leave the streams unread: no history, no events, no cascade.
+    /// Do not run the stream consumers: no history, no events, no cascade.
     #[arg(long)]
     pub no_consumers: bool,
-    /// Leave the tables as they are: apply no migrations.
+    /// Do not apply migrations.
     #[arg(long)]
     pub no_migrations: bool,
     /// Apply the migrations of this folder instead of those compiled in.
     #[arg(long, value_name = "FOLDER", conflicts_with = "no_migrations")]
     pub migrations: Option<PathBuf>,
-    /// Leave the checking of bodies to the functions.
+    /// Do not validate bodies in the gateway; the functions still do.
     #[arg(long)]
     pub no_validation: bool,
 }

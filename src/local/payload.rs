@@ -1,4 +1,4 @@
-//! Bodies on their way in, answers on their way out.
+//! Reads request bodies and converts responses.
 
 use std::time::Duration;
 
@@ -10,15 +10,17 @@ use axum::{
 use futures_util::StreamExt;
 use tokio::time;
 
+use crate::http::gateway::REQUEST_TOO_LARGE;
+
 /// API Gateway's limit for a payload.
 const MAX_PAYLOAD: usize = 10 * 1024 * 1024;
-/// How long a client may take to send its body.
+/// The maximum time that a client has to send its body.
 const BODY_LIMIT: Duration = Duration::from_secs(30);
 
-/// Reads a body to its end, keeping no more of it than may be passed on.
+/// Reads a body to its end, but buffers no more than the maximum size.
 ///
 /// # Errors
-/// The status and the detail of the answer to a body that is not passed on.
+/// The status and the detail of the response to a body that is rejected.
 pub async fn read(body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
     let mut kept = Vec::new();
     let mut length = 0;
@@ -35,7 +37,7 @@ pub async fn read(body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
     };
     time::timeout(BODY_LIMIT, all).await.unwrap_or(Err((StatusCode::REQUEST_TIMEOUT, "The body came too slowly.")))?;
     if length > MAX_PAYLOAD {
-        return Err((StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than the 10 MB the API takes."));
+        return Err((REQUEST_TOO_LARGE.status, REQUEST_TOO_LARGE.detail));
     }
     Ok(kept.into())
 }

@@ -1,4 +1,4 @@
-//! API keys and their usage plan: rate, burst and quota, each key on its own.
+//! API keys and their usage plan: rate, burst and quota of each key.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -10,34 +10,34 @@ use governor::{
 
 use super::Options;
 
-/// The keys, with what each has used.
+/// The API keys, with their usage.
 pub struct Plan {
     keys: Vec<Key>,
 }
 
 /// An API key.
 pub struct Key {
-    /// What `apiKeyId` says of it.
+    /// The value of `apiKeyId` in events.
     pub id: &'static str,
-    /// What the client sends.
+    /// The value of the header `x-api-key`.
     pub value: String,
     bucket: DefaultDirectRateLimiter,
     quota: Option<MonthlyQuota>,
 }
 
-/// Why a request is not let through.
+/// The reason why a request is rejected.
 #[derive(Debug, PartialEq)]
 pub enum Refusal {
-    /// No key, or none that is known.
+    /// The key is missing or unknown.
     UnknownKey,
-    /// Too many requests at once.
-    TooFast(Duration),
-    /// No requests left this month.
+    /// The rate limit is exceeded.
+    RateExceeded(Duration),
+    /// The monthly quota is used up.
     QuotaUsedUp(Duration),
 }
 
 impl Plan {
-    /// The plan the options describe.
+    /// Returns the plan that the options describe.
     pub fn new(options: &Options) -> Self {
         let key = |id, value: &String| Key {
             id,
@@ -48,14 +48,14 @@ impl Plan {
         Self { keys: vec![key("local-basic", &options.key), key("local-premium", &options.premium_key)] }
     }
 
-    /// The key of a request, counting the request against its limits.
+    /// Returns the key of a request, and counts the request against its limits.
     ///
     /// # Errors
-    /// The [`Refusal`], with the time until it makes sense to try again.
+    /// The [`Refusal`], with the time until a retry can succeed.
     pub fn admit(&self, presented: Option<&str>) -> Result<&Key, Refusal> {
         let key = self.keys.iter().find(|key| Some(key.value.as_str()) == presented).ok_or(Refusal::UnknownKey)?;
         let wait = |until: governor::NotUntil<_>| until.wait_time_from(DefaultClock::default().now());
-        key.bucket.check().map_err(|until| Refusal::TooFast(wait(until)))?;
+        key.bucket.check().map_err(|until| Refusal::RateExceeded(wait(until)))?;
         match &key.quota {
             Some(quota) => quota.take(Utc::now()).map(|()| key),
             None => Ok(key),
@@ -63,7 +63,7 @@ impl Plan {
     }
 }
 
-/// So many requests a calendar month, counted from the server's start: a restart begins anew.
+/// A quota per calendar month. The count starts at zero when the server starts.
 struct MonthlyQuota {
     limit: u64,
     used: Mutex<(u32, u64)>,

@@ -1,4 +1,4 @@
-//! The queues of the consumers of events: a folder each, a file a message, so that they outlive a sudden end.
+//! The queues of the event consumers: one folder per queue, one file per message, so that messages survive a crash.
 
 use std::{
     fs, io,
@@ -14,12 +14,13 @@ use uuid::Uuid;
 
 use crate::{
     functions::{Source, consumers},
-    streams::{EventConsumer, LATER},
+    streams::{EventConsumer, REPEAT_QUEUE_SUFFIX},
 };
 
-/// The number of times a message may fail before it goes to the dead letters, as `maxReceiveCount` in `cdk/lib/subscriptions.ts`.
-const RECEIVES: u32 = 5;
-/// The most messages a consumer is given at once.
+/// The number of receives before a message is moved to the dead-letter queue, as `maxReceiveCount` in
+/// `cdk/lib/subscriptions.ts`.
+const MAX_RECEIVES: u32 = 5;
+/// The maximum number of messages per batch.
 const BATCH: usize = 10;
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 
@@ -29,19 +30,19 @@ pub struct Queue {
     pub consumer: &'static str,
     /// The consumer.
     pub handler: Arc<dyn EventConsumer>,
-    /// The types of the events it takes.
+    /// The types of the events that the queue receives.
     types: Vec<String>,
     name: String,
     messages: PathBuf,
     dead_letters: PathBuf,
-    /// The time a new message waits.
+    /// The delivery delay of a new message.
     delay: Duration,
-    /// The time a message that stays waits, where it does not depend on how often the message came.
-    pause: Option<Duration>,
-    receives: u32,
+    /// The visibility timeout; if none, it grows with the receive count.
+    visibility_timeout: Option<Duration>,
+    max_receives: u32,
 }
 
-/// A message, as its file keeps it. Times are in milliseconds since the epoch.
+/// The content of a message's file. Times are in milliseconds since the epoch.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
@@ -52,7 +53,7 @@ pub struct Message {
     receive_count: u32,
 }
 
-/// The queues of every consumer of events, in the folder.
+/// Opens the queues of all event consumers in the folder.
 ///
 /// # Errors
 /// When a folder cannot be created.
@@ -60,7 +61,7 @@ pub fn open(folder: &Path) -> io::Result<Vec<Queue>> {
     let mut queues = Vec::new();
     for definition in consumers() {
         let Source::Events { types, delay_seconds, repeats, consumer } = definition.source else { continue };
-        let queue = |name: String, delay, pause, receives| Queue {
+        let queue = |name: String, delay, visibility_timeout, max_receives| Queue {
             consumer: definition.name,
             handler: consumer.clone(),
             types: types.clone(),
@@ -68,14 +69,14 @@ pub fn open(folder: &Path) -> io::Result<Vec<Queue>> {
             dead_letters: folder.join("dead-letters").join(definition.name),
             name,
             delay,
-            pause,
-            receives,
+            visibility_timeout,
+            max_receives,
         };
-        queues.push(queue(definition.name.into(), Duration::from_secs(delay_seconds.into()), None, RECEIVES));
+        queues.push(queue(definition.name.into(), Duration::from_secs(delay_seconds.into()), None, MAX_RECEIVES));
         if let Some(repeat) = repeats {
             let passes = repeat.until().as_secs().div_ceil(repeat.every().as_secs()) as u32;
-            let name = format!("{}{LATER}", definition.name);
-            queues.push(queue(name, repeat.every(), Some(repeat.every()), passes + RECEIVES));
+            let name = format!("{}{REPEAT_QUEUE_SUFFIX}", definition.name);
+            queues.push(queue(name, repeat.every(), Some(repeat.every()), passes + MAX_RECEIVES));
         }
     }
     for queue in &queues {
@@ -86,12 +87,12 @@ pub fn open(folder: &Path) -> io::Result<Vec<Queue>> {
 }
 
 impl Queue {
-    /// Returns true if the rule of the queue takes events of this type.
-    pub fn takes(&self, kind: &str) -> bool {
+    /// Returns true if the queue receives events of this type.
+    pub fn accepts(&self, kind: &str) -> bool {
         self.types.iter().any(|known| known == kind)
     }
 
-    /// Puts a message into the queue; it is there for good once this returns.
+    /// Adds a message to the queue. The message is stored when this returns.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -102,8 +103,8 @@ impl Queue {
         self.write(&Message { message_id, body, sent_at: now, visible_at, receive_count: 0 })
     }
 
-    /// Takes the messages that can be seen, ten at most, and hides them for as long as the queue says; one that came
-    /// too often goes to the dead letters instead.
+    /// Receives up to ten visible messages, and hides them for the visibility timeout. A message that was received too
+    /// often is moved to the dead-letter queue.
     ///
     /// # Errors
     /// When a file cannot be read or written.
@@ -119,26 +120,26 @@ impl Queue {
             if message.visible_at > now || received.len() == BATCH {
                 continue;
             }
-            if message.receive_count >= self.receives {
+            if message.receive_count >= self.max_receives {
                 eprintln!(
-                    "{} failed {} times over an event: see {}",
+                    "{} failed {} times on an event: see {}",
                     self.consumer,
-                    self.receives,
+                    self.max_receives,
                     self.dead_letters.display()
                 );
                 fs::rename(&path, self.dead_letters.join(format!("{}.json", message.message_id)))?;
                 continue;
             }
             message.receive_count += 1;
-            let pause = self.pause.unwrap_or_else(|| FIRST_BACKOFF * 2_u32.pow(message.receive_count));
-            message.visible_at = now + pause.as_millis() as i64;
+            let timeout = self.visibility_timeout.unwrap_or_else(|| FIRST_BACKOFF * 2_u32.pow(message.receive_count));
+            message.visible_at = now + timeout.as_millis() as i64;
             self.write(&message)?;
             received.push(message);
         }
         Ok(received)
     }
 
-    /// Removes a message that is done.
+    /// Deletes a message.
     ///
     /// # Errors
     /// When the file cannot be removed.
@@ -146,7 +147,7 @@ impl Queue {
         fs::remove_file(self.file(message))
     }
 
-    /// Writes the message under its name, as a whole or not at all.
+    /// Writes the file of the message. The rename is atomic, so that no reader sees a partial file.
     fn write(&self, message: &Message) -> io::Result<()> {
         let unfinished = self.messages.join(format!("{}.new", message.message_id));
         fs::write(&unfinished, serde_json::to_vec(message)?)?;
@@ -157,7 +158,7 @@ impl Queue {
         self.messages.join(format!("{}.json", message.message_id))
     }
 
-    /// The messages as Lambda hands them on.
+    /// Returns the messages as the event that Lambda passes to a function.
     pub fn event(&self, messages: &[Message]) -> Value {
         let record = |message: &Message| {
             json!({
@@ -179,7 +180,7 @@ impl Queue {
 }
 
 impl Message {
-    /// The id by which an answer names it.
+    /// Returns the message id.
     pub fn id(&self) -> &str {
         &self.message_id
     }

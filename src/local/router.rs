@@ -1,4 +1,4 @@
-//! Finds the operations of a path, as API Gateway's resources do.
+//! Routes paths to operations, as API Gateway's resources do.
 
 use std::collections::BTreeMap;
 
@@ -21,11 +21,11 @@ enum Segment {
     Parameter(String),
 }
 
-/// The path parameters by name, as they stand in the path: API Gateway does not decode them either.
+/// The path parameters by name, not decoded, as in API Gateway.
 pub type PathParameters = BTreeMap<String, String>;
 
 impl Router {
-    /// The resources that these operations are on.
+    /// Returns a router of these operations.
     pub fn new(operations: Vec<Operation>) -> Self {
         let mut by_path: BTreeMap<String, Vec<Operation>> = BTreeMap::new();
         for operation in operations {
@@ -35,19 +35,19 @@ impl Router {
         Self { resources: by_path.into_iter().map(resource).collect() }
     }
 
-    /// The resource at a path. A trailing slash is another path, which names nothing.
+    /// Returns the resource at a path. A path with a trailing slash is another path, which has no resource.
     pub fn find(&self, path: &str) -> Option<(&RestResource, PathParameters)> {
         self.resources.iter().find_map(|resource| Some((resource, resource.matches(path)?)))
     }
 }
 
 impl RestResource {
-    /// The operation of a method.
+    /// Returns the operation of a method.
     pub fn operation(&self, method: &str) -> Option<&Operation> {
         self.operations.iter().find(|operation| operation.method == method)
     }
 
-    /// What `Allow` names.
+    /// Returns the value of the header `Allow`.
     pub fn methods(&self) -> String {
         let methods = self.operations.iter().map(|operation| operation.method);
         methods.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")

@@ -1,4 +1,4 @@
-//! A database in memory with the service's tables, in which writes can be tried.
+//! A temporary database in memory with the service's tables.
 
 use tokio::net::TcpListener;
 
@@ -12,14 +12,14 @@ use crate::{
     store::{Store, create_missing_tables},
 };
 
-/// Empty tables that go with it.
+/// Empty tables, which are dropped with the value.
 pub struct Scratch {
     store: Store,
     _embedded: Embedded,
 }
 
 impl Scratch {
-    /// Makes them.
+    /// Creates the tables.
     ///
     /// # Errors
     /// [`StartError`].
@@ -33,7 +33,7 @@ impl Scratch {
         Ok(Self { store, _embedded: embedded })
     }
 
-    /// The tables.
+    /// Returns the store of the tables.
     pub fn store(&self) -> &Store {
         &self.store
     }

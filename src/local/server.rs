@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     Options, StartError,
     database::{Embedded, Folder, client_of, embedded_client, endpoint_client, folder_client, new_secret},
-    delivery::{Delivery, Places},
+    delivery::{Delivery, DeliverySetup},
     gateway::{self, Gateway},
     indexes,
 };
@@ -24,12 +24,12 @@ use crate::{
     store::{Store, TableDefinition, create_missing_tables},
 };
 
-/// How long requests in flight may take to finish once the server is to stop.
+/// The maximum time that requests in flight have to finish during a shutdown.
 const FINISH_LIMIT: Duration = Duration::from_secs(10);
 
 const HISTORY_DAYS: u32 = 365;
-/// For how long to wait for another server that migrates the same tables.
-const MIGRATION_PATIENCE: Duration = Duration::from_secs(60);
+/// The maximum time to wait for another server that migrates the same tables.
+const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running local server.
 pub struct Server {
@@ -38,17 +38,17 @@ pub struct Server {
     options: Options,
     stop: oneshot::Sender<()>,
     gateway: JoinHandle<io::Result<()>>,
-    /// Ends when the last function does.
+    /// Closed when the last function has ended.
     functions: mpsc::Receiver<()>,
     delivery: Option<Delivery>,
     embedded: Option<Embedded>,
     _folder: Option<Folder>,
 }
 
-/// Starts the local server: it answers as soon as this returns.
+/// Starts the local server. It accepts requests when this returns.
 ///
 /// # Errors
-/// The first thing that is in the way, as one line.
+/// The first problem, as one line.
 pub async fn start(options: Options) -> Result<Server, StartError> {
     start_with(options, operations()).await
 }
@@ -71,18 +71,18 @@ pub async fn start_with(options: Options, operations: Vec<Operation>) -> Result<
         }
     };
     let streamed = embedded.as_ref().filter(|_| !options.no_consumers);
-    let places = match streamed {
-        Some(_) => Some(Places::open(folder.as_ref(), options.events.clone()).await?),
+    let setup = match streamed {
+        Some(_) => Some(DeliverySetup::open(folder.as_ref(), options.events.clone()).await?),
         None => None,
     };
-    let events_url = places.as_ref().map(|places| places.events_url().to_owned());
+    let events_url = setup.as_ref().map(|setup| setup.events_url().to_owned());
     let app = App::new(config(&options, cursor_secret, &dynamodb_url, events_url), client.clone());
     let tables = if streamed.is_some() { tables() } else { unstreamed_tables() };
     let prepared = prepare(&app.store, &tables, &options, embedded.is_some()).await;
     prepared
         .map_err(|error| if let Some(folder) = &folder { error.of_database(folder.database_file()) } else { error })?;
-    let delivery = match (streamed, places) {
-        (Some(embedded), Some(places)) => Some(places.deliver(&app, &client, &embedded.database).await?),
+    let delivery = match (streamed, setup) {
+        (Some(embedded), Some(setup)) => Some(setup.deliver(&app, &client, &embedded.database).await?),
         _ => None,
     };
 
@@ -104,29 +104,29 @@ pub async fn start_with(options: Options, operations: Vec<Operation>) -> Result<
 }
 
 impl Server {
-    /// Where the API is, as in `http://127.0.0.1:3000`.
+    /// Returns the URL of the API, such as `http://127.0.0.1:3000`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where DynamoDB is.
+    /// Returns the URL of DynamoDB.
     pub fn dynamodb_url(&self) -> &str {
         &self.dynamodb_url
     }
 
-    /// An API key to call with.
+    /// Returns the API key of the basic usage plan.
     pub fn key(&self) -> &str {
         &self.options.key
     }
 
-    /// What the server was started with.
+    /// Returns the options of the server.
     pub fn options(&self) -> &Options {
         &self.options
     }
 
-    /// Stops: no new connections, what is in flight finishes within ten seconds, the database is closed.
+    /// Stops the server: closes the listener, waits up to ten seconds for requests in flight, and closes the database.
     pub async fn shutdown(mut self) {
-        // Where the gateway ended by itself, no one listens any more.
+        // Fails only if the gateway has already stopped.
         let _ = self.stop.send(());
         let finished = async {
             let _ = (&mut self.gateway).await;
@@ -136,7 +136,7 @@ impl Server {
             self.gateway.abort();
         }
         if let Some(delivery) = self.delivery {
-            // A change a consumer is at for too long comes again at the next start.
+            // A batch that does not finish in time is delivered again after the next start.
             let _ = time::timeout(FINISH_LIMIT, delivery.stop()).await;
         }
         if let Some(embedded) = self.embedded {
@@ -172,24 +172,24 @@ fn config(options: &Options, cursor_secret: String, dynamodb_url: &str, events_e
     }
 }
 
-/// Refuses an engine whose answers would be taken for others.
+/// Returns an error if the engine lacks a feature that the store relies on.
 async fn check_engine(store: &Store, url: &str) -> Result<(), StartError> {
     let missing = store.missing_feature().await.map_err(StartError::refused)?;
     missing.map_or(Ok(()), |feature| Err(StartError::Engine { url: url.to_owned(), feature }))
 }
 
-/// The app of each function, over a client of its own, as each Lambda has one.
+/// Returns the app of each function. Each has its own client, as in Lambda.
 fn function_apps(operations: &[Operation], config: &Config, client: &Client) -> HashMap<String, Arc<App>> {
     let app = |function: &String| (function.clone(), App::new(config.clone(), client_of(client, function)));
     operations.iter().map(|operation| app(&operation.function)).collect()
 }
 
-/// The tables, without the streams that nobody reads here: they would only slow the writes.
+/// Returns the tables without streams. Streams without readers would only slow down writes.
 pub(super) fn unstreamed_tables() -> Vec<TableDefinition> {
     tables().into_iter().map(|table| TableDefinition { stream: false, ..table }).collect()
 }
 
-/// Brings the tables to what the contract wants of them: they are there, in today's shape, with their indexes.
+/// Creates missing tables, applies the pending migrations and updates the indexes.
 async fn prepare(
     store: &Store,
     tables: &[TableDefinition],
@@ -204,15 +204,15 @@ async fn prepare(
         let migrations = options.migrations.as_deref().map_or_else(migrate::compiled, migrate::read);
         apply_migrations(store, migrations).await?;
     }
-    indexes::complete(store, tables, is_embedded).await
+    indexes::update(store, tables, is_embedded).await
 }
 
-/// Brings what earlier versions stored into today's shape.
+/// Applies the pending migrations.
 async fn apply_migrations(store: &Store, migrations: Result<Vec<Migration>, Failure>) -> Result<(), StartError> {
     let mut settings = migrate::Settings::new("the local server");
-    // A segment of the embedded database is no faster than the whole.
+    // Parallel segments do not speed up a scan of the embedded database.
     settings.parallelism.segments = 1;
-    settings.lock.wait_timeout = MIGRATION_PATIENCE;
+    settings.lock.wait_timeout = MIGRATION_LOCK_TIMEOUT;
     let failed = |failure: Failure| StartError::Migrations(failure.to_string().replace('\n', "; "));
     let (halt, progress) = (Halt::default(), Progress::default());
     let report = migrate::up(store, migrations.map_err(failed)?, &settings, &halt, &progress).await.map_err(failed)?;

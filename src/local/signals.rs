@@ -1,4 +1,4 @@
-//! What asks a program to stop.
+//! The signals that stop a program.
 
 use tokio::signal;
 

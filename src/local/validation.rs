@@ -1,4 +1,4 @@
-//! Checks request bodies against the models, and says what is wrong in the words the functions use.
+//! Validates request bodies against the models, with the same messages as the functions.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,12 +15,12 @@ use crate::{
 };
 
 const JSON: &str = "application/json";
-/// The most violations one answer names.
+/// The maximum number of violations in one response.
 const MAX_VIOLATIONS: usize = 50;
-/// The longest field name and list of values an answer repeats.
+/// The maximum length of a field name or a list of values in a response.
 const MAX_REPEATED: usize = 200;
 
-/// The models, compiled, each under its operation.
+/// The compiled models, by the name of their operation.
 pub struct Models(HashMap<String, Model>);
 
 struct Model {
@@ -35,7 +35,7 @@ impl Models {
         let model = |operation: &Operation| {
             let body = operation.contract().body?;
             let schema = model(&body);
-            // Formats are the functions' to check: validators do not agree on them.
+            // Only the functions check formats, because validators differ in them.
             let validator = jsonschema::options().should_validate_formats(false).build(&schema);
             let validator = validator.expect("a generated model is a schema");
             Some((operation.name.clone(), Model { media_types: body.media_types, validator, schema }))
@@ -43,25 +43,25 @@ impl Models {
         Self(operations.iter().filter_map(model).collect())
     }
 
-    /// No models: every body passes.
+    /// Returns an empty set of models, which accepts every body.
     pub fn none() -> Self {
         Self(HashMap::new())
     }
 
-    /// Every violation in a body. One that is no JSON, or missing, has none: the function answers it, and
-    /// says what is wrong better than a model can.
+    /// Returns every violation in a body. A body that is missing or not JSON has none: the function rejects it, with a
+    /// better message than a model allows.
     pub fn check(&self, operation: &Operation, content_type: Option<&str>, body: &[u8]) -> Vec<Violation> {
-        // API Gateway picks the model by content type, and takes a missing one for JSON. A type the operation
-        // does not read has none: it is the function's to refuse.
+        // API Gateway selects the model by content type, and treats a missing one as JSON. A content type that the
+        // operation does not support has no model: the function rejects it.
         let essence = content_type.unwrap_or(JSON).split(';').next().unwrap_or_default().trim();
         let is_read = |model: &&Model| model.media_types.iter().any(|known| essence.eq_ignore_ascii_case(known));
         let model = self.0.get(&operation.name).filter(is_read);
         let (Some(model), Ok(body)) = (model, serde_json::from_slice::<Value>(body)) else { return Vec::new() };
         let errors: Vec<_> = model.validator.iter_errors(&body).take(MAX_VIOLATIONS).collect();
         let wrong_types: HashSet<_> = errors.iter().filter(|error| is_type(error)).map(pointer).collect();
-        // Of a value of the wrong type there is nothing more to say.
-        let counts = |error: &&ValidationError| is_type(error) || !wrong_types.contains(&pointer(error));
-        let mut found: Vec<_> = errors.iter().filter(counts).flat_map(|error| model.describe(error)).collect();
+        // For a value of the wrong type, other violations would be noise.
+        let is_relevant = |error: &&ValidationError| is_type(error) || !wrong_types.contains(&pointer(error));
+        let mut found: Vec<_> = errors.iter().filter(is_relevant).flat_map(|error| model.describe(error)).collect();
         found.truncate(MAX_VIOLATIONS);
         found
     }
@@ -70,7 +70,7 @@ impl Models {
 impl Model {
     fn describe(&self, error: &ValidationError) -> Vec<Violation> {
         let at = pointer(error);
-        let one = |detail: String| vec![Violation::pointer(&at, detail)];
+        let violation = |detail: String| vec![Violation::pointer(&at, detail)];
         match error.kind() {
             ValidationErrorKind::Required { property } => {
                 let name = property.as_str().unwrap_or_default();
@@ -79,24 +79,24 @@ impl Model {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
                 unexpected.iter().take(MAX_VIOLATIONS).map(|name| unknown_field(&at, name)).collect()
             }
-            ValidationErrorKind::Type { kind } => one(describe_type(kind, &at)),
-            ValidationErrorKind::Enum { options } => one(describe_options(options)),
+            ValidationErrorKind::Type { kind } => violation(describe_type(kind, &at)),
+            ValidationErrorKind::Enum { options } => violation(describe_options(options)),
             ValidationErrorKind::MinLength { .. } | ValidationErrorKind::MaxLength { .. } => {
-                one(self.describe_bounds(error, "minLength", "maxLength", "have", " characters"))
+                violation(self.describe_bounds(error, "minLength", "maxLength", "have", " characters"))
             }
             ValidationErrorKind::MinItems { .. } | ValidationErrorKind::MaxItems { .. } => {
-                one(self.describe_bounds(error, "minItems", "maxItems", "have", " elements"))
+                violation(self.describe_bounds(error, "minItems", "maxItems", "have", " elements"))
             }
             ValidationErrorKind::Minimum { .. } | ValidationErrorKind::Maximum { .. } => {
-                one(self.describe_bounds(error, "minimum", "maximum", "be", ""))
+                violation(self.describe_bounds(error, "minimum", "maximum", "be", ""))
             }
-            ValidationErrorKind::UniqueItems => one("must not hold the same element twice".into()),
-            ValidationErrorKind::Pattern { .. } => one("does not have the required form".into()),
-            other => one(format!("breaks the rule `{}`", other.keyword())),
+            ValidationErrorKind::UniqueItems => violation("must not hold the same element twice".into()),
+            ValidationErrorKind::Pattern { .. } => violation("does not have the required form".into()),
+            other => violation(format!("breaks the rule `{}`", other.keyword())),
         }
     }
 
-    /// Both bounds, as they stand side by side in the model.
+    /// Describes a violated bound by both bounds of the model.
     fn describe_bounds(&self, error: &ValidationError, min: &str, max: &str, verb: &str, unit: &str) -> String {
         let path = error.schema_path().as_str();
         let parent = path.rsplit_once('/').and_then(|(parent, _)| self.schema.pointer(parent));
@@ -127,7 +127,7 @@ fn unknown_field(parent: &str, name: &str) -> Violation {
 
 fn describe_type(kind: &TypeKind, at: &str) -> String {
     let types: Vec<JsonType> = match kind {
-        TypeKind::Single(one) => vec![*one],
+        TypeKind::Single(kind) => vec![*kind],
         TypeKind::Multiple(set) => set.iter().filter(|kind| *kind != JsonType::Null).collect(),
     };
     let names = types.iter().map(|kind| match kind {

@@ -1,11 +1,11 @@
-//! What the server says when it is up.
+//! The message that the server prints after the start.
 
 use serde_json::{Map, Value};
 
 use super::Server;
 use crate::operations::{operations, resources, tables};
 
-/// Where the server listens, what it serves and how to try it.
+/// Returns the message: the URLs, the operations, the API keys and an example request.
 pub fn welcome(server: &Server) -> String {
     let (url, dynamodb_url, key) = (server.url(), server.dynamodb_url(), server.key());
     let options = server.options();
@@ -19,7 +19,7 @@ pub fn welcome(server: &Server) -> String {
         operations().into_iter().map(|operation| format!("  {:<6} {}", operation.method, operation.path)).collect();
     routes.extend(["/health", "/openapi.json", "/docs"].map(|page| format!("  {:<6} {page}", "GET")));
     let routes = routes.join("\n");
-    let attempt = attempt(url, key);
+    let example = example_request(url, key);
     format!(
         "
 The API listens on {url}
@@ -30,7 +30,7 @@ The API listens on {url}
   (premium)  {premium}
 
 Try it:
-{attempt}
+{example}
 
 DynamoDB listens on {dynamodb_url}, the data is {data}. To look in:
   AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws dynamodb scan --region us-east-1 \\
@@ -42,8 +42,8 @@ Ctrl-C stops.
     )
 }
 
-/// A request that works: the first resource's example, with the fields it cannot do without.
-fn attempt(url: &str, key: &str) -> String {
+/// Returns a valid request: a create of the first resource with the required fields of its example.
+fn example_request(url: &str, key: &str) -> String {
     let Some(resource) = resources().into_iter().next() else { return String::new() };
     let required = resource.schema["required"].as_array().cloned().unwrap_or_default();
     let fields = required.iter().filter_map(Value::as_str);

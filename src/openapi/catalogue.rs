@@ -16,7 +16,7 @@ use crate::{
 
 const INTRODUCTION: &str = include_str!("catalogue.md");
 
-/// The schemas, and the page that shows an example of each.
+/// Returns the schemas, and the page with an example of each.
 pub fn files() -> Vec<File> {
     let resources = resources();
     let kinds = || resources.iter().flat_map(|collection| Action::ALL.map(|action| (collection, action)));
@@ -35,8 +35,8 @@ fn kind(collection: &Collection, action: Action) -> String {
 
 fn data_schema(collection: &Collection, action: Action) -> Value {
     let mut record = schema::record(collection);
-    // Readers take what they do not know, so that a field can be added.
-    schema::walk(&mut record, &mut |members| drop(members.remove("additionalProperties")));
+    // Readers must ignore unknown fields, so that a field can be added.
+    schema::visit(&mut record, &mut |members| drop(members.remove("additionalProperties")));
     let kind = kind(collection, action);
     let mut schema = data(record.clone(), record);
     let absent = match action {
@@ -61,7 +61,7 @@ fn section(collection: &Collection, action: Action) -> String {
     format!("\n### `{kind}`\n\nSchema: `schemas/{kind}.v{SCHEMA_VERSION}.json`\n\n```json\n{example}\n```\n")
 }
 
-/// An event as the bus carries it in `detail`.
+/// Returns an example of the event in `detail`.
 fn example(collection: &Collection, action: Action) -> CloudEvent {
     let Value::Object(data) = data_example(collection, action) else { unreachable!("it is an object") };
     let kind = kind(collection, action);

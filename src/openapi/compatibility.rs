@@ -1,17 +1,20 @@
-//! What a new document breaks for clients of a released one.
+//! Finds breaking changes between a released document and the current one.
 //!
-//! A client sends what the released document allows and reads what it promises: a request may be taken in
-//! more generously than before, an answer may hold more than before, never the other way round.
+//! A client of the released document sends what that document allows and relies on what it promises. A new document may
+//! accept more requests and add to responses. It must not accept fewer requests or remove from responses.
 
 use serde_json::Value;
 
-/// Keywords whose value may only grow where clients send, and those whose value may only shrink.
+/// Keywords that may only grow in requests.
 const UPPER_BOUNDS: [&str; 3] = ["maxLength", "maximum", "maxItems"];
+/// Keywords that may only shrink in requests.
 const LOWER_BOUNDS: [&str; 3] = ["minLength", "minimum", "minItems"];
-/// Keywords that clients who send must not meet anew or changed.
+/// The members of an index that DynamoDB knows.
+const KEYS: [&str; 3] = ["name", "partitionKey", "sortKey"];
+/// Keywords that must not be added or changed in requests.
 const FIXED: [&str; 5] = ["pattern", "format", "uniqueItems", "exclusiveMinimum", "exclusiveMaximum"];
 
-/// Everything that breaks clients, one line each.
+/// Returns all breaking changes, one line each.
 pub fn breaks(released: &Value, current: &Value) -> Vec<String> {
     let mut comparison = Comparison { released, current, found: Vec::new() };
     for (path, operations) in members(&released["paths"]) {
@@ -26,16 +29,18 @@ pub fn breaks(released: &Value, current: &Value) -> Vec<String> {
     comparison.found
 }
 
-/// The tables that gain or lose more than one index since a released document, a line each with what to do.
+/// Returns the tables that gain or lose more than one index since the released document, one line each with advice.
 ///
-/// DynamoDB makes or removes one index of a table at a time, and CloudFormation sends both in one request
+/// DynamoDB creates or deletes one index of a table at a time, but CloudFormation sends both in one request
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTable.html>,
 /// `GlobalSecondaryIndexUpdates`): the stack's update would fail.
 pub fn index_changes(released: &Value, current: &Value) -> Vec<String> {
     let table_of = |name: &Value| elements(&current["x-tables"]).find(|table| table["name"] == *name);
     let both = elements(&released["x-tables"]).filter_map(|old| Some((old, table_of(&old["name"])?)));
     both.filter_map(|(old, new)| {
-        let missing_in = |table: &Value, index: &Value| !elements(&table["indexes"]).any(|other| other == index);
+        // DynamoDB knows an index by its name and keys; the numbers of shards are the service's own.
+        let is_same = |a: &Value, b: &Value| KEYS.iter().all(|member| a[member] == b[member]);
+        let missing_in = |table: &Value, index: &Value| !elements(&table["indexes"]).any(|other| is_same(other, index));
         let names = |from: &Value, other: &Value| -> Vec<String> {
             let changed = elements(&from["indexes"]).filter(|index| missing_in(other, index));
             changed.map(|index| format!("`{}`", text(&index["name"]))).collect()
@@ -57,14 +62,14 @@ pub fn index_changes(released: &Value, current: &Value) -> Vec<String> {
     .collect()
 }
 
-/// Whether the changelog's section of unreleased changes has a line that starts with `Breaking:`.
+/// Returns true if the changelog's section of unreleased changes has a line that starts with `Breaking:`.
 pub fn announces_break(changelog: &str) -> bool {
     let unreleased = changelog.lines().skip_while(|line| !line.starts_with("## [Unreleased]")).skip(1);
     let mut section = unreleased.take_while(|line| !line.starts_with("## "));
     section.any(|line| line.trim_start_matches(['-', '*', ' ']).starts_with("Breaking:"))
 }
 
-/// Who writes what a schema describes.
+/// The side that writes the data of a schema.
 #[derive(Clone, Copy, PartialEq)]
 enum Writer {
     Client,
@@ -107,16 +112,16 @@ impl<'a> Comparison<'a> {
     fn parameters(&mut self, place: &str, old: &'a Value, new: &'a Value) {
         let old: Vec<&Value> = elements(&old["parameters"]).map(|parameter| self.in_released(parameter)).collect();
         let new: Vec<&Value> = elements(&new["parameters"]).map(|parameter| self.in_current(parameter)).collect();
-        let same = |one: &Value, other: &Value| one["name"] == other["name"] && one["in"] == other["in"];
+        let is_same = |left: &Value, right: &Value| left["name"] == right["name"] && left["in"] == right["in"];
         for parameter in &old {
             let place = format!("{place} parameter {}", text(&parameter["name"]));
-            match new.iter().find(|candidate| same(parameter, candidate)) {
+            match new.iter().find(|candidate| is_same(parameter, candidate)) {
                 Some(found) => self.schema(&place, &parameter["schema"], &found["schema"], Writer::Client),
                 None => self.found.push(format!("{place} is gone")),
             }
         }
         for parameter in new.iter().filter(|parameter| parameter["required"] == true) {
-            if !old.iter().any(|candidate| same(parameter, candidate) && candidate["required"] == true) {
+            if !old.iter().any(|candidate| is_same(parameter, candidate) && candidate["required"] == true) {
                 self.found.push(format!("{place} parameter {} is required", text(&parameter["name"])));
             }
         }
@@ -154,7 +159,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// What a client may send no longer.
+    /// Finds requests that are no longer accepted.
     fn narrowed(&mut self, place: &str, old: &Value, new: &Value) {
         let mut found = Vec::new();
         for keyword in UPPER_BOUNDS {
@@ -179,12 +184,12 @@ impl<'a> Comparison<'a> {
         if new["additionalProperties"] == false && old["additionalProperties"] != false {
             found.push(format!("{place} refuses unknown fields"));
         }
-        let anew = elements(&new["required"]).filter(|name| !elements(&old["required"]).any(|known| known == *name));
-        found.extend(anew.map(|name| format!("{place} /{} is required", text(name))));
+        let added = elements(&new["required"]).filter(|name| !elements(&old["required"]).any(|known| known == *name));
+        found.extend(added.map(|name| format!("{place} /{} is required", text(name))));
         self.found.extend(found);
     }
 
-    /// What a client may rely on no longer.
+    /// Finds guarantees of responses that no longer hold.
     fn loosened(&mut self, place: &str, old: &Value, new: &Value) {
         if new["nullable"] == true && old["nullable"] != true {
             self.found.push(format!("{place} may be null"));
@@ -202,7 +207,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// What a `$ref` stands for, in the document it is in.
+/// Returns the target of a `$ref` in its document.
 fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let pointer = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
     pointer.map_or(value, |pointer| document.pointer(pointer).unwrap_or(&Value::Null))

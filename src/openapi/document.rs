@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{dialect, operation::operation, responses};
+use super::{dialect, gateway, operation::operation, responses};
 use crate::{
     functions::{consumers, jobs},
     operations::{Collection, Contract, Operation, Parameter, history, operations, resources, tables},
@@ -12,11 +12,12 @@ const ABOUT: &str = "A serverless CRUD backend on AWS Lambda and DynamoDB.\n\n\
     Every record has a `version`, which is its `ETag`: send it back in `If-Match` and a change that would overwrite \
     another is refused with 412. Errors are problem details (RFC 9457) that name every fault at once.";
 
-/// The whole document (OpenAPI 3.0.3, which API Gateway can import).
+/// Returns the whole document (OpenAPI 3.0.3, which API Gateway can import).
 ///
-/// The extension `x-function` names an operation's Lambda, the DynamoDB actions it needs and the secrets it reads,
-/// `x-request-model` the file in `schemas/` its body is checked against, `x-tables` the tables, `x-consumers` the
-/// functions that are given changes, and `x-jobs` those that nothing calls by itself.
+/// It has these extensions: `x-function` describes an operation's Lambda function, its DynamoDB actions and its secrets,
+/// `x-request-model` names the file in `schemas/` that validates its body, `x-tables` lists the tables, `x-consumers`
+/// the functions that handle changes, and `x-jobs` the functions that are invoked manually or by a schedule.
+/// `x-gateway-responses` lists the responses of API Gateway itself, `x-cors` the headers that pages may send and read.
 pub fn document() -> Value {
     let operations: Vec<_> = operations().into_iter().map(|operation| (operation.contract(), operation)).collect();
     json!({
@@ -41,6 +42,8 @@ pub fn document() -> Value {
         "x-tables": tables(),
         "x-consumers": consumers(),
         "x-jobs": jobs(),
+        "x-gateway-responses": gateway::gateway_responses(),
+        "x-cors": gateway::cors(),
     })
 }
 
@@ -77,7 +80,7 @@ fn paths(operations: &[(Contract, Operation)]) -> Value {
 fn schemas(operations: &[(Contract, Operation)]) -> Map<String, Value> {
     let mut schemas = Map::from_iter([
         ("Problem".to_owned(), responses::problem_schema()),
-        // No operation answers with an entry alone: the page of them refers to it.
+        // No response has an entry as its body: the page of entries refers to it.
         (history::ENTRY.to_owned(), dialect::openapi(history::entry())),
     ]);
     for (contract, _) in operations {

@@ -1,4 +1,4 @@
-//! Sample events: what API Gateway would send each function, for `cargo lambda invoke` and tests.
+//! Sample events of API Gateway for each function, for `cargo lambda invoke` and tests.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use chrono::{DateTime, Utc};
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// The event of a request the operation would carry out.
+/// Returns the event of a valid request to the operation.
 pub fn sample_event(operation: &Operation) -> Value {
     let body = operation.contract().body;
     let parameters = operation.has_id().then(|| ("id".to_owned(), EXAMPLE_ID.to_owned()));

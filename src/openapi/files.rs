@@ -1,4 +1,4 @@
-//! The generated files, and whether the ones on disk are the same.
+//! The generated files, and the comparison with the files on disk.
 
 use std::{collections::BTreeSet, fs, io, path::Path};
 
@@ -17,13 +17,13 @@ const FOLDERS: [&str; 3] = ["events", "postman", "schemas"];
 
 /// A generated file.
 pub struct File {
-    /// The path from the top of the repository, with `/` between its parts.
+    /// The path from the root of the repository, with `/` as the separator.
     pub path: String,
-    /// What is in it.
+    /// The content of the file.
     pub content: String,
 }
 
-/// Every generated file.
+/// Returns every generated file.
 pub fn files() -> Vec<File> {
     let document = File::pretty(DOCUMENT, &document());
     let postman = postman::files().into_iter().map(|(name, content)| File::pretty(format!("postman/{name}"), &content));
@@ -31,14 +31,14 @@ pub fn files() -> Vec<File> {
 }
 
 impl File {
-    /// A JSON file as people read it.
+    /// Returns an indented JSON file.
     pub fn pretty(path: impl Into<String>, content: &Value) -> Self {
         let content = serde_json::to_string_pretty(content).expect("a JSON value") + "\n";
         Self { path: path.into(), content }
     }
 }
 
-/// API Gateway's models, compact, since their size is limited.
+/// Returns API Gateway's models. They are compact, because their size is limited.
 fn models() -> Vec<File> {
     let file = |body: Body| File {
         path: format!("schemas/{}.json", body.content.name),
@@ -47,14 +47,14 @@ fn models() -> Vec<File> {
     operations().iter().filter_map(|operation| operation.contract().body).map(file).collect()
 }
 
-/// A sample event for each operation.
+/// Returns a sample event for each operation.
 fn events() -> Vec<File> {
     let file =
         |operation: &Operation| File::pretty(format!("events/{}.json", operation.name), &sample_event(operation));
     operations().iter().map(file).collect()
 }
 
-/// The paths of the files under `root` that are not what the code would write, missing and left-over ones too.
+/// Returns the paths of the files under `root` that differ from the generated ones, are missing, or are left over.
 ///
 /// # Errors
 /// When a folder cannot be read.
@@ -64,7 +64,7 @@ pub fn drift(root: &Path) -> io::Result<Vec<String>> {
     Ok(changed.chain(leftovers(root)?).collect())
 }
 
-/// The files in generated folders that nothing generates any more, as after a resource is gone.
+/// Returns the files in generated folders that are not generated any more, as after a resource was removed.
 ///
 /// # Errors
 /// When a folder cannot be read.

@@ -1,7 +1,6 @@
-//! The contract: what operations and types say, as documents.
+//! The contract as documents, generated from the operations and the types.
 //!
-//! [`document`] is `openapi.json`. [`files`] is everything that is generated from it and
-//! the operations.
+//! [`document`] generates `openapi.json`, [`files`] all generated files.
 
 mod catalogue;
 pub mod compatibility;
@@ -9,6 +8,7 @@ mod dialect;
 mod document;
 mod events;
 mod files;
+mod gateway;
 mod operation;
 mod postman;
 mod responses;
@@ -21,13 +21,13 @@ use crate::operations::{Body, operations};
 pub use document::document;
 pub use files::{DOCUMENT, File, RELEASED, drift, files, leftovers};
 
-/// The JSON Schema (draft 4) of an operation's request body, which the gateway checks before the function runs.
+/// Returns the JSON Schema (draft 4) of an operation's request body, which the gateway validates before the function runs.
 pub fn request_model(operation: &str) -> Option<Value> {
     let operation = operations().into_iter().find(|known| known.name == operation)?;
     operation.contract().body.as_ref().map(model)
 }
 
-/// The JSON Schema (draft 4) of a body, as API Gateway's models have it.
+/// Returns the JSON Schema (draft 4) of a body for API Gateway's model.
 pub fn model(body: &Body) -> Value {
     dialect::draft4(body.content.schema.clone())
 }

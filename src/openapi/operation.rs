@@ -1,11 +1,11 @@
-//! One operation of the document.
+//! The operation objects of the document.
 
 use serde_json::{Map, Value, json};
 
 use super::{dialect, responses};
 use crate::operations::{Contract, Operation, Parameter, ProblemResponse, Response};
 
-/// The operation object.
+/// Returns the operation object.
 pub fn operation(operation: &Operation, contract: &Contract) -> Value {
     let mut object = json!({
         "operationId": operation.name,

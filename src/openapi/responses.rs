@@ -1,17 +1,17 @@
-//! The problems operations answer with.
+//! The problem responses of the document.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::{
     error::{Error, Violation},
-    http::{Problem, problem},
+    http::{gateway, problem},
     operations::{ProblemResponse, pascal_case},
 };
 
 const REQUEST_ID: &str = "0f1e2d3c-4b5a-4968-8776-655443322110";
 
-/// The response of a problem: most operations refer to a shared one.
+/// Returns the response of a problem. Most operations refer to a shared one.
 pub fn problem_reference(problem: &ProblemResponse) -> Value {
     let status = StatusCode::from_u16(problem.status).expect("an operation declares HTTP statuses");
     match &problem.error {
@@ -20,7 +20,7 @@ pub fn problem_reference(problem: &ProblemResponse) -> Value {
     }
 }
 
-/// The responses all operations share, by name.
+/// Returns the responses that all operations share, by name.
 pub fn shared_problems() -> Map<String, Value> {
     let of_functions = [
         Error::Invalid(vec![
@@ -39,13 +39,9 @@ pub fn shared_problems() -> Map<String, Value> {
         Error::Internal("".into()),
         Error::Unavailable("".into()),
     ];
-    let of_the_gateway = [
-        (StatusCode::FORBIDDEN, "The header x-api-key must hold a valid API key."),
-        (StatusCode::TOO_MANY_REQUESTS, "Too many requests: slow down."),
-        (StatusCode::GATEWAY_TIMEOUT, "The function did not answer in time."),
-    ];
+    let of_the_gateway = [gateway::INVALID_API_KEY, gateway::THROTTLED, gateway::INTEGRATION_TIMEOUT];
     let functions = of_functions.iter().map(example);
-    let gateway = of_the_gateway.into_iter().map(|(status, detail)| json!(Problem::new(status, detail, REQUEST_ID)));
+    let gateway = of_the_gateway.iter().map(|response| json!(response.problem(REQUEST_ID)));
     let named = |example: Value| {
         let status = example["status"].as_u64().and_then(|status| StatusCode::from_u16(status.try_into().ok()?).ok());
         let status = status.expect("a problem has a status");
@@ -54,7 +50,7 @@ pub fn shared_problems() -> Map<String, Value> {
     functions.chain(gateway).map(named).collect()
 }
 
-/// The schema of every problem (RFC 9457).
+/// Returns the schema of every problem (RFC 9457).
 pub fn problem_schema() -> Value {
     let text = |description: &str| json!({ "type": "string", "description": description });
     json!({
@@ -96,24 +92,24 @@ fn problem_response(status: StatusCode, example: &Value) -> Value {
     })
 }
 
-/// The body the service answers an error with.
+/// Returns the response body of an error.
 fn example(error: &Error) -> Value {
     let lambda_http::Body::Text(body) = problem(error, REQUEST_ID).into_body() else { return Value::Null };
     serde_json::from_str(&body).expect("a problem is JSON")
 }
 
-/// A status as a component's name: `NotFound`.
+/// Returns the component name of a status, such as `NotFound`.
 fn name(status: StatusCode) -> String {
     pascal_case(&status.canonical_reason().unwrap_or_default().replace(' ', "_"))
 }
 
-/// The headers a problem has.
+/// Returns the headers of a problem.
 fn response_headers(status: StatusCode) -> Value {
     let is_passing = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
     reference_headers(if is_passing { &["Retry-After"] } else { &[] })
 }
 
-/// References to shared headers.
+/// Returns references to shared headers.
 pub fn reference_headers(names: &[&str]) -> Value {
     let reference = |name: &&str| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }));
     names.iter().map(reference).collect::<Map<_, _>>().into()

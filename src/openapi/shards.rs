@@ -1,11 +1,11 @@
-//! Changes of the shards of released indexes, which hold records already.
+//! Checks changes of the shards of released indexes, which already contain records.
 
 use serde_json::Value;
 
-/// Returns every change of an index's shards that would hide records from lists, a line each.
+/// Returns every change of an index's shards that would hide records from lists, one line each.
 ///
-/// Functions are released one after the other, so that the lists of the last release must read what a new one writes. Records stay in
-/// the shard they were written to, which is read for good.
+/// Functions are deployed one after the other, so that the lists of the last release must find what the new release
+/// writes. Records stay in the shard they were written to, so that this shard must always be read.
 pub fn hidden_records(released: &Value, current: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (place, old) in indexes(released) {
@@ -13,7 +13,7 @@ pub fn hidden_records(released: &Value, current: &Value) -> Vec<String> {
         let count = |index: &Value, name: &str| index[name].as_u64();
         let (old_read, new_read) = (count(old, "readShards"), count(new, "readShards"));
         match (old_read, new_read, count(new, "writeShards")) {
-            // A release from before indexes named their shards says nothing of them.
+            // The document of an older release does not contain shards.
             _ if !names_shards(released) => {}
             (None, Some(_), _) | (Some(_), None, _) => found.push(format!(
                 "{place} changes the form of its keys between one shard and several, so that lists miss what is stored: \
@@ -35,7 +35,7 @@ fn names_shards(document: &Value) -> bool {
     indexes(document).any(|(_, index)| index["readShards"].is_u64())
 }
 
-/// The indexes of all tables, under the names of both.
+/// Returns the indexes of all tables, by the names of index and table.
 fn indexes(document: &Value) -> impl Iterator<Item = (String, &Value)> {
     let tables = document["x-tables"].as_array().into_iter().flatten();
     tables.flat_map(|table| {

@@ -1,4 +1,4 @@
-//! A resource without its type: what the contract says of it.
+//! The description of a resource for the contract, independent of its Rust type.
 
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::{
     store::{IndexDefinition, resource_table},
 };
 
-/// A resource, as the contract describes it.
+/// The description of a resource.
 pub struct Collection {
     /// The plural name.
     pub name: &'static str,
@@ -20,16 +20,16 @@ pub struct Collection {
     pub example: Value,
     /// The list's filters.
     pub filters: &'static [Filter],
-    /// The fields no two records share.
+    /// The fields with unique values.
     pub unique: &'static [Unique],
-    /// The fields that name other records.
+    /// The fields that refer to other records.
     pub references: &'static [Reference],
     /// The indexes of its table.
     pub indexes: Vec<IndexDefinition>,
 }
 
 impl Collection {
-    /// The description of a resource. It generates the schema, which only the contract needs.
+    /// Describes a resource. This generates its schema, which only the contract needs.
     pub fn of<R: Resource>() -> Self {
         Self {
             name: R::COLLECTION,
@@ -43,12 +43,12 @@ impl Collection {
         }
     }
 
-    /// The path of the list.
+    /// Returns the path of the list.
     pub fn path(&self) -> String {
         format!("/v1/{}", self.name)
     }
 
-    /// The name of a record's schema: `items` are each an `Item`.
+    /// Returns the name of a record's schema, such as `Item`.
     pub fn record_name(&self) -> String {
         pascal_case(self.singular)
     }
@@ -59,7 +59,7 @@ fn schema<R: Resource>() -> Value {
     settings.into_generator().into_root_schema_for::<R>().to_value()
 }
 
-/// A name as schemas and models have it: `items_create` is `ItemsCreate`.
+/// Converts a name to the case of schemas and models: `items_create` becomes `ItemsCreate`.
 pub fn pascal_case(name: &str) -> String {
     name.split('_').fold(String::new(), |text, word| {
         let mut letters = word.chars();

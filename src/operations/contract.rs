@@ -1,100 +1,100 @@
-//! The contract of an operation: what it takes, what it answers and what it needs.
+//! The contract of an operation: its parameters, responses and permissions.
 
 use serde_json::Value;
 
 use super::{Collection, Grant, schema};
 use crate::error::Error;
 
-/// What an operation takes, answers and needs.
+/// The contract of an operation.
 pub struct Contract {
-    /// The group it is listed in: the collection.
+    /// The group in the document: the collection.
     pub tag: &'static str,
-    /// What it does, in a few words.
+    /// A summary of a few words.
     pub summary: String,
-    /// What it does, in full.
+    /// A full description.
     pub description: &'static str,
-    /// What the path, the query and the headers can say.
+    /// The parameters in the path, the query and the headers.
     pub parameters: Vec<Parameter>,
-    /// What it reads, where it reads a body.
+    /// The request body, if it has one.
     pub body: Option<Body>,
-    /// The answers of a request that was carried out, the usual one first.
+    /// The success responses, the most common one first.
     pub responses: Vec<Response>,
-    /// The answers of one that was not.
+    /// The error responses.
     pub problems: Vec<ProblemResponse>,
     /// The DynamoDB actions it needs, and no others.
     pub grants: Vec<Grant>,
-    /// The secrets it reads: `cursor`, where it signs and opens cursors.
+    /// The secrets it reads: `cursor` if it signs and verifies cursors.
     pub secrets: &'static [&'static str],
 }
 
-/// A part of a request beside its body.
+/// A parameter of a request.
 #[derive(Clone)]
 pub struct Parameter {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// The part of the request it is in: `path`, `query` or `header`.
+    /// The location of the parameter: `path`, `query` or `header`.
     pub place: &'static str,
-    /// What it means.
+    /// The description.
     pub description: String,
-    /// Its schema, as OpenAPI 3.0 writes it.
+    /// The schema in the dialect of OpenAPI 3.0.
     pub schema: Value,
-    /// Whether other operations have the same one.
+    /// True if other operations have the same parameter.
     pub is_shared: bool,
 }
 
 /// The body of a request.
 pub struct Body {
-    /// The media types it can have, the usual one first.
+    /// The accepted media types, the most common one first.
     pub media_types: &'static [&'static str],
-    /// What must be in it. Its name is that of the model in `schemas/` which the gateway holds it against.
+    /// The content. Its name is the name of the gateway's model in `schemas/`.
     pub content: Content,
 }
 
 /// A JSON document.
 pub struct Content {
-    /// The name of its schema.
+    /// The name of the schema.
     pub name: String,
-    /// Its schema (draft 2020-12); it may refer to others of the document by `$ref`.
+    /// The schema (draft 2020-12). It may refer to other schemas of the document by `$ref`.
     pub schema: Value,
-    /// A valid one.
+    /// A valid example.
     pub example: Value,
 }
 
-/// An answer that is no problem.
+/// A success response.
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
-    /// What it says.
+    /// The description.
     pub description: &'static str,
-    /// The names of its headers, all of which the document shares.
+    /// The names of its headers, which are shared components of the document.
     pub headers: &'static [&'static str],
-    /// The body, where it has one.
+    /// The body, if it has one.
     pub content: Option<Content>,
-    /// What can be done next.
+    /// The links to operations that can follow.
     pub links: Vec<Link>,
 }
 
-/// An operation that what was answered can be handed to.
+/// A link to an operation that takes values of the response as parameters.
 pub struct Link {
-    /// Its name.
+    /// The name of the operation.
     pub operation: String,
-    /// Its parameters, each with a runtime expression (OpenAPI 3.0.3, "Runtime Expressions").
+    /// The parameters, each with a runtime expression (OpenAPI 3.0.3, "Runtime Expressions").
     pub parameters: &'static [(&'static str, &'static str)],
 }
 
-/// An answer that is a problem (RFC 9457).
+/// A problem response (RFC 9457).
 pub struct ProblemResponse {
     /// The HTTP status.
     pub status: u16,
-    /// An error behind it, where the operation has one of its own; without, the one all operations share.
+    /// The operation's own error; if none, the shared problem of this status.
     pub error: Option<Error>,
 }
 
-/// The problems any operation can answer with, the gateway's own among them.
+/// The problems that any operation can respond with, including those of the gateway.
 const ANY: [u16; 6] = [400, 403, 429, 500, 503, 504];
 
 impl Contract {
-    /// The contract of an operation that takes nothing and answers with problems only; what it has is added.
+    /// Returns a contract without parameters and success responses, to which these are added.
     pub fn new(tag: &'static str, summary: impl Into<String>, description: &'static str) -> Self {
         Self {
             tag,
@@ -109,19 +109,19 @@ impl Contract {
         }
     }
 
-    /// Adds problems that all operations with this status share.
+    /// Adds the shared problems of these statuses.
     pub fn problems(mut self, statuses: &[u16]) -> Self {
         self.problems.extend(ProblemResponse::shared(statuses));
         self
     }
 
-    /// Adds a problem of the operation's own.
+    /// Adds a problem that only this operation has.
     pub fn problem(mut self, status: u16, error: Error) -> Self {
         self.problems.push(ProblemResponse { status, error: Some(error) });
         self
     }
 
-    /// Every status the operation can answer with.
+    /// Returns every status that the operation can respond with.
     pub fn statuses(&self) -> Vec<u16> {
         let problems = self.problems.iter().map(|problem| problem.status);
         self.responses.iter().map(|response| response.status).chain(problems).collect()
@@ -129,7 +129,7 @@ impl Contract {
 }
 
 impl Response {
-    /// A record, with its version in `ETag`.
+    /// Returns a response with a record, and its version in `ETag`.
     pub fn record(status: u16, collection: &Collection) -> Self {
         let (schema, example) = (schema::record(collection), schema::record_example(collection));
         let content = Content { name: collection.record_name(), schema, example };
@@ -137,12 +137,12 @@ impl Response {
         Self { status, description, headers: &["ETag"], content: Some(content), links: Vec::new() }
     }
 
-    /// A page of a list, with the next one in `Link`.
+    /// Returns a response with a page of a list, and the next page in `Link`.
     pub fn page(description: &'static str, content: Content) -> Self {
         Self { status: 200, description, headers: &["Link"], content: Some(content), links: Vec::new() }
     }
 
-    /// An answer without a body.
+    /// Returns a response without a body.
     pub fn empty(status: u16, description: &'static str, headers: &'static [&'static str]) -> Self {
         Self { status, description, headers, content: None, links: Vec::new() }
     }

@@ -1,8 +1,8 @@
-//! DynamoDB actions that a function's role allows.
+//! The DynamoDB permissions of a function.
 
 use serde::Serialize;
 
-/// DynamoDB actions on a table.
+/// DynamoDB actions that a function's role allows on a table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Grant {
@@ -10,17 +10,17 @@ pub struct Grant {
     pub table: &'static str,
     /// The actions, without `dynamodb:`.
     pub actions: Vec<&'static str>,
-    /// The indexes of the table they are on; none where they are on the table itself.
+    /// The indexes that the actions are allowed on; empty for the table itself.
     pub indexes: Vec<String>,
 }
 
 impl Grant {
-    /// Actions on a table itself.
+    /// Returns a grant of actions on a table itself.
     pub fn on(table: &'static str, actions: &[&'static str]) -> Self {
         Self { table, actions: actions.to_vec(), indexes: Vec::new() }
     }
 
-    /// One grant for each table.
+    /// Merges grants into one for each table.
     pub fn merged(grants: impl IntoIterator<Item = Self>) -> Vec<Self> {
         let mut merged: Vec<Self> = Vec::new();
         for grant in grants {

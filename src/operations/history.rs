@@ -1,4 +1,4 @@
-//! The shapes of a history: an entry, and what an event says of it.
+//! The schemas of a history entry and of an event's data.
 
 use serde_json::{Value, json};
 
@@ -10,16 +10,16 @@ use crate::record::Action;
 
 /// The name of an entry's schema.
 pub const ENTRY: &str = "HistoryEntry";
-/// The name of the schema of a page of them.
+/// The name of the schema of a page of entries.
 pub const PAGE: &str = "HistoryPage";
 
-/// The id an example's event has.
+/// The event id of examples.
 pub const EXAMPLE_EVENT: &str = "7de3041dd709b024af6f29e4fa13d34c";
-/// The place in the stream an example's event has.
+/// The sequence number of examples.
 pub const EXAMPLE_SEQUENCE: &str = "0000000000000000000800000000003126276362";
 const EXAMPLE_CALLER: &str = "basic";
 
-/// An entry of a history, whatever the resource: its records are as they were then, not as they would be now.
+/// Returns the schema of a history entry of any resource. Its records have the shape of their time, not today's.
 pub fn entry() -> Value {
     let action: Vec<_> = Action::ALL.iter().map(|action| action.name()).collect();
     let mut schema = data(json!({ "type": "object" }), json!({ "type": "object" }));
@@ -41,7 +41,7 @@ pub fn entry() -> Value {
     schema
 }
 
-/// What an event says of a change, with the schemas of the records before and after.
+/// Returns the schema of an event's data, with the schemas of the records before and after the change.
 pub fn data(old: Value, new: Value) -> Value {
     let described = |mut schema: Value, text: &str| {
         schema["description"] = text.into();
@@ -62,7 +62,7 @@ pub fn data(old: Value, new: Value) -> Value {
     })
 }
 
-/// What an event of this kind says, as an example.
+/// Returns an example of an event's data.
 pub fn data_example(collection: &Collection, action: Action) -> Value {
     let names: Vec<String> =
         collection.example.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
@@ -89,7 +89,7 @@ pub fn data_example(collection: &Collection, action: Action) -> Value {
     data
 }
 
-/// A history of one entry.
+/// Returns an example of a history with one entry.
 pub fn page_example(collection: &Collection) -> Value {
     let mut entry = data_example(collection, Action::Created);
     entry["eventId"] = EXAMPLE_EVENT.into();

@@ -1,4 +1,4 @@
-//! The list of what the API serves. Everything else that names an operation is derived from it.
+//! The list of the API's operations. Everything else that names an operation is derived from it.
 
 mod collection;
 mod contract;
@@ -29,15 +29,15 @@ pub(crate) fn list(list: &mut impl List) {
     list.action(actions::publish::operation);
 }
 
-/// Takes the entries of the list.
+/// A collector of the entries of the list.
 pub(crate) trait List {
-    /// A resource, which has the operations of [`crud`].
+    /// Adds a resource, which has the operations of [`crud`].
     fn resource<R: Resource>(&mut self);
-    /// An operation beyond them.
+    /// Adds an operation beyond CRUD.
     fn action(&mut self, _operation: fn() -> Operation) {}
 }
 
-/// Every operation.
+/// Returns every operation.
 pub fn operations() -> Vec<Operation> {
     let mut operations = Vec::new();
     list(&mut operations);
@@ -54,7 +54,7 @@ impl List for Vec<Operation> {
     }
 }
 
-/// The operations beyond CRUD.
+/// Returns the operations beyond CRUD.
 pub fn actions() -> Vec<Operation> {
     let mut actions = Actions(Vec::new());
     list(&mut actions);
@@ -71,7 +71,7 @@ impl List for Actions {
     }
 }
 
-/// Every resource.
+/// Returns every resource.
 pub fn resources() -> Vec<Collection> {
     let mut collections = Vec::new();
     list(&mut collections);
@@ -84,7 +84,7 @@ impl List for Vec<Collection> {
     }
 }
 
-/// Every table.
+/// Returns every table.
 pub fn tables() -> Vec<TableDefinition> {
     let mut tables = Vec::new();
     list(&mut tables);
@@ -98,7 +98,7 @@ impl List for Vec<TableDefinition> {
     }
 }
 
-/// The shape of each collection's rows.
+/// Returns the row schema of each collection.
 pub fn row_schemas() -> Vec<(&'static str, RowSchema)> {
     let mut schemas = Vec::new();
     list(&mut schemas);

@@ -1,4 +1,4 @@
-//! An operation: a method on a path, the function that carries it out, and its contract.
+//! An operation: a method on a path, its handler, and its contract.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -11,19 +11,19 @@ use crate::{
 
 /// An operation of the API.
 ///
-/// A function's cold start builds the list of them: what only the contract needs is behind a function pointer, which a
-/// build without the feature `local` drops.
+/// Every cold start builds the list of operations. The contract is behind a function pointer, which a build without the
+/// feature `local` drops.
 #[derive(Clone)]
 pub struct Operation {
     /// The HTTP method.
     pub method: &'static str,
     /// The path template.
     pub path: String,
-    /// The operation's name: operationId, sample event and, unless [`Operation::function`] says otherwise, function.
+    /// The name of the operation: its operationId, its sample event and, unless [`Operation::function`] differs, its function.
     pub name: String,
-    /// The function that carries it out: Lambda's handler setting. Operations that share one share the handler.
+    /// The name of its Lambda function, which is Lambda's handler setting. Operations of one function share the handler.
     pub function: String,
-    /// The callers it lets through.
+    /// The callers that it allows.
     pub access: Access,
     /// The code.
     pub handler: Handler,
@@ -31,10 +31,10 @@ pub struct Operation {
     contract: fn() -> Contract,
 }
 
-/// The callers an operation lets through.
+/// The callers that an operation allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Those with an API key.
+    /// Callers with an API key.
     ApiKey,
 }
 
@@ -44,7 +44,7 @@ pub type Handler = Arc<dyn Fn(Arc<App>, Request) -> HandlerFuture + Send + Sync>
 pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
 
 impl Operation {
-    /// An operation in a function of its own, for callers with an API key.
+    /// Returns an operation with its own function, for callers with an API key.
     pub fn new<H, F>(
         method: &'static str,
         path: impl Into<String>,
@@ -71,7 +71,7 @@ impl Operation {
         }
     }
 
-    /// Another operation on the same path, in the same function.
+    /// Returns another operation on the same path, with the same function.
     pub fn variant(&self, method: &'static str, name: impl Into<String>, contract: fn() -> Contract) -> Self {
         #[cfg(not(feature = "local"))]
         let _ = contract;
@@ -84,7 +84,7 @@ impl Operation {
         }
     }
 
-    /// Returns true if its path names a record.
+    /// Returns true if the path contains the id of a record.
     pub fn has_id(&self) -> bool {
         self.path.contains("{id}")
     }
@@ -92,7 +92,7 @@ impl Operation {
 
 #[cfg(feature = "local")]
 impl Operation {
-    /// Generates what the operation takes, answers and needs.
+    /// Generates the contract of the operation.
     pub fn contract(&self) -> Contract {
         (self.contract)()
     }

@@ -1,4 +1,4 @@
-//! The parameters that operations share.
+//! The shared parameters of operations.
 
 use serde_json::{Value, json};
 
@@ -11,12 +11,12 @@ use crate::{
 /// `*` or a list of at most 20 entity tags (RFC 9110 §8.8.3).
 const ENTITY_TAGS: &str = r#"^(\*|(W/)?"[^",]*"( *, *(W/)?"[^",]*"){0,19})$"#;
 
-/// The record's id, in the path.
+/// Returns the record's id in the path.
 pub fn id() -> Parameter {
     shared("path", "id", "The record's id.", json!({ "type": "string", "format": "uuid" }))
 }
 
-/// The parameters of any list: `limit`, `order` and `cursor`.
+/// Returns the parameters of a list: `limit`, `order` and `cursor`.
 pub fn page() -> Vec<Parameter> {
     let limit = json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT });
     let order = json!({ "type": "string", "enum": ["asc", "desc"], "default": "desc" });
@@ -28,7 +28,7 @@ pub fn page() -> Vec<Parameter> {
     ]
 }
 
-/// A filter of a list.
+/// Returns the parameter of a list's filter.
 pub fn filter(collection: &Collection, filter: &Filter) -> Parameter {
     let case = if filter.normalization.ignores_case() { ", whatever its case" } else { "" };
     Parameter {
@@ -40,19 +40,19 @@ pub fn filter(collection: &Collection, filter: &Filter) -> Parameter {
     }
 }
 
-/// `If-Match`: the version to change.
+/// Returns `If-Match`: the version to change.
 pub fn if_match() -> Parameter {
     let description = "The `ETag` of the version to change; any other is refused with 412.";
     shared("header", "If-Match", description, entity_tags())
 }
 
-/// `If-None-Match`: the version the client holds.
+/// Returns `If-None-Match`: the version that the client has.
 pub fn if_none_match() -> Parameter {
     let description = "The `ETag` of the version the client holds: 304 while it is current.";
     shared("header", "If-None-Match", description, entity_tags())
 }
 
-/// `Idempotency-Key`: the client's own key for a create.
+/// Returns `Idempotency-Key`: the client's key for a create.
 pub fn idempotency_key() -> Parameter {
     let key = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~][!-~]*$" });
     let description = "A key of the client's own, remembered for a day: the request takes effect once.";

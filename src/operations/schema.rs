@@ -1,21 +1,21 @@
-//! The shapes of a resource, as JSON Schema 2020-12: whole, patch, record and page.
+//! The JSON Schemas (2020-12) of a resource: whole, patch, record and page.
 
 use serde_json::{Map, Value, json};
 
 use super::Collection;
 use crate::http::MAX_LIMIT;
 
-/// The fields of the record itself, which stand before the resource's own.
+/// The fields of the record itself, which precede the resource's fields.
 const RECORD_FIELDS: [&str; 4] = ["id", "version", "createdAt", "updatedAt"];
 
-/// What `POST` and `PUT` read: an optional field may be null, which is as good as absent.
+/// Returns the schema of the body of `POST` and `PUT`. A null in an optional field means that the field is absent.
 pub fn whole(collection: &Collection) -> Value {
     let mut schema = collection.schema.clone();
     simplify(&mut schema);
     schema
 }
 
-/// What `PATCH` reads (RFC 7396): any of the fields; null removes one that need not be there.
+/// Returns the schema of the body of `PATCH` (RFC 7396): all fields are optional, and null removes an optional one.
 pub fn patch(collection: &Collection) -> Value {
     let mut schema = whole(collection);
     loosen(&mut schema);
@@ -24,7 +24,7 @@ pub fn patch(collection: &Collection) -> Value {
     schema
 }
 
-/// What answers hold: identity, every field that has a default, no nulls.
+/// Returns the schema of a record in responses: with id and version, with all defaults, without nulls.
 pub fn record(collection: &Collection) -> Value {
     let mut schema = whole(collection);
     fill(&mut schema);
@@ -43,7 +43,7 @@ pub fn record(collection: &Collection) -> Value {
     schema
 }
 
-/// A valid record, with every field.
+/// Returns a valid record with every field.
 pub fn record_example(collection: &Collection) -> Value {
     let mut example = collection.example.clone();
     example["id"] = EXAMPLE_ID.into();
@@ -53,7 +53,7 @@ pub fn record_example(collection: &Collection) -> Value {
     example
 }
 
-/// A page of a list, whose elements have the schema of this name.
+/// Returns the schema of a page of a list, whose elements have the schema with this name.
 pub fn page(description: &str, element: &str) -> Value {
     json!({
         "type": "object",
@@ -67,12 +67,12 @@ pub fn page(description: &str, element: &str) -> Value {
     })
 }
 
-/// The id examples have.
+/// The id in examples.
 pub const EXAMPLE_ID: &str = "019a7d3e-0c00-7000-8000-000000000002";
-/// The time examples have.
+/// The time in examples.
 pub const EXAMPLE_TIME: &str = "2025-11-13T12:00:00.000Z";
 
-/// One field's schema, without null.
+/// Returns the schema of one field, without null.
 pub fn field(collection: &Collection, name: &str) -> Value {
     let mut schema = whole(collection)["properties"][name].clone();
     forbid_null(&mut schema);
@@ -80,42 +80,42 @@ pub fn field(collection: &Collection, name: &str) -> Value {
     schema
 }
 
-/// Whether a schema's instance may be null.
+/// Returns true if an instance of the schema may be null.
 pub fn is_nullable(schema: &Value) -> bool {
     schema["type"].as_array().is_some_and(|types| types.contains(&json!("null")))
 }
 
-/// The names in `required`.
+/// Returns the names in `required`.
 pub fn required(schema: &Value) -> Vec<&str> {
     schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// The members of an object's `properties`.
+/// Returns the members of an object's `properties`.
 pub fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
     schema["properties"].as_object().into_iter().flatten()
 }
 
-/// Calls `change` on a schema and all the schemas in it, the inner ones first.
-pub fn walk(schema: &mut Value, change: &mut impl FnMut(&mut Map<String, Value>)) {
+/// Calls `change` on a schema and all its subschemas, the innermost first.
+pub fn visit(schema: &mut Value, change: &mut impl FnMut(&mut Map<String, Value>)) {
     let Value::Object(members) = schema else { return };
     for (keyword, value) in members.iter_mut() {
         match (keyword.as_str(), value) {
             ("properties" | "patternProperties", Value::Object(inner)) => {
-                inner.values_mut().for_each(|inner| walk(inner, change))
+                inner.values_mut().for_each(|inner| visit(inner, change))
             }
             ("oneOf" | "anyOf" | "allOf", Value::Array(inner)) => {
-                inner.iter_mut().for_each(|inner| walk(inner, change))
+                inner.iter_mut().for_each(|inner| visit(inner, change))
             }
-            ("items" | "additionalProperties" | "not", inner) => walk(inner, change),
+            ("items" | "additionalProperties" | "not", inner) => visit(inner, change),
             _ => {}
         }
     }
     change(members);
 }
 
-/// Brings what schemars writes to one form: enums as `enum`, null as a second `type`, no title.
+/// Normalizes a schema of schemars: enums as `enum`, null as a second `type`, no title.
 fn simplify(schema: &mut Value) {
-    walk(schema, &mut |members| {
+    visit(schema, &mut |members| {
         members.remove("$schema");
         members.remove("title");
         merge_constants(members);
@@ -124,10 +124,10 @@ fn simplify(schema: &mut Value) {
     });
 }
 
-/// Refuses unknown members of every object that names its own, whatever `deny_unknown_fields` says of the type: the
-/// functions refuse them at any depth.
+/// Forbids unknown members in every object with `properties`, also without `deny_unknown_fields` on the type: the
+/// functions reject them at any depth.
 ///
-/// Branches beside fields of the object itself see only a part of it, and stay open.
+/// Branches next to `properties` describe only a part of the object, and must allow unknown members.
 fn close(members: &mut Map<String, Value>) {
     const BRANCHES: [&str; 3] = ["allOf", "anyOf", "oneOf"];
     if !members.contains_key("properties") {
@@ -149,7 +149,7 @@ fn close(members: &mut Map<String, Value>) {
     }
 }
 
-/// A `oneOf` of constants becomes an `enum`; what each constant means moves into the description.
+/// Converts a `oneOf` of constants to an `enum`, and moves the description of each constant to the schema's.
 fn merge_constants(members: &mut Map<String, Value>) {
     let Some(branches) = members.get("oneOf").and_then(Value::as_array) else { return };
     let constants: Vec<Value> = branches.iter().filter_map(|branch| branch.get("const").cloned()).collect();
@@ -167,7 +167,7 @@ fn merge_constants(members: &mut Map<String, Value>) {
     members.insert("enum".into(), constants.into());
 }
 
-/// An `anyOf` of something and null becomes that something, with null as a second type.
+/// Converts an `anyOf` of a schema and null to that schema with null as a second type.
 fn merge_null(members: &mut Map<String, Value>) {
     let null = json!({ "type": "null" });
     let Some(Value::Array(branches)) = members.get("anyOf") else { return };
@@ -195,7 +195,7 @@ fn forbid_null(schema: &mut Value) {
     }
 }
 
-/// Makes an object's members optional, and nullable where the object can do without them.
+/// Makes all members of an object optional, and those that were optional nullable.
 fn loosen(object: &mut Value) {
     let needed: Vec<String> = required(object).into_iter().map(str::to_owned).collect();
     let Value::Object(members) = object else { return };
@@ -212,7 +212,7 @@ fn loosen(object: &mut Value) {
     }
 }
 
-/// Requires what is always written, and rules out null, which never is.
+/// Requires the fields that are always written, and forbids null, which is never written.
 fn fill(object: &mut Value) {
     let written = |(name, field): (&String, &Value)| (!is_nullable(field)).then(|| Value::from(name.as_str()));
     let names: Vec<Value> = properties(object).filter_map(written).collect();

@@ -1,4 +1,4 @@
-//! A batch: every record in the order of its key, up to the first failure, from which Lambda goes on.
+//! Handles a batch of a stream: records of the same key in order, up to the first failure, where Lambda retries.
 
 use std::{
     collections::HashSet,
@@ -13,7 +13,7 @@ use serde_json::{Value, json, value::RawValue};
 use tokio::time::timeout_at;
 
 use super::{
-    Consumer, EventRecord, WAVE,
+    Consumer, EventRecord, MAX_GROUP_SIZE,
     event::{Event, Record},
 };
 use crate::{
@@ -22,9 +22,9 @@ use crate::{
     runtime::{cause_of, log},
 };
 
-/// What Lambda is answered (Lambda developer guide, "Reporting batch item failures with DynamoDB").
+/// The response to Lambda (Lambda developer guide, "Reporting batch item failures with DynamoDB").
 ///
-/// It goes on with the lowest sequence number named, and takes an empty one for the failure of the whole batch.
+/// Lambda retries from the lowest sequence number in it. An empty sequence number means that the whole batch failed.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchResponse {
@@ -36,23 +36,24 @@ pub struct BatchResponse {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchItemFailure {
-    /// Its sequence number.
+    /// The sequence number of the record.
     pub item_identifier: String,
 }
 
-/// Why Lambda is to halve a batch; of what changed it tells nothing.
+/// The error of an invocation whose batch Lambda must split. It contains nothing of the records.
 const FIRST_FAILED: &str = "the first record of the batch failed: the log says why";
 
-/// Answers Lambda: as [`respond`], but where the first record of several is the one that failed, the call fails.
+/// Passes the changes of a batch to a consumer as [`respond`] does, but fails the invocation if the first of several
+/// records failed.
 ///
-/// An answer that names a record has Lambda retry it with all that follows, as one batch: named until the retries are
-/// used up, the first takes the others into the dead letters with it. A batch whose call failed Lambda halves instead,
-/// which takes no retry, until the record is alone; there it is named (Lambda developer guide, "Configuring partial
-/// batch response with DynamoDB and Lambda").
+/// When a response names a record, Lambda retries that record and all later ones as one batch. If the first record
+/// keeps failing, Lambda finally discards the later ones along with it. When the invocation fails instead, Lambda splits
+/// the batch in two, which does not count as a retry, until the record is alone. Then the response names it (Lambda
+/// developer guide, "Configuring partial batch response with DynamoDB and Lambda").
 ///
 /// # Errors
-/// What Lambda is told then.
-pub async fn answer(
+/// The error message for Lambda if it must split the batch.
+pub async fn respond_or_fail(
     app: &Arc<App>,
     function: &str,
     consumer: &dyn Consumer,
@@ -61,16 +62,16 @@ pub async fn answer(
 ) -> Result<BatchResponse, &'static str> {
     let start = Instant::now();
     let outcome = handle(app, consumer, event, start + limit).await;
-    let fails = outcome.has_failed_at_the_first_of_several;
-    outcome.log(app, function, start, fails);
-    if fails { Err(FIRST_FAILED) } else { Ok(outcome.into_response()) }
+    let should_split = outcome.should_split;
+    outcome.log(app, function, start, should_split);
+    if should_split { Err(FIRST_FAILED) } else { Ok(outcome.into_response()) }
 }
 
-/// Gives the changes of a batch to a consumer, within `limit`.
+/// Passes the changes of a batch to a consumer, within `limit`, and returns the first failure of each shard.
 ///
-/// What comes before the first failure of a shard is done; it and all that follows in the shard is reported as not
-/// done, though changes of other records beside it may have been. It logs one line under the function's name, without
-/// what changed.
+/// The changes before the first failure of a shard are done. The failed one and all later ones are reported as not
+/// done, although concurrent changes of other records may be. It writes one log line under the function's name, without
+/// the content of the changes.
 pub async fn respond(
     app: &Arc<App>,
     function: &str,
@@ -84,39 +85,34 @@ pub async fn respond(
     outcome.into_response()
 }
 
-/// What became of a batch.
+/// The outcome of a batch.
 struct Outcome {
     records: usize,
     failures: Vec<Failure>,
     capacity_units: f64,
-    has_failed_at_the_first_of_several: bool,
+    should_split: bool,
 }
 
 async fn handle(app: &Arc<App>, consumer: &dyn Consumer, event: &str, deadline: Instant) -> Outcome {
     let Ok(Event { records }) = serde_json::from_str::<Event>(event) else {
         let failure = (String::new(), Error::Internal("the event is no batch of a stream".into()));
-        return Outcome {
-            records: 0,
-            failures: vec![failure],
-            capacity_units: 0.0,
-            has_failed_at_the_first_of_several: false,
-        };
+        return Outcome { records: 0, failures: vec![failure], capacity_units: 0.0, should_split: false };
     };
     let (failures, capacity_units) = metered(failures(app, consumer, &records, deadline)).await;
-    // A failure without a name is, to Lambda, the whole batch, and so the first too.
-    let is_of_first = |first: &RawValue, failed: &str| failed.is_empty() || Record::read(first).sequence == failed;
-    let has_failed_at_the_first_of_several = match (&records[..], failures.first()) {
-        ([first, _, ..], Some((failed, _))) => is_of_first(first, failed),
+    // Lambda reads a failure without a sequence number as a failure of the whole batch, which includes the first record.
+    let is_first = |first: &RawValue, failed: &str| failed.is_empty() || Record::read(first).sequence == failed;
+    let should_split = match (&records[..], failures.first()) {
+        ([first, _, ..], Some((failed, _))) => is_first(first, failed),
         _ => false,
     };
-    Outcome { records: records.len(), failures, capacity_units, has_failed_at_the_first_of_several }
+    Outcome { records: records.len(), failures, capacity_units, should_split }
 }
 
 impl Outcome {
-    /// Writes the line of the batch.
+    /// Writes the log line of the batch.
     ///
-    /// `crashed` is a panic or a lack of time, whatever Lambda is answered; `callFailed` says that this call counts in
-    /// Lambda's metric `Errors`. Errors that no line explains are those of a process that died.
+    /// `crashed` is true after a panic or a timeout, whatever the response is. `callFailed` is true if the invocation counts
+    /// in Lambda's metric `Errors`. Errors of the metric without such a line come from processes that died.
     fn log(&self, app: &App, function: &str, start: Instant, call_failed: bool) {
         let level = if self.failures.is_empty() { LogLevel::Info } else { LogLevel::Error };
         log(app.config.log_level, level, start, || {
@@ -138,7 +134,7 @@ impl Outcome {
     }
 }
 
-/// The first failure of each shard.
+/// Handles the records and returns the first failure of each shard.
 async fn failures(app: &Arc<App>, consumer: &dyn Consumer, records: &[&RawValue], deadline: Instant) -> Vec<Failure> {
     let records: Vec<Record> = records.iter().map(|text| Record::read(text)).collect();
     let mut shards: Vec<(&str, Vec<&Record>)> = Vec::new();
@@ -155,7 +151,7 @@ async fn failures(app: &Arc<App>, consumer: &dyn Consumer, records: &[&RawValue]
     failures
 }
 
-/// A sequence number, and what went wrong there.
+/// A sequence number, and the error of its record.
 type Failure = (String, Error);
 
 async fn first_failure(
@@ -166,68 +162,71 @@ async fn first_failure(
 ) -> Result<(), Failure> {
     let mut done = 0;
     while let Some(rest) = shard.get(done..).filter(|rest| !rest.is_empty()) {
-        let wave = wave(rest);
-        if wave.is_empty() {
+        let group = next_group(rest);
+        if group.is_empty() {
             return Err((rest[0].sequence.clone(), Error::Internal("a stream record cannot be read".into())));
         }
-        let outcomes = match consume(app, consumer, &wave, share(wave.len(), deadline)).await {
-            // Which of them it was shows when each is alone.
-            Err(_) if wave.len() > 1 => one_by_one(app, consumer, &wave, deadline).await,
+        let outcomes = match consume(app, consumer, &group, group_deadline(group.len(), deadline)).await {
+            // The record that failed is found by passing each one alone.
+            Err(_) if group.len() > 1 => consume_one_by_one(app, consumer, &group, deadline).await,
             Err(error) => vec![Err(error)],
             Ok(outcomes) => outcomes,
         };
         for (record, outcome) in rest.iter().zip(outcomes) {
             outcome.map_err(|error| (record.sequence.clone(), error))?;
         }
-        done += wave.len();
+        done += group.len();
     }
     Ok(())
 }
 
-/// The next records that can be done side by side: of different keys, up to one that cannot be read.
-fn wave<'a>(rest: &[&'a Record]) -> Vec<&'a EventRecord> {
+/// Returns the next records that can be handled concurrently: records of different keys, up to one that cannot be parsed.
+fn next_group<'a>(rest: &[&'a Record]) -> Vec<&'a EventRecord> {
     let mut keys = HashSet::new();
     let readable = rest.iter().map_while(|record| Some((&record.key, record.content.as_ref()?)));
-    readable.take(WAVE).take_while(|(key, _)| keys.insert(*key)).map(|(_, content)| content).collect()
+    readable.take(MAX_GROUP_SIZE).take_while(|(key, _)| keys.insert(*key)).map(|(_, content)| content).collect()
 }
 
-/// When a wave must be done: several leave half of the time to try each alone, should one of them hang.
-fn share(wave: usize, deadline: Instant) -> Instant {
+/// Returns the deadline of a group. A group of several records leaves half of the time to retry each one alone.
+fn group_deadline(records: usize, deadline: Instant) -> Instant {
     let left = deadline.saturating_duration_since(Instant::now());
-    if wave > 1 { deadline - left / 2 } else { deadline }
+    if records > 1 { deadline - left / 2 } else { deadline }
 }
 
-/// What became of each of a wave; an error where it panicked, answered for another number of records, or ran out of time.
+/// Returns the outcome of each record of a group.
+///
+/// # Errors
+/// When the consumer panics, returns another number of outcomes, or runs out of time.
 async fn consume(
     app: &Arc<App>,
     consumer: &dyn Consumer,
-    wave: &[&EventRecord],
+    records: &[&EventRecord],
     deadline: Instant,
 ) -> Result<Vec<Result<(), Error>>, Error> {
-    let no_time = || Error::Unavailable(Crash("the function's time ran out").into());
+    let timed_out = || Error::Unavailable(Crash("the function's time ran out").into());
     if Instant::now() >= deadline {
-        return Err(no_time());
+        return Err(timed_out());
     }
-    let work = AssertUnwindSafe(async { consumer.consume(app, wave).await }).catch_unwind();
-    let outcomes = timeout_at(deadline.into(), work).await.map_err(|_elapsed| no_time())?;
-    let outcomes = outcomes.ok().filter(|outcomes| outcomes.len() == wave.len());
+    let work = AssertUnwindSafe(async { consumer.consume(app, records).await }).catch_unwind();
+    let outcomes = timeout_at(deadline.into(), work).await.map_err(|_elapsed| timed_out())?;
+    let outcomes = outcomes.ok().filter(|outcomes| outcomes.len() == records.len());
     outcomes.ok_or_else(|| Error::Internal(Crash("the consumer panicked").into()))
 }
 
-/// Does the records of a wave up to the first that fails.
-async fn one_by_one(
+/// Handles the records of a group one by one, up to the first that fails.
+async fn consume_one_by_one(
     app: &Arc<App>,
     consumer: &dyn Consumer,
-    wave: &[&EventRecord],
+    records: &[&EventRecord],
     deadline: Instant,
 ) -> Vec<Result<(), Error>> {
     let mut outcomes = Vec::new();
-    for record in wave {
+    for record in records {
         let outcome = consume(app, consumer, &[record], deadline).await;
         let outcome = outcome.and_then(|outcomes| outcomes.into_iter().collect());
-        let failed = outcome.is_err();
+        let has_failed = outcome.is_err();
         outcomes.push(outcome);
-        if failed {
+        if has_failed {
             break;
         }
     }

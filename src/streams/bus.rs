@@ -1,4 +1,4 @@
-//! The bus: EventBridge, of which each entry has its own outcome.
+//! A client of EventBridge, which reports success or failure for each entry of a request.
 
 use std::time::Duration;
 
@@ -17,24 +17,24 @@ use aws_sdk_eventbridge::{
 use super::CloudEvent;
 use crate::{app, config::Config, error::Error};
 
-/// What all entries of a call may hold together (EventBridge user guide, "PutEvents").
+/// The maximum total size of the entries of one request (EventBridge user guide, "PutEvents").
 pub const MAX_CALL_BYTES: usize = 256 * 1024;
-/// How EventBridge counts: the time of an entry is 14 bytes.
+/// The size that EventBridge counts for the time of an entry.
 const TIME_BYTES: usize = 14;
 
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How often an entry is sent in all, where EventBridge refuses it alone.
+/// The maximum number of attempts for an entry that EventBridge rejects.
 const ATTEMPTS: u32 = 5;
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 
-/// The bus, and what its events say they come from.
+/// An event bus.
 pub struct Bus {
     client: Client,
     name: String,
 }
 
 impl Bus {
-    /// The bus of a deployment, with the credentials of the Lambda's environment.
+    /// Returns a client of the configured bus, with the credentials of the Lambda environment.
     pub fn new(config: &Config) -> Self {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT);
         let sdk = Builder::new()
@@ -45,16 +45,16 @@ impl Bus {
             .retry_config(RetryConfig::standard());
         let own = EnvironmentVariableCredentialsProvider::new();
         let sdk = match &config.events_endpoint_url {
-            // What stands in for EventBridge takes any credentials where there are none.
+            // An emulator accepts any credentials, so that none need to be configured.
             Some(url) => sdk.endpoint_url(url).credentials_provider(
-                CredentialsProviderChain::first_try("environment", own).or_else("stand-in", stand_in()),
+                CredentialsProviderChain::first_try("environment", own).or_else("emulator", emulator_credentials()),
             ),
             None => sdk.credentials_provider(own),
         };
         Self { client: Client::from_conf(sdk.build()), name: config.event_bus.clone() }
     }
 
-    /// The entry of an event, and what it counts.
+    /// Returns the entry for an event, and the size that EventBridge counts for it.
     pub fn entry(&self, event: &CloudEvent) -> (PutEventsRequestEntry, usize) {
         let detail = serde_json::to_string(event).expect("an event is JSON");
         let source = env!("CARGO_PKG_NAME");
@@ -69,53 +69,54 @@ impl Bus {
         (entry.build(), size)
     }
 
-    /// Sends at most ten entries, those that are refused again, and tells of each whether it was taken.
+    /// Sends at most ten entries and returns the outcome of each. Entries that EventBridge rejects are retried.
     pub async fn put(&self, entries: Vec<PutEventsRequestEntry>) -> Vec<Result<(), Error>> {
         let mut outcomes: Vec<Result<(), Error>> = entries.iter().map(|_| Ok(())).collect();
-        let mut open: Vec<usize> = (0..entries.len()).collect();
+        let mut pending: Vec<usize> = (0..entries.len()).collect();
         for attempt in 0..ATTEMPTS {
-            if open.is_empty() {
+            if pending.is_empty() {
                 break;
             }
             if attempt > 0 {
-                let longest = FIRST_BACKOFF * 2_u32.pow(attempt);
-                tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
+                let max_delay = FIRST_BACKOFF * 2_u32.pow(attempt);
+                tokio::time::sleep(max_delay.mul_f64(fastrand::f64())).await;
             }
-            let sent = open.iter().map(|place| entries[*place].clone()).collect();
+            let sent = pending.iter().map(|index| entries[*index].clone()).collect();
             let results = match self.client.put_events().set_entries(Some(sent)).send().await {
-                // An answer that does not speak of each entry says nothing of any.
-                Ok(output) if output.entries().len() == open.len() => output.entries.unwrap_or_default(),
-                Ok(_) => return fail(outcomes, &open, "EventBridge did not answer for each entry"),
-                Err(error) => return fail(outcomes, &open, &cause(&error)),
+                // Without one result per entry, results cannot be matched to entries.
+                Ok(output) if output.entries().len() == pending.len() => output.entries.unwrap_or_default(),
+                Ok(_) => return fail(outcomes, &pending, "EventBridge did not answer for each entry"),
+                Err(error) => return fail(outcomes, &pending, &cause(&error)),
             };
-            let refused = open.iter().zip(results).filter(|(_, result)| result.event_id().is_none());
-            let refused: Vec<(usize, PutEventsResultEntry)> = refused.map(|(place, result)| (*place, result)).collect();
-            for place in &open {
-                outcomes[*place] = Ok(());
+            let rejected = pending.iter().zip(results).filter(|(_, result)| result.event_id().is_none());
+            let rejected: Vec<(usize, PutEventsResultEntry)> =
+                rejected.map(|(index, result)| (*index, result)).collect();
+            for index in &pending {
+                outcomes[*index] = Ok(());
             }
-            for (place, result) in &refused {
+            for (index, result) in &rejected {
                 let code = result.error_code().unwrap_or("no code");
-                outcomes[*place] = Err(Error::Unavailable(format!("EventBridge refused an entry: {code}").into()));
+                outcomes[*index] = Err(Error::Unavailable(format!("EventBridge refused an entry: {code}").into()));
             }
-            open = refused.into_iter().map(|(place, _)| place).collect();
+            pending = rejected.into_iter().map(|(index, _)| index).collect();
         }
         outcomes
     }
 }
 
-fn stand_in() -> Credentials {
+fn emulator_credentials() -> Credentials {
     Credentials::new("local", "local", None, None, "local")
 }
 
-/// The outcomes, with what is open failed.
-fn fail(mut outcomes: Vec<Result<(), Error>>, open: &[usize], cause: &str) -> Vec<Result<(), Error>> {
-    for place in open {
-        outcomes[*place] = Err(Error::Unavailable(cause.to_owned().into()));
+/// Marks all pending entries as failed.
+fn fail(mut outcomes: Vec<Result<(), Error>>, pending: &[usize], cause: &str) -> Vec<Result<(), Error>> {
+    for index in pending {
+        outcomes[*index] = Err(Error::Unavailable(cause.to_owned().into()));
     }
     outcomes
 }
 
-/// What happened, in a line for the log, without what was sent.
+/// Returns the cause of an error for the log, without the content of the request.
 fn cause<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
     match error {
         SdkError::ServiceError(service) => {

@@ -1,4 +1,4 @@
-//! A change as an event for others: CloudEvents 1.0.
+//! The event of a change, in the format of CloudEvents 1.0.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Decoder;
 use crate::record::{Entry, format_time};
 
-/// The version of the events' data: another one where a reader of this one could no longer read it.
+/// The version of the events' data schema. A change that breaks existing readers needs a new version.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// An event (CloudEvents 1.0, JSON format).
@@ -15,40 +15,40 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct CloudEvent {
     /// `1.0`.
     pub specversion: String,
-    /// The stream's id of the change, the same on every delivery: what to deduplicate by.
+    /// The `eventID` of the stream record, the same on every delivery. Consumers deduplicate by it.
     pub id: String,
-    /// The table the change is of.
+    /// The table of the record.
     pub source: String,
-    /// What happened, as in `item.created`.
+    /// The type of the event, such as `item.created`.
     pub r#type: String,
     /// The record's id.
     pub subject: String,
-    /// When it happened, RFC 3339.
+    /// The time of the change (RFC 3339).
     pub time: String,
-    /// The place of the change in the stream: of two changes of a record, the later has the larger text (CloudEvents
-    /// extension "Sequence").
+    /// The sequence number: of two changes of a record, the later one has the larger string (CloudEvents extension
+    /// "Sequence").
     #[serde(default)]
     pub sequence: String,
     /// `application/json`.
     pub datacontenttype: String,
-    /// Which schema the data has, see [`schema_id`].
+    /// The id of the data's schema, see [`schema_id`].
     pub dataschema: String,
-    /// Where the records are that the event has no room for: the path of the record's history.
+    /// The path of the record's history, which has the records that are too large for the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dataref: Option<String>,
-    /// The change: version, cause, who, the names of the changed fields, the record before and after.
+    /// The change: version, cause, principal, the names of the changed fields, the record before and after.
     pub data: Map<String, Value>,
 }
 
 impl CloudEvent {
-    /// The event of a change in the table of that name.
+    /// Returns the event of a change in the table of this name.
     pub fn new(decoder: Decoder, table: &str, entry: &Entry) -> Self {
         let kind = format!("{}.{}", decoder.singular, entry.action.name());
         let mut data = match serde_json::to_value(entry) {
             Ok(Value::Object(data)) => data,
             _ => unreachable!("an entry is a struct of JSON values"),
         };
-        // The event itself says these.
+        // These are attributes of the event itself.
         for name in ["eventId", "action", "time", "sequence"] {
             data.remove(name);
         }
@@ -67,7 +67,7 @@ impl CloudEvent {
         }
     }
 
-    /// The event without the records, which are in the history under the same id.
+    /// Returns the event without the records, and with a reference to the history, which has them under the same id.
     pub fn without_records(mut self, decoder: Decoder) -> Self {
         self.dataref = Some(format!("/v1/{}/{}/history", decoder.collection, self.subject));
         self.data.retain(|name, _| name != "old" && name != "new");
@@ -75,7 +75,7 @@ impl CloudEvent {
     }
 }
 
-/// The id of the schema of an event's data, which is in `schemas/`.
+/// Returns the id of the schema of an event's data. The schemas are in `schemas/`.
 pub fn schema_id(kind: &str) -> String {
     format!("urn:{}:schema:{kind}:v{SCHEMA_VERSION}", env!("CARGO_PKG_NAME"))
 }

@@ -1,4 +1,4 @@
-//! What a consumer is, and the usual one: a function of one change.
+//! The trait of stream consumers, and its implementation by a function of one change.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -14,48 +14,49 @@ use crate::{
     record::Resource,
 };
 
-/// The most changes a consumer is given at once.
-pub const WAVE: usize = 10;
+/// The maximum number of changes that a consumer receives in one call.
+pub const MAX_GROUP_SIZE: usize = 10;
 
-/// What became of each change of a wave, in its order.
-pub type Wave<'a> = BoxFuture<'a, Vec<Result<(), Error>>>;
+/// The outcome of each change of a group, in the order of the changes.
+pub type Outcomes<'a> = BoxFuture<'a, Vec<Result<(), Error>>>;
 
-/// Does something with changes.
+/// A consumer of the changes of tables.
 pub trait Consumer: Send + Sync + 'static {
-    /// Takes changes of different records, at most [`WAVE`], and tells of each whether it is done.
+    /// Handles a group of at most [`MAX_GROUP_SIZE`] changes of different records, and returns the outcome of each.
     ///
-    /// A change can come again: what is done with it must be the same the second time. A panic, an answer of another
-    /// length, or none in half of the time, is a failure of the whole wave, whose changes are then given one by one.
-    fn consume<'a>(&'a self, app: &'a Arc<App>, wave: &'a [&'a EventRecord]) -> Wave<'a>;
+    /// A change can be delivered again, so that the handling must be idempotent. If the consumer panics, returns another
+    /// number of outcomes, or needs more than half of the remaining time, the whole group has failed, and its changes
+    /// are passed to the consumer again one by one.
+    fn consume<'a>(&'a self, app: &'a Arc<App>, records: &'a [&'a EventRecord]) -> Outcomes<'a>;
 }
 
-/// The consumer that calls `handle` with each change of one resource; a panic is the failure of that change.
-pub fn each<R, H, F>(handle: H) -> impl Consumer
+/// Returns a consumer that calls `handle` with each change of one resource. A panic fails only that change.
+pub fn on_change<R, H, F>(handle: H) -> impl Consumer
 where
     R: Resource,
     H: Fn(Arc<App>, Change<R>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send + 'static,
 {
-    Each { handle, resource: std::marker::PhantomData::<fn(R)> }
+    OnChange { handle, resource: std::marker::PhantomData::<fn(R)> }
 }
 
-struct Each<H, R> {
+struct OnChange<H, R> {
     handle: H,
     resource: std::marker::PhantomData<fn(R)>,
 }
 
-impl<R, H, F> Consumer for Each<H, R>
+impl<R, H, F> Consumer for OnChange<H, R>
 where
     R: Resource,
     H: Fn(Arc<App>, Change<R>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send + 'static,
 {
-    fn consume<'a>(&'a self, app: &'a Arc<App>, wave: &'a [&'a EventRecord]) -> Wave<'a> {
-        let one = move |record: &'a EventRecord| async move {
+    fn consume<'a>(&'a self, app: &'a Arc<App>, records: &'a [&'a EventRecord]) -> Outcomes<'a> {
+        let handle_record = move |record: &'a EventRecord| async move {
             let work = async { (self.handle)(app.clone(), Change::decode(record)?).await };
             let outcome = AssertUnwindSafe(work).catch_unwind().await;
             outcome.unwrap_or_else(|_panic| Err(Error::Internal(Crash("the consumer panicked").into())))
         };
-        join_all(wave.iter().copied().map(one)).boxed()
+        join_all(records.iter().copied().map(handle_record)).boxed()
     }
 }

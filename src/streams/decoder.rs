@@ -1,4 +1,4 @@
-//! Decoding for consumers of every resource, who take each change as an entry.
+//! Decoders for the consumers of all resources, which handle changes as untyped entries.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     record::{Action, Cause, Entry, Resource},
 };
 
-/// Decodes the changes of one resource.
+/// A decoder of the changes of one resource.
 #[derive(Clone, Copy)]
 pub struct Decoder {
     /// The collection, which is its table's name.
@@ -22,7 +22,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// The decoder of a resource.
+    /// Returns the decoder of a resource.
     pub fn of<R: Resource>() -> Self {
         let decode = |record: &EventRecord| {
             let change = Change::<R>::decode(record);
@@ -32,10 +32,12 @@ impl Decoder {
     }
 }
 
-/// The entry of a change of any of the resources, with who deleted the record, and when exactly, where it was deleted.
+/// Decodes a change of any of the resources. The entry of a deletion gets the principal and the exact time of the
+/// deletion.
 ///
 /// # Errors
-/// [`Error::Internal`] for a table that is none of theirs; as [`Change::decode`] and [`crate::store::Store::deletion`].
+/// [`Error::Internal`] for a table without a decoder; the errors of [`Change::decode`] and
+/// [`crate::store::Store::deletion`].
 pub async fn entry(app: &Arc<App>, decoders: &[Decoder], record: &EventRecord) -> Result<(Decoder, Entry), Error> {
     let table = table(record).and_then(|name| name.strip_prefix(app.config.table_prefix.as_str()));
     let decoder = decoders.iter().find(|decoder| Some(decoder.collection) == table);
@@ -50,7 +52,7 @@ pub async fn entry(app: &Arc<App>, decoders: &[Decoder], record: &EventRecord) -
     Ok((decoder, entry))
 }
 
-/// The table in a stream's ARN: `arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/stream/TIME`.
+/// Returns the table in a stream's ARN: `arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/stream/TIME`.
 fn table(record: &EventRecord) -> Option<&str> {
     record.event_source_arn.as_deref()?.split('/').nth(1)
 }

@@ -1,31 +1,31 @@
-//! The event Lambda sends, read so that one record that is not as it should be is no fault of the others.
+//! The batch event of a stream, parsed record by record, so that one invalid record does not fail the others.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::EventRecord;
 
-/// The event of a batch.
+/// The event of a batch (Lambda developer guide, "Using AWS Lambda with Amazon DynamoDB").
 #[derive(Deserialize)]
 pub struct Event<'a> {
     #[serde(rename = "Records", borrow)]
     pub records: Vec<&'a RawValue>,
 }
 
-/// A record of the batch, read as far as it can be.
+/// A record of the batch, parsed as far as possible.
 pub struct Record {
-    /// Its stream.
+    /// The ARN of the stream.
     pub source: String,
-    /// Its sequence number; empty where it has none.
+    /// The sequence number; empty if it is missing.
     pub sequence: String,
     /// The key of the item that changed.
     pub key: String,
-    /// The record itself, where it can be read.
+    /// The whole record, if it can be parsed.
     pub content: Option<EventRecord>,
 }
 
 impl Record {
-    /// Reads one.
+    /// Parses a record.
     pub fn read(text: &RawValue) -> Self {
         let outline: Outline = serde_json::from_str(text.get()).unwrap_or_default();
         let sequence = outline.dynamodb.sequence_number.unwrap_or_default();
@@ -38,7 +38,7 @@ impl Record {
     }
 }
 
-/// The place of a record, which is read even where the record as a whole cannot be.
+/// The fields that locate a record. They are parsed even if the whole record cannot be.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Outline<'a> {

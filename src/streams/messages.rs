@@ -1,4 +1,4 @@
-//! A batch of a consumer's queue: each event on its own, what fails or is to be repeated comes again.
+//! Handles a batch of an event consumer's queue: each message on its own.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -22,8 +22,8 @@ use crate::{
     runtime::{cause_of, log},
 };
 
-/// The end of the name of the queue from which events are handled again.
-pub const LATER: &str = "-later";
+/// The suffix of the name of the queue that repeats events.
+pub const REPEAT_QUEUE_SUFFIX: &str = "-later";
 
 /// The event of a batch of a queue (Lambda developer guide, "Using Lambda with Amazon SQS").
 #[derive(Deserialize)]
@@ -50,20 +50,20 @@ struct Envelope {
 /// The outcome of a message.
 enum Outcome {
     Done,
-    /// It is handled, and is to be handled again.
+    /// It is handled, and due to be handled again.
     Repeated,
     Failed(Error),
 }
 
-/// Gives the events of a batch to a consumer, within `limit`, and names the messages that are to stay in the queue:
-/// those that failed, and those of the queue [`LATER`] that are not yet as old as the consumer's schedule says.
+/// Passes the events of a batch to a consumer, within `limit`, and returns the messages that stay in the queue.
 ///
-/// A message that stays is given again when its visibility timeout is over (Lambda developer guide, "Implementing
-/// partial batch responses"). So nothing is sent that could be lost, or sent twice. It logs one line, without what
-/// changed.
+/// A message stays if it failed, or if it is in the queue with [`REPEAT_QUEUE_SUFFIX`] and the event is not yet older
+/// than the end of the consumer's schedule. SQS delivers it again after its visibility timeout (Lambda developer guide,
+/// "Implementing partial batch responses"). No message needs to be sent again, which could lose or duplicate it. It
+/// writes one log line, without the content of the changes.
 ///
 /// # Errors
-/// The answer to Lambda about an event that is no batch of a queue: all of it stays in the queue.
+/// A message for Lambda if the event is not a batch of a queue. All messages stay in the queue.
 pub async fn respond_to_messages(
     app: &Arc<App>,
     function: &str,
@@ -93,8 +93,8 @@ pub async fn respond_to_messages(
             "capacityUnits": capacity_units,
         })
     });
-    let staying = outcomes.into_iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Done));
-    let batch_item_failures = staying.map(|(id, _)| BatchItemFailure { item_identifier: id.clone() }).collect();
+    let remaining = outcomes.into_iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Done));
+    let batch_item_failures = remaining.map(|(id, _)| BatchItemFailure { item_identifier: id.clone() }).collect();
     Ok(BatchResponse { batch_item_failures })
 }
 
@@ -109,7 +109,7 @@ async fn handle(app: &Arc<App>, consumer: &dyn EventConsumer, message: &Message,
         Ok(Err(_panic)) => Err(Error::Internal("the consumer panicked".into())),
         Err(_elapsed) => Err(Error::Unavailable("the function's time ran out".into())),
     };
-    let repeat = consumer.repeat().filter(|_| message.queue.ends_with(LATER));
+    let repeat = consumer.repeat().filter(|_| message.queue.ends_with(REPEAT_QUEUE_SUFFIX));
     let is_due = |until: Duration| time.is_some_and(|time| (Utc::now() - time).to_std().unwrap_or_default() < until);
     match outcome {
         Err(error) => Outcome::Failed(error),

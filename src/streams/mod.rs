@@ -1,10 +1,10 @@
-//! Streams: each change of a table, typed, in order, and never lost.
+//! Consumers of the tables' change streams and of the event bus.
 //!
-//! [`audit_append`] and [`events_publish`] read the streams of the tables: at most two consumers can. Each is a
-//! [`Consumer`]; [`serve`] runs it as a Lambda behind the streams, [`respond`] is what happens to one batch, [`answer`]
-//! what Lambda hears of it. Every further consumer takes events from the bus: it is a function of an [`Event`], which
-//! [`serve_messages`] runs as a Lambda behind its queue. `functions::consumers` lists them all, and the local server
-//! runs them.
+//! At most two consumers can read the stream of a table: [`audit_append`] and [`events_publish`]. Each is a
+//! [`Consumer`], which [`serve`] runs as a Lambda function. [`respond`] handles one batch; [`respond_or_fail`] does the
+//! same, and fails the invocation when Lambda must split the batch. Every other consumer receives events from the bus
+//! through a queue. It is an [`EventConsumer`], usually built by [`on_event`], which [`serve_messages`] runs as a Lambda
+//! function. [`crate::functions::consumers`] lists all consumers, and the local server runs them too.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -13,7 +13,7 @@
 //!     app::App,
 //!     error::Error,
 //!     resources::User,
-//!     streams::{self, Event, What},
+//!     streams::{self, ChangeKind, Event},
 //! };
 //!
 //! fn main() -> std::process::ExitCode {
@@ -21,8 +21,8 @@
 //! }
 //!
 //! async fn greet(_app: Arc<App>, event: Event<User>) -> Result<(), Error> {
-//!     // Events come at least once and in any order. An event that was too large carries no records.
-//!     if let Some(What::Created { new }) = event.what()? {
+//!     // Events are delivered at least once and in any order. An event that was too large has no records.
+//!     if let Some(ChangeKind::Created { new }) = event.kind()? {
 //!         send_mail(&new.resource.email, &event.id).await?;
 //!     }
 //!     Ok(())
@@ -51,24 +51,24 @@ use serde_json::value::RawValue;
 pub use aws_lambda_events::dynamodb::EventRecord;
 
 pub use audit_append::audit_append;
-pub use batch::{BatchResponse, answer, respond};
-pub use change::{Change, What};
+pub use batch::{BatchResponse, respond, respond_or_fail};
+pub use change::{Change, ChangeKind};
 pub use cloud_event::{CloudEvent, SCHEMA_VERSION, schema_id};
-pub use consumer::{Consumer, WAVE, Wave, each};
+pub use consumer::{Consumer, MAX_GROUP_SIZE, Outcomes, on_change};
 pub use decoder::Decoder;
 pub use events_publish::events_publish;
-pub use messages::{LATER, respond_to_messages};
+pub use messages::{REPEAT_QUEUE_SUFFIX, respond_to_messages};
 pub use on_event::{Event, EventConsumer, OnEvent, Repeat, on_event};
 pub use users_cascade::{OWNER_INDEX, users_cascade};
 
 use crate::runtime;
 
-/// What Lambda calls this function (Lambda developer guide, "Defined runtime environment variables").
+/// Returns the name of this Lambda function (Lambda developer guide, "Defined runtime environment variables").
 fn function_name() -> String {
     std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default()
 }
 
-/// Runs a consumer of events as a Lambda function behind its queues.
+/// Runs an event consumer as a Lambda function that is invoked by its queues.
 pub fn serve_messages(consumer: Arc<dyn EventConsumer>) -> ExitCode {
     let function = function_name();
     runtime::serve_events(async move |app, event: Box<RawValue>, remaining| {
@@ -77,11 +77,11 @@ pub fn serve_messages(consumer: Arc<dyn EventConsumer>) -> ExitCode {
     })
 }
 
-/// Runs a consumer as a Lambda function behind the streams of its tables.
+/// Runs a consumer as a Lambda function that is invoked by the streams of its tables.
 pub fn serve(consumer: Arc<dyn Consumer>) -> ExitCode {
     let function = function_name();
     runtime::serve_events(async move |app, event: Box<RawValue>, remaining| {
         let limit = remaining.saturating_sub(runtime::ANSWER_MARGIN);
-        Ok(answer(&app, &function, &*consumer, event.get(), limit).await?)
+        Ok(respond_or_fail(&app, &function, &*consumer, event.get(), limit).await?)
     })
 }

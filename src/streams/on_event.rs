@@ -1,4 +1,4 @@
-//! Consumers of the bus: functions of one event, typed by its resource.
+//! Consumers of the event bus: functions of one event, typed by its resource.
 
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
@@ -8,33 +8,33 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{CloudEvent, What};
+use super::{ChangeKind, CloudEvent};
 use crate::{
     app::App,
     error::Error,
     record::{Action, Cause, Record, Resource},
 };
 
-/// A change of a record, as its event on the bus carries it.
+/// A change of a record, decoded from its event on the bus.
 #[derive(Clone, Debug)]
 pub struct Event<R> {
-    /// The change's id, the same on every delivery: what to deduplicate by.
+    /// The id of the change, the same on every delivery. Consumers deduplicate by it.
     pub id: String,
-    /// The place of the change in the stream: of two changes of a record, the later has the larger text.
+    /// The sequence number: of two changes of a record, the later one has the larger string.
     pub sequence: String,
     /// The time of the change.
     pub time: DateTime<Utc>,
     /// The record's id.
     pub record: Uuid,
-    /// The version the change made; of a deletion, the last one.
+    /// The version of the record after the change; of a deletion, the last version.
     pub version: u64,
     /// The kind of change.
     pub action: Action,
     /// The cause of the change.
     pub cause: Cause,
-    /// The principal that made the change, where it is known.
+    /// The principal that made the change, if it is known.
     pub changed_by: Option<String>,
-    /// The fields whose values differ, by name.
+    /// The names of the fields whose values differ.
     pub changed: Vec<String>,
     old: Option<Value>,
     new: Option<Value>,
@@ -55,17 +55,17 @@ struct Data {
 }
 
 impl<R: Resource> Event<R> {
-    /// Reads an event of this resource.
+    /// Decodes an event of this resource.
     ///
     /// # Errors
-    /// [`Error::Internal`] for an event of another resource or form.
+    /// [`Error::Internal`] for an event of another resource or format.
     pub fn decode(event: CloudEvent) -> Result<Self, Error> {
-        let foreign = || Error::Internal(format!("no event of a change of {}", R::COLLECTION).into());
+        let invalid = || Error::Internal(format!("no event of a change of {}", R::COLLECTION).into());
         let name = event.r#type.strip_prefix(R::NAME).and_then(|rest| rest.strip_prefix('.'));
-        let action = Action::ALL.into_iter().find(|action| Some(action.name()) == name).ok_or_else(foreign)?;
-        let time = event.time.parse().map_err(|_| foreign())?;
-        // What serde says could hold a value of the record, which has no place in a log.
-        let data: Data = serde_json::from_value(Value::Object(event.data)).map_err(|_| foreign())?;
+        let action = Action::ALL.into_iter().find(|action| Some(action.name()) == name).ok_or_else(invalid)?;
+        let time = event.time.parse().map_err(|_| invalid())?;
+        // The message of serde is dropped: it can contain a value of the record, which must not be logged.
+        let data: Data = serde_json::from_value(Value::Object(event.data)).map_err(|_| invalid())?;
         Ok(Self {
             id: event.id,
             sequence: event.sequence,
@@ -82,15 +82,15 @@ impl<R: Resource> Event<R> {
         })
     }
 
-    /// Reads the records before and after the change.
+    /// Returns the kind of change, with the records before and after it.
     ///
-    /// Returns none for an event that carries no records: it was too large for the bus, or a migration met a record of
-    /// another shape. The record's history has them, under the same id.
+    /// Returns none for an event without records: it was too large for the bus, or a migration changed a record of another
+    /// shape. The history of the record has them under the same id.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for a record of another shape than the resource has today. A consumer that needs no more
-    /// than the id does not call this, and is not held up by it.
-    pub fn what(&self) -> Result<Option<What<R>>, Error> {
+    /// [`Error::Corrupt`] for a record of another shape than the resource has today. A consumer that needs only the id
+    /// does not call this method, so that such a record does not block it.
+    pub fn kind(&self) -> Result<Option<ChangeKind<R>>, Error> {
         let record = |value: &Value| {
             serde_json::from_value::<Record<R>>(value.clone()).map_err(|_| Error::Corrupt {
                 collection: R::COLLECTION,
@@ -99,30 +99,30 @@ impl<R: Resource> Event<R> {
             })
         };
         Ok(match (self.action, &self.old, &self.new) {
-            (Action::Created, _, Some(new)) => Some(What::Created { new: record(new)? }),
+            (Action::Created, _, Some(new)) => Some(ChangeKind::Created { new: record(new)? }),
             (Action::Updated, Some(old), Some(new)) => {
-                Some(What::Updated { old: record(old)?, new: record(new)?, changed: self.changed.clone() })
+                Some(ChangeKind::Updated { old: record(old)?, new: record(new)?, changed: self.changed.clone() })
             }
-            (Action::Deleted, Some(old), _) => Some(What::Deleted { old: record(old)? }),
+            (Action::Deleted, Some(old), _) => Some(ChangeKind::Deleted { old: record(old)? }),
             _ => None,
         })
     }
 }
 
-/// Handles events of the bus, one by one.
+/// A consumer of the events of the bus.
 pub trait EventConsumer: Send + Sync + 'static {
     /// Handles one event.
     ///
-    /// An event can come again, and an older one after a newer one: what is done with it must be right then, too.
+    /// An event can be delivered again, and events can arrive out of order: the handling must allow for both.
     fn consume<'a>(&'a self, app: &'a Arc<App>, event: CloudEvent) -> BoxFuture<'a, Result<(), Error>>;
 
-    /// Returns for how long each event is given to it again after it was handled; none where once is enough.
+    /// Returns the schedule by which each event is handled again; none if once is enough.
     fn repeat(&self) -> Option<Repeat> {
         None
     }
 }
 
-/// A schedule by which an event is handled again: every so often, until it is so old.
+/// A schedule by which an event is handled again: an interval, and a maximum age of the event.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Repeat {
@@ -131,23 +131,23 @@ pub struct Repeat {
 }
 
 impl Repeat {
-    /// A schedule; `every` is at most the 15 minutes by which SQS can delay a message.
+    /// Returns a schedule. `every` is at most 15 minutes, the maximum delay of an SQS message.
     pub const fn new(every: Duration, until: Duration) -> Self {
         Self { every_seconds: every.as_secs() as u32, until_seconds: until.as_secs() as u32 }
     }
 
-    /// The time from one pass to the next.
+    /// Returns the interval between two passes.
     pub fn every(&self) -> Duration {
         Duration::from_secs(self.every_seconds.into())
     }
 
-    /// The age from which an event has had its last pass.
+    /// Returns the age of the event after which there are no more passes.
     pub fn until(&self) -> Duration {
         Duration::from_secs(self.until_seconds.into())
     }
 }
 
-/// The consumer that calls `handle` with each event of one resource.
+/// Returns a consumer that calls `handle` with each event of one resource.
 pub fn on_event<R, H, F>(handle: H) -> OnEvent<R, H>
 where
     R: Resource,
@@ -165,7 +165,7 @@ pub struct OnEvent<R, H> {
 }
 
 impl<R, H> OnEvent<R, H> {
-    /// Has each event handled again by the schedule.
+    /// Sets the schedule by which each event is handled again.
     #[must_use]
     pub fn repeated(self, repeat: Repeat) -> Self {
         Self { repeat: Some(repeat), ..self }

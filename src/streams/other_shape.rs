@@ -1,4 +1,4 @@
-//! Changes of rows that have another shape than the code reads: those that migrations start from and pass through.
+//! Changes of rows that have another shape than the resource has today, as before and during migrations.
 
 use std::collections::BTreeSet;
 
@@ -12,13 +12,13 @@ use crate::{
     store::{MIGRATION, Row, WRITE_ID, WRITTEN_BY, decode, without_own_attributes},
 };
 
-/// The entry of a change that `error` kept from being decoded, with the rows as they are.
+/// Returns the entry of a change that could not be decoded because of `error`, with the rows as they are.
 ///
-/// The row before may have a shape of the past. The row after may not, unless a migration wrote it: several can lead
-/// to a shape, one after the other.
+/// The row before the change can have an older shape. The row after it can only if a migration wrote it: several
+/// migrations in sequence can lead to today's shape.
 ///
 /// # Errors
-/// `error`, where it is no such change.
+/// The given `error`, if no shape of the past explains it.
 pub fn entry<R: Resource>(record: &EventRecord, error: Error) -> Result<Entry, Error> {
     let (old, new) = (&record.change.old_image, &record.change.new_image);
     let writer = text(new, WRITTEN_BY).filter(|_| text(new, WRITE_ID) != text(old, WRITE_ID));
@@ -42,20 +42,20 @@ pub fn entry<R: Resource>(record: &EventRecord, error: Error) -> Result<Entry, E
         time: record.change.approximate_creation_date_time,
         cause: cause(record),
         changed_by: writer,
-        changed: differing(&old, new.as_ref()),
+        changed: changed_fields(&old, new.as_ref()),
         old: Some(Value::Object(old)),
         new: new.map(Value::Object),
         has_other_shape: true,
     })
 }
 
-/// A row as JSON, without what is the store's own.
+/// Converts a row to JSON, without the attributes of the store.
 fn object<R: Resource>(row: &serde_dynamo::Item) -> Option<Map<String, Value>> {
     serde_dynamo::from_item(without_own_attributes::<R>(Row::from(row.clone()))).ok()
 }
 
-/// The fields whose values differ; of a deletion, all.
-fn differing(old: &Map<String, Value>, new: Option<&Map<String, Value>>) -> Vec<String> {
+/// Returns the fields whose values differ; of a deletion, all fields.
+fn changed_fields(old: &Map<String, Value>, new: Option<&Map<String, Value>>) -> Vec<String> {
     let names: BTreeSet<&String> = old.keys().chain(new.into_iter().flat_map(Map::keys)).collect();
     let is_field = |name: &str| !["id", "version", "createdAt", "updatedAt"].contains(&name);
     let differs = |name: &str| new.is_none_or(|new| new.get(name) != old.get(name));

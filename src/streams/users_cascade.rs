@@ -1,4 +1,4 @@
-//! `users_cascade`: when a user is deleted, the items of that user are archived, and belong to nobody.
+//! `users_cascade`: archives the items of a deleted user, and removes their owner.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,20 +13,20 @@ use crate::{
     resources::{Item, ItemStatus, User},
 };
 
-/// The index the items are found by: the filter's field names it.
+/// The index that finds the items of an owner, named by the field of its filter.
 pub const OWNER_INDEX: &str = "ownerId";
-/// How many items are read at a time.
-const BATCH: u8 = 25;
-/// How many of them are archived at a time.
-const SIDE_BY_SIDE: usize = 8;
-/// An item can be given to a user until the user is deleted, and the index it is found by follows its table by a time
-/// that DynamoDB bounds nowhere: what a pass does not find, a later one does, for six hours.
+/// The number of items per page.
+const PAGE_SIZE: u8 = 25;
+/// The maximum number of concurrent writes.
+const CONCURRENCY: usize = 8;
+/// The schedule of repeated passes. The index is eventually consistent, and DynamoDB gives no bound for its delay: an
+/// item that got the owner just before the deletion can be missing in the first pass. A later pass finds it.
 const PASSES: Repeat = Repeat::new(Duration::from_secs(15 * 60), Duration::from_secs(6 * 60 * 60));
 const WRITER: &str = "users_cascade";
 
-/// The consumer of the deletions of users.
+/// Returns the consumer of the deletions of users.
 ///
-/// What it did stays done: another pass meets only the items that are left.
+/// A repeated pass changes nothing that is done: it finds only the remaining items.
 pub fn users_cascade() -> impl EventConsumer {
     on_event(|app, event: Event<User>| async move {
         match event.action {
@@ -40,13 +40,13 @@ pub fn users_cascade() -> impl EventConsumer {
 async fn archive_items_of(app: &Arc<App>, user: Uuid) -> Result<(), Error> {
     let owner = Item::FILTERS.iter().find(|filter| filter.field == OWNER_INDEX).expect("items are found by owner");
     let mut query =
-        ListQuery { limit: BATCH, order: Order::Ascending, filter: Some((owner, user.to_string())), cursor: None };
+        ListQuery { limit: PAGE_SIZE, order: Order::Ascending, filter: Some((owner, user.to_string())), cursor: None };
     loop {
         let page = app.store.table::<Item>().list(&query).await?;
-        let archived = stream::iter(page.data).map(|item| archive(app, item, user)).buffer_unordered(SIDE_BY_SIDE);
-        // One that fails leaves none of the others half done.
+        let archived = stream::iter(page.data).map(|item| archive(app, item, user)).buffer_unordered(CONCURRENCY);
+        // All archive calls of the page complete before the first error is returned.
         archived.collect::<Vec<_>>().await.into_iter().collect::<Result<(), _>>()?;
-        // The index follows its table: what was archived may still be in it, so that pages go by position.
+        // The index is eventually consistent and can still contain archived items, so that pages continue at the cursor.
         query.cursor = page.next;
         if query.cursor.is_none() {
             return Ok(());
@@ -54,13 +54,13 @@ async fn archive_items_of(app: &Arc<App>, user: Uuid) -> Result<(), Error> {
     }
 }
 
-/// Archives the item while it is the user's, whatever else is written to it meanwhile.
+/// Archives the item if it still belongs to the user. A concurrent write leads to a retry with the new version.
 async fn archive(app: &Arc<App>, mut item: Record<Item>, user: Uuid) -> Result<(), Error> {
     let table = app.store.table::<Item>().written_by(Some(WRITER.into()));
     while item.resource.owner_id == Some(user) {
         let archived = Item { owner_id: None, status: ItemStatus::Archived, ..item.resource };
-        let still = Precondition::VersionIn(vec![item.version]);
-        match table.update(item.id, &still, &Edit::Replace(archived)).await {
+        let precondition = Precondition::VersionIn(vec![item.version]);
+        match table.update(item.id, &precondition, &Edit::Replace(archived)).await {
             Ok(_) | Err(Error::NotFound) => return Ok(()),
             Err(Error::StaleVersion) => {}
             Err(error) => return Err(error),

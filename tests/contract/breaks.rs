@@ -1,4 +1,4 @@
-//! No change breaks a client of the last release unless the changelog announces it.
+//! A change that breaks clients of the last release must be announced in the changelog.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use serverless_crud::openapi::{
 use crate::top;
 
 #[test]
-fn nothing_breaks_clients_of_the_last_release_unannounced() {
+fn breaking_changes_since_the_last_release_are_announced() {
     let read = |path: &str| fs::read_to_string(top().join(path)).expect(path);
     let released = serde_json::from_str(&read(RELEASED)).expect("the released document is JSON");
     let broken = breaks(&released, &document());
@@ -25,18 +25,18 @@ fn nothing_breaks_clients_of_the_last_release_unannounced() {
 }
 
 #[test]
-fn a_document_does_not_break_itself() {
+fn document_is_compatible_with_itself() {
     assert_eq!(breaks(&document(), &document()), Vec::<String>::new());
 }
 
 #[test]
-fn a_changelog_announces_breaks_in_its_unreleased_section_alone() {
+fn only_the_unreleased_section_announces_breaking_changes() {
     assert!(announces_break("## [Unreleased]\n\n- Breaking: no more tags.\n\n## [0.1.0]\n"));
     assert!(!announces_break("## [Unreleased]\n\n- Nothing Breaking: here.\n\n## [0.1.0]\n\n- Breaking: all new.\n"));
     assert!(!announces_break("## [0.1.0]\n\nBreaking: all new.\n"));
 }
 
-/// A small document: one operation with a parameter, a body and an answer.
+/// Returns a small document: one operation with a parameter, a body and a response.
 fn small() -> Value {
     json!({
         "paths": { "/things": { "post": {
@@ -72,7 +72,7 @@ const BODY: &str = "/paths/~1things/post/requestBody/content/application~1json/s
 const ANSWER: &str = "/paths/~1things/post/responses/201/content/application~1json/schema";
 const ORDER: &str = "/components/parameters/order";
 
-/// The small document with the value at a pointer changed; null takes it away.
+/// Returns the small document with the value at a pointer changed; null removes it.
 fn edited(place: &str, key: &str, value: Value) -> Value {
     let mut document = small();
     let members = document.pointer_mut(place).and_then(Value::as_object_mut).expect(place);
@@ -85,7 +85,7 @@ fn edited(place: &str, key: &str, value: Value) -> Value {
 }
 
 #[test]
-fn what_takes_something_from_clients_breaks_them() {
+fn restrictions_for_clients_are_breaking() {
     let name = &format!("{BODY}/properties/name");
     let cases = [
         ("/paths/~1things", "post", Value::Null, "POST /things is gone"),
@@ -122,7 +122,7 @@ fn what_takes_something_from_clients_breaks_them() {
 }
 
 #[test]
-fn what_gives_clients_more_does_not_break_them() {
+fn extensions_for_clients_are_not_breaking() {
     let name = &format!("{BODY}/properties/name");
     let cases = [
         ("/paths", "/others", json!({ "get": {} })),

@@ -1,4 +1,4 @@
-//! The document is whole, and its own examples hold against its schemas.
+//! The document is complete, and its examples match its schemas.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ fn documented(document: &Value) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 #[test]
-fn it_has_every_operation_with_what_the_stack_needs() {
+fn document_has_every_operation_with_the_data_for_the_stack() {
     let document = document();
     assert_eq!(documented(&document).count(), operations().len());
     for operation in operations() {
@@ -34,7 +34,7 @@ fn it_has_every_operation_with_what_the_stack_needs() {
 }
 
 #[test]
-fn every_problem_has_an_example_of_its_status() {
+fn problems_have_an_example_of_their_status() {
     let document = document();
     for (_, operation) in documented(&document) {
         for (status, response) in operation["responses"].as_object().expect("there are responses") {
@@ -50,7 +50,7 @@ fn every_problem_has_an_example_of_its_status() {
 }
 
 #[test]
-fn its_examples_hold_against_its_schemas() {
+fn examples_match_their_schemas() {
     let document = document();
     let mut checked = 0;
     for (_, operation) in documented(&document) {
@@ -70,18 +70,31 @@ fn its_examples_hold_against_its_schemas() {
 }
 
 #[test]
-fn models_are_small_and_take_their_own_examples() {
+fn models_are_small_and_accept_their_examples() {
     for operation in operations() {
         let Some(body) = operation.contract().body else { continue };
         let model = request_model(&operation.name).expect("it reads a body");
-        // API Gateway takes 400 KB: far below it, models stay readable.
+        // API Gateway allows 400 KB. Models far below that limit stay readable.
         assert!(model.to_string().len() < 16 * 1024, "{}", operation.name);
         assert!(jsonschema::draft4::is_valid(&model, &body.content.example), "{}", operation.name);
     }
 }
 
 #[test]
-fn operations_that_share_a_function_share_its_code() {
+fn the_gateways_415_names_every_media_type_of_a_body() {
+    let document = document();
+    let responses = document["x-gateway-responses"].as_array().expect("there are responses");
+    let response = responses.iter().find(|response| response["status"] == 415).expect("there is a 415");
+    let detail = response["detail"].as_str().expect("a text");
+    for media_type in
+        operations().iter().filter_map(|operation| operation.contract().body).flat_map(|body| body.media_types)
+    {
+        assert!(detail.contains(media_type), "{media_type}");
+    }
+}
+
+#[test]
+fn operations_of_one_function_share_the_handler() {
     let all = operations();
     for (index, operation) in all.iter().enumerate() {
         for other in all[..index].iter().filter(|other| other.function == operation.function) {
@@ -90,9 +103,10 @@ fn operations_that_share_a_function_share_its_code() {
     }
 }
 
-/// Elsewhere `\d` is ASCII and in Rust it is not, and the functions' expressions come without Unicode's tables.
+/// In Rust, `\d` matches Unicode digits, in other languages only ASCII. The functions are also built without the Unicode
+/// tables.
 #[test]
-fn patterns_mean_the_same_to_every_reader() {
+fn patterns_have_the_same_meaning_in_every_language() {
     let document = document();
     let patterns = patterns(&document);
     assert!(!patterns.is_empty());
@@ -103,7 +117,7 @@ fn patterns_mean_the_same_to_every_reader() {
     }
 }
 
-/// Every `pattern` in a document.
+/// Returns every `pattern` in a document.
 fn patterns(value: &Value) -> Vec<&str> {
     match value {
         Value::Object(members) => {
@@ -120,7 +134,7 @@ fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     pointer.map_or(value, |pointer| document.pointer(pointer).expect(pointer))
 }
 
-/// A schema with everything it refers to in place.
+/// Returns a schema with all references resolved.
 fn resolve_all(document: &Value, schema: &Value) -> Value {
     match resolve(document, schema) {
         Value::Object(members) => {
@@ -131,7 +145,7 @@ fn resolve_all(document: &Value, schema: &Value) -> Value {
     }
 }
 
-/// OpenAPI's `nullable` as JSON Schema writes it.
+/// Converts OpenAPI's `nullable` to JSON Schema.
 fn with_json_schema_nulls(mut schema: Value) -> Value {
     if schema["nullable"] == true {
         schema["type"] = serde_json::json!([schema["type"], "null"]);

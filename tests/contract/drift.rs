@@ -1,4 +1,4 @@
-//! The generated files on disk are the ones the code writes.
+//! The generated files on disk are up to date.
 
 use std::fs;
 
@@ -7,13 +7,13 @@ use serverless_crud::openapi::{drift, files, leftovers};
 use crate::top;
 
 #[test]
-fn the_generated_files_are_what_the_code_writes() {
+fn generated_files_are_up_to_date() {
     let drift = drift(top()).expect("the folders can be read");
     assert!(drift.is_empty(), "run `make contract`: it changes {}", drift.join(", "));
 }
 
 #[test]
-fn a_changed_a_missing_and_a_left_over_file_are_named() {
+fn changed_missing_and_left_over_files_are_reported() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for file in files() {
         let path = folder.path().join(&file.path);

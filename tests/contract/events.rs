@@ -1,4 +1,4 @@
-//! The sample events, each fed to the handler of its function.
+//! The handlers accept the sample events of their functions.
 
 use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use serverless_crud::{
 
 use crate::{support::TestServer, top};
 
-/// The app as a function has it, over the server's database.
+/// Returns the app of a function, with the server's database.
 fn app_of(server: &TestServer) -> Arc<App> {
     let sdk = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -31,7 +31,7 @@ fn app_of(server: &TestServer) -> Arc<App> {
     App::new(Config { cursor_secret: CursorSecret::Value("0".repeat(32)), ..config }, client(sdk))
 }
 
-async fn feed(app: &Arc<App>, operation: &Operation, event: &str) -> ApiGatewayProxyResponse {
+async fn invoke(app: &Arc<App>, operation: &Operation, event: &str) -> ApiGatewayProxyResponse {
     let handler = operation.handler.clone();
     runtime::respond(app, &|app, request| handler(app, request), event, Duration::from_secs(5)).await
 }
@@ -40,10 +40,10 @@ fn read(operation: &str) -> String {
     fs::read_to_string(top().join(format!("events/{operation}.json"))).expect(operation)
 }
 
-/// The ids of the records that were made, by collection.
+/// The ids of the created records, by collection.
 type Made = BTreeMap<&'static str, Value>;
 
-/// The event of an operation, about records that are there.
+/// Returns the event of an operation, with the ids of existing records.
 fn event(collection: &Collection, operation: &Operation, made: &Made) -> String {
     let mut event: Value = serde_json::from_str(&read(&operation.name)).expect("an event is JSON");
     if operation.has_id() {
@@ -61,7 +61,7 @@ fn event(collection: &Collection, operation: &Operation, made: &Made) -> String 
     event.to_string()
 }
 
-/// Makes a record, after those it refers to.
+/// Creates a record, after the records that it refers to.
 async fn make(app: &Arc<App>, collection: &Collection, made: &mut Made) {
     for target in resources() {
         let is_needed = collection.references.iter().any(|reference| reference.collection == target.name);
@@ -72,7 +72,7 @@ async fn make(app: &Arc<App>, collection: &Collection, made: &mut Made) {
     let all = operations();
     let create = all.iter().find(|operation| operation.method == "POST" && operation.path == collection.path());
     let create = create.expect("a resource can be created");
-    let created = feed(app, create, &event(collection, create, made)).await;
+    let created = invoke(app, create, &event(collection, create, made)).await;
     assert_eq!(created.status_code, 201, "{}", create.name);
     let Some(Body::Text(body)) = created.body else { panic!("{} answers without a body", create.name) };
     let record: Value = serde_json::from_str(&body).expect("a record is JSON");
@@ -80,7 +80,7 @@ async fn make(app: &Arc<App>, collection: &Collection, made: &mut Made) {
 }
 
 #[tokio::test]
-async fn every_sample_event_is_carried_out_by_its_function() {
+async fn functions_accept_their_sample_events() {
     for collection in resources() {
         let server = TestServer::start().await;
         let app = app_of(&server);
@@ -94,7 +94,7 @@ async fn every_sample_event_is_carried_out_by_its_function() {
             if operation.path == collection.path() && operation.method == "POST" {
                 continue;
             }
-            let answer = feed(&app, operation, &event(&collection, operation, &made)).await;
+            let answer = invoke(&app, operation, &event(&collection, operation, &made)).await;
             let expected = operation.contract().responses[0].status;
             assert_eq!(answer.status_code, i64::from(expected), "{}", operation.name);
         }

@@ -1,4 +1,4 @@
-//! The value of a filter gets the verdict of the same value of its field in a body, in the same words.
+//! Filters and bodies accept and reject the same values of a field, with the same messages.
 
 use serde_json::{Value, json};
 use serverless_crud::{
@@ -27,8 +27,8 @@ fn invalid<T>(outcome: Result<T, Error>) -> Vec<Violation> {
     }
 }
 
-/// What is wrong with a filter's value, and with the same value in a body.
-fn both(field: &str, text: &str, value: &Value) -> [Vec<String>; 2] {
+/// Returns the violations of a filter's value, and of the same value in a body.
+fn violations(field: &str, text: &str, value: &Value) -> [Vec<String>; 2] {
     let filter = invalid(http::list_query::<Order>(&request("GET", Some((field, text)), None)));
     assert!(filter.iter().all(|fault| fault.at == Location::Parameter(field.to_owned())), "{filter:?}");
     let body = invalid(http::edit::<Order>(&request("PATCH", None, Some(json!({ field: value })))));
@@ -37,7 +37,7 @@ fn both(field: &str, text: &str, value: &Value) -> [Vec<String>; 2] {
 }
 
 #[test]
-fn a_filter_of_any_type_is_taken_where_its_field_takes_the_value() {
+fn filters_accept_the_values_that_their_field_accepts() {
     for (field, text, value) in [
         ("weightGrams", "1250", json!(1250)),
         ("discount", "0.25", json!(0.25)),
@@ -49,12 +49,12 @@ fn a_filter_of_any_type_is_taken_where_its_field_takes_the_value() {
         ("note", "null", json!("null")),
         ("note", "1250", json!("1250")),
     ] {
-        assert_eq!(both(field, text, &value), [Vec::<String>::new(), Vec::new()], "{field}={text}");
+        assert_eq!(violations(field, text, &value), [Vec::<String>::new(), Vec::new()], "{field}={text}");
     }
 }
 
 #[test]
-fn a_filter_is_refused_in_the_words_of_a_body() {
+fn filters_are_rejected_with_the_messages_of_a_body() {
     let long = "x".repeat(201);
     for (field, text, value, expected) in [
         ("weightGrams", "null", json!("null"), "must be an integer"),
@@ -78,6 +78,6 @@ fn a_filter_is_refused_in_the_words_of_a_body() {
         ("note", long.as_str(), json!(long), "must have at most 200 characters"),
     ] {
         let expected = vec![expected.to_owned()];
-        assert_eq!(both(field, text, &value), [expected.clone(), expected], "{field}={text}");
+        assert_eq!(violations(field, text, &value), [expected.clone(), expected], "{field}={text}");
     }
 }

@@ -1,4 +1,4 @@
-//! The contract: its files are what the code writes, break no client unannounced, and say what the service does.
+//! Tests of the contract: its generated files, its compatibility with released clients, and its match with the service.
 
 mod breaks;
 mod document;
@@ -19,10 +19,10 @@ mod verdicts;
 
 use std::path::Path;
 
-// The fixture stands in `src/resources` of a copy, where it names its neighbours by `crate`.
+// In the copy of the project, the fixture is in `src/resources` and uses other modules by `crate`.
 use serverless_crud::record;
 
-/// The top of the repository.
+/// Returns the root folder of the repository.
 pub fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

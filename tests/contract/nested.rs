@@ -1,4 +1,4 @@
-//! Members of nested objects that no field reads are refused at every depth, also where their type would drop them.
+//! Unknown members of nested objects are rejected at every depth, also where the Rust type would ignore them.
 
 use serde_json::{Value, json};
 use serverless_crud::{
@@ -19,7 +19,7 @@ fn request(method: &str, body: &Value) -> Request {
     http::event(&event.to_string()).expect("it is an event")
 }
 
-/// The places and words of all faults, in the order of their places.
+/// Returns the pointers and messages of all violations, ordered by pointer.
 fn faults(method: &str, body: &Value) -> Vec<(String, String)> {
     let request = request(method, body);
     let outcome = match method {
@@ -45,7 +45,7 @@ fn unknown(pointers: &[&str]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn an_unknown_member_is_refused_at_every_depth() {
+fn unknown_members_are_rejected_at_every_depth() {
     let line = json!({ "itemId": ID, "quantity": 1, "colour": "red", "a/b~c": null });
     let address = json!({ "street": "Main Street 1", "door": null, "town": { "name": "Paris" } });
     let body = json!({ "userId": ID, "lines": [{ "itemId": ID, "quantity": 1 }, line], "address": address, "size": 1 });
@@ -55,7 +55,7 @@ fn an_unknown_member_is_refused_at_every_depth() {
 }
 
 #[test]
-fn a_nested_member_that_is_known_may_be_null_where_it_may_be_missing() {
+fn optional_nested_members_may_be_null() {
     let address = json!({ "street": "Main Street 1", "door": null });
     let body = json!({ "userId": ID, "lines": [{ "itemId": ID, "quantity": 1 }], "address": address });
     assert_eq!(faults("POST", &body), []);
@@ -63,7 +63,7 @@ fn a_nested_member_that_is_known_may_be_null_where_it_may_be_missing() {
 }
 
 #[test]
-fn a_patch_names_no_unknown_member_of_a_nested_object_not_even_to_remove_it() {
+fn patch_rejects_unknown_nested_members_even_with_null() {
     for value in [json!(null), json!(1), json!({ "x": 1 })] {
         let patch = json!({ "address": { "town": value } });
         assert_eq!(faults("PATCH", &patch), unknown(&["/address/town"]), "{value}");
@@ -73,7 +73,7 @@ fn a_patch_names_no_unknown_member_of_a_nested_object_not_even_to_remove_it() {
 }
 
 #[test]
-fn an_unknown_member_is_named_with_every_other_fault() {
+fn unknown_members_are_reported_with_all_other_violations() {
     let body = json!({ "userId": ID, "lines": [{ "itemId": ID, "quantity": 0, "colour": "red" }], "gift": 1 });
     let mut expected = unknown(&["/lines/0/colour"]);
     expected.insert(0, ("/gift".into(), "must be a boolean".into()));

@@ -1,4 +1,4 @@
-//! A copy of the project, with a third resource, a filter and a migration more.
+//! A copy of the project with a third resource, another filter and another migration.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::top;
 
-/// A fourth migration: items without a description get one.
+/// A fourth migration, which adds a description to items without one.
 const MIGRATION: &str = r#"table = "items"
 description = "Describe items that are not described"
 filter = "attribute_not_exists(description)"
@@ -24,19 +24,19 @@ update = "SET description = :text"
 pub struct Copy {
     pub folder: PathBuf,
     target: PathBuf,
-    /// How many lines were written by hand: non-blank ones, comments included.
+    /// The number of lines written by hand: non-blank lines, including comments.
     pub lines: usize,
 }
 
 impl Copy {
-    /// Makes it, leaving what an earlier run copied and compiled.
+    /// Creates the copy, and reuses the unchanged files and the build of an earlier run.
     pub fn make() -> Self {
         let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let target = scratch.parent().expect("it is in the target folder").to_owned();
         let mut copy = Self { folder: scratch.join("orders"), target, lines: 0 };
         let files = ["Cargo.toml", "Cargo.lock", "build.rs", "benches/instructions.rs", "benches/pump.rs"];
         for path in files.into_iter().chain(["migrations", "src"]) {
-            copy.take(Path::new(path));
+            copy.copy_path(Path::new(path));
         }
         copy.prune(Path::new("src"));
         copy.prune(Path::new("migrations"));
@@ -45,7 +45,7 @@ impl Copy {
         copy
     }
 
-    /// Removes what the project no longer has, but for the orders of an earlier run.
+    /// Removes files that the project no longer has, except for the orders of an earlier run.
     fn prune(&self, folder: &Path) {
         for entry in fs::read_dir(self.folder.join(folder)).expect("a folder can be read") {
             let path = folder.join(entry.expect("a folder can be read").file_name());
@@ -57,12 +57,12 @@ impl Copy {
         }
     }
 
-    /// Copies a file or folder, leaving what is the same as it is, so that little is compiled again.
-    fn take(&self, path: &Path) {
+    /// Copies a file or folder. Unchanged files are not written, so that little is compiled again.
+    fn copy_path(&self, path: &Path) {
         let source = top().join(path);
         if source.is_dir() {
             for entry in fs::read_dir(source).expect("a folder can be read") {
-                self.take(&path.join(entry.expect("a folder can be read").file_name()));
+                self.copy_path(&path.join(entry.expect("a folder can be read").file_name()));
             }
         } else {
             let text = fs::read_to_string(source).expect("sources are text");
@@ -74,14 +74,14 @@ impl Copy {
         }
     }
 
-    /// The steps of the guide, but for the lines `edits` adds to files that are there.
+    /// Adds the files of the guide. `edits` adds the lines to existing files.
     fn add_orders(&mut self) {
         let resource = fs::read_to_string(top().join("tests/contract/orders/order.rs")).expect("the fixture");
         self.write(Path::new("src/resources/order.rs"), &resource);
         self.lines = count(&resource) + "mod order;\npub use\nlist.resource".lines().count();
     }
 
-    /// The next migration.
+    /// Adds the migration.
     fn add_migration(&self) {
         let own = fs::read_dir(top().join("migrations")).expect("a folder can be read");
         let count =
@@ -98,7 +98,7 @@ impl Copy {
         }
     }
 
-    /// Compiles its tools.
+    /// Compiles the tools of the copy.
     pub fn build(&self) {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args([
@@ -111,7 +111,7 @@ impl Copy {
             "orders_local",
             "--target-dir",
         ]);
-        // What cargo says about this test's own package would make dependencies compile anew.
+        // The environment that cargo sets for this test's package would cause dependencies to be compiled again.
         let about_us =
             |name: &String| ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|start| name.starts_with(start));
         for name in std::env::vars().map(|(name, _)| name).filter(about_us) {
@@ -121,14 +121,14 @@ impl Copy {
         assert!(built.success(), "the copy with orders compiles");
     }
 
-    /// One of its programs.
+    /// Returns a command that runs one of its programs.
     pub fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.target.join("debug").join(name));
         command.current_dir(&self.folder);
         command
     }
 
-    /// One of its generated files.
+    /// Returns one of its generated files.
     pub fn json(&self, path: &str) -> Value {
         serde_json::from_str(&fs::read_to_string(self.folder.join(path)).expect(path))
             .expect("generated files are JSON")
@@ -139,7 +139,7 @@ fn count(text: &str) -> usize {
     text.lines().filter(|line| !line.trim().is_empty()).count()
 }
 
-/// What changes in a file of the project. The tools get names of their own, to leave the project's be.
+/// Returns the edits to a file of the project. The tools get other names, so that they do not replace the project's.
 fn edits(path: &Path) -> Vec<(String, String)> {
     let edit = |old: &str, new: &str| (old.to_owned(), new.to_owned());
     match path.to_str().expect("paths are text") {
@@ -149,7 +149,7 @@ fn edits(path: &Path) -> Vec<(String, String)> {
                 (old, format!("name = \"orders_{tool}\"\npath = \"src/bin/{tool}.rs\"\nrequired"))
             };
             vec![
-                // In one target folder, packages of the same name would be taken for each other.
+                // In a shared target folder, cargo cannot tell packages of the same name apart.
                 edit(
                     "[package]\nname = \"serverless-crud\"",
                     "[lib]\nname = \"serverless_crud\"\n\n[package]\nname = \"orders-crud\"",

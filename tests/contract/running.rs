@@ -1,4 +1,4 @@
-//! A local server as a process of its own.
+//! A local server in a separate process.
 
 use std::{
     io::{BufRead, BufReader},
@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-/// A server that ends with the test, however that ends.
+/// A server that is stopped when the value is dropped, also after a panic.
 pub struct Running {
     child: Child,
     pub url: String,
@@ -16,7 +16,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts it on free ports.
+    /// Starts the server on free ports.
     pub fn start(mut command: Command) -> Self {
         command.args(["--port", "0", "--dynamodb-port", "0", "--no-consumers"]).stdout(Stdio::piped());
         let mut child = command.spawn().expect("it runs");
@@ -26,17 +26,17 @@ impl Running {
             found.unwrap_or_else(|| panic!("the server prints `{mark}`"))
         };
         let (url, key) = (after("The API listens on "), after("x-api-key: "));
-        // What nobody reads would fill the pipe, and the server would wait.
+        // A pipe that is not read would fill up and block the server.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, url, key, client: reqwest::Client::new() }
     }
 
-    /// Creates a record: the status and the body of the answer.
+    /// Creates a record, and returns the status and the body of the response.
     pub async fn post(&self, collection: &str, body: &Value) -> (u16, Value) {
         self.send(self.client.post(format!("{}/v1/{collection}", self.url)).json(body)).await
     }
 
-    /// Reads a path of the API.
+    /// Gets a path, and returns the status and the body of the response.
     pub async fn get(&self, path: &str) -> (u16, Value) {
         self.send(self.client.get(format!("{}/v1/{path}", self.url))).await
     }

@@ -1,4 +1,4 @@
-//! No release hides a record: the shards of an index are raised in two steps, and never read less.
+//! No release hides records: the number of shards is raised in two steps, and the number that is read never decreases.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serverless_crud::openapi::{RELEASED, document, shards::hidden_records};
 
 use crate::top;
 
-/// A document with a list index of this many shards, and a filter's with these.
+/// Returns a document with these read and write shards of the list index and of a filter's index.
 fn with_shards(list: (u8, u8), filter: Option<(u8, u8)>) -> Value {
     let index = |name: &str, shards: Option<(u8, u8)>| match shards {
         Some((write, read)) => json!({ "name": name, "writeShards": write, "readShards": read }),
@@ -21,14 +21,14 @@ fn found(released: &Value, current: &Value) -> usize {
 }
 
 #[test]
-fn nothing_stored_is_hidden_from_the_lists_of_the_last_release_or_of_this_one() {
+fn records_stay_visible_to_lists_of_this_and_the_last_release() {
     let released = fs::read_to_string(top().join(RELEASED)).expect(RELEASED);
     let released = serde_json::from_str(&released).expect("the released document is JSON");
     assert_eq!(hidden_records(&released, &document()), Vec::<String>::new());
 }
 
 #[test]
-fn shards_are_raised_by_reading_first_and_writing_next() {
+fn read_shards_are_raised_before_write_shards() {
     let four = with_shards((4, 4), None);
     let reading = with_shards((4, 8), None);
     let eight = with_shards((8, 8), None);
@@ -41,7 +41,7 @@ fn shards_are_raised_by_reading_first_and_writing_next() {
 }
 
 #[test]
-fn shards_that_hold_records_are_read_for_good() {
+fn read_shards_never_decrease() {
     let eight = with_shards((8, 8), None);
     assert_eq!(found(&eight, &with_shards((2, 8), None)), 0);
     assert_eq!(
@@ -51,14 +51,14 @@ fn shards_that_hold_records_are_read_for_good() {
 }
 
 #[test]
-fn a_filter_stays_with_one_shard_or_with_several() {
+fn filter_cannot_change_between_one_shard_and_several() {
     let one = with_shards((4, 4), None);
     let several = with_shards((4, 4), Some((2, 2)));
     assert_eq!((found(&one, &several), found(&several, &one)), (1, 1));
 }
 
 #[test]
-fn a_new_index_and_a_document_without_shards_are_taken() {
+fn new_indexes_and_documents_without_shards_are_accepted() {
     let four = with_shards((4, 4), None);
     assert_eq!(found(&json!({ "x-tables": [] }), &four), 0);
     let unnamed = json!({ "x-tables": [{ "name": "things", "indexes": [{ "name": "list" }] }] });

@@ -1,5 +1,5 @@
-//! The first steps of whoever goes on from here, in a copy of the project: a third resource, added as the README says,
-//! with nested objects and filters of every type; a filter and a migration more for a table that has records.
+//! The first steps of a new project, in a copy of this one: a third resource, added as the README describes, with nested
+//! objects and filters of every type; another filter and another migration for a table with records.
 
 use std::{fs, path::Path, process::Command};
 
@@ -9,7 +9,7 @@ use serverless_crud::operations::resources;
 use crate::{project_copy::Copy, running::Running, top};
 
 #[tokio::test]
-async fn orders_are_served_and_documented_by_one_file_and_one_line() {
+async fn one_file_and_one_line_add_a_resource() {
     if resources().iter().any(|collection| collection.name == "orders") {
         println!("Skipped: the project has orders of its own.");
         return;
@@ -58,7 +58,7 @@ async fn orders_are_served_and_documented_by_one_file_and_one_line() {
     run_postman(&copy, &server);
 }
 
-/// Items that the project as it is has stored in the folder.
+/// Creates items with the original project, which stores them in the folder.
 async fn records_from_before(folder: &Path) -> Vec<Value> {
     let mut server = Command::new(env!("CARGO_BIN_EXE_local"));
     server.arg("--data").arg(folder);
@@ -73,7 +73,7 @@ async fn records_from_before(folder: &Path) -> Vec<Value> {
     items
 }
 
-/// The fourth migration has changed them, and the new filter, of a number, lists them.
+/// Asserts that the fourth migration changed the items, and that the new numeric filter lists them.
 async fn assert_records_from_before(server: &Running, items: &[Value]) {
     for item in items {
         let (status, page) = server.get(&format!("items?priceCents={}", item["priceCents"])).await;
@@ -84,7 +84,7 @@ async fn assert_records_from_before(server: &Running, items: &[Value]) {
     assert_eq!(server.get("items?priceCents=1").await.1["data"], json!([]));
 }
 
-/// Places an order, finds it by each filter, and is refused what an order does not have.
+/// Creates an order, finds it by each filter, and checks that unknown fields are rejected.
 async fn place_orders(server: &Running) {
     let (_, user) = server.post("users", &json!({ "name": "Ada", "email": "ada@example.com" })).await;
     let line = json!({ "itemId": user["id"], "quantity": 2 });
@@ -126,7 +126,7 @@ async fn place_orders(server: &Running) {
     assert_eq!((status, &problem["errors"][0]["pointer"]), (400, &json!("/lines/0/itemId")));
 }
 
-/// Runs the copy's Postman collection, where newman is installed.
+/// Runs the copy's Postman collection, if newman is installed.
 fn run_postman(copy: &Copy, server: &Running) {
     let newman = top().join("tools/node_modules/.bin/newman");
     if !newman.exists() {

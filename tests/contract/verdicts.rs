@@ -1,6 +1,6 @@
 //! The gateway's model and the function's own validation agree on every body.
 //!
-//! What they may differ in is listed in `docs/contract.md`: a format, which models do not check.
+//! The only difference is a format, which models do not check, see `docs/contract.md`.
 
 use jsonschema::Validator;
 use proptest::{prelude::*, sample::select};
@@ -14,7 +14,7 @@ use serverless_crud::{
     resources::{Item, User},
 };
 
-/// What a function finds wrong with a body.
+/// Returns the violations that a function finds in a body.
 fn faults<R: Resource>(operation: &Operation, body: &Value) -> Vec<Violation> {
     let event = json!({
         "resource": operation.path, "path": operation.path, "httpMethod": operation.method,
@@ -34,7 +34,7 @@ fn faults<R: Resource>(operation: &Operation, body: &Value) -> Vec<Violation> {
     }
 }
 
-/// Values at and beyond the edges of a field's schema, and some of every other type.
+/// Generates values at and beyond the limits of a field's schema, and values of other types.
 fn values(schema: &Value) -> BoxedStrategy<Value> {
     let any = [
         json!(null),
@@ -86,7 +86,7 @@ fn values(schema: &Value) -> BoxedStrategy<Value> {
     }
 }
 
-/// Ids, e-mail addresses and phone numbers, right and nearly right.
+/// Returns valid and almost valid ids, e-mail addresses and phone numbers.
 fn texts() -> Vec<Value> {
     [
         "019a7d3e-0c00-7000-8000-000000000001",
@@ -118,7 +118,7 @@ fn texts() -> Vec<Value> {
     .to_vec()
 }
 
-/// The example with up to four of its fields, or others, changed or taken away.
+/// Generates the example with up to four fields changed, added or removed.
 fn bodies(collection: &Collection, model: &Value) -> BoxedStrategy<Value> {
     let example = collection.example.as_object().cloned().expect("a resource is an object");
     let mut edits: Vec<BoxedStrategy<(String, Option<Value>)>> = Vec::new();
@@ -144,24 +144,24 @@ fn bodies(collection: &Collection, model: &Value) -> BoxedStrategy<Value> {
     prop_oneof![20 => edited, 1 => values(&Value::Null)].boxed()
 }
 
-/// Whether a fault is in a field with a format, which the function checks and the model does not.
-fn is_of_a_format(collection: &Collection, fault: &Violation) -> bool {
+/// Returns true if a violation is in a field with a format, which the function checks and the model does not.
+fn is_in_field_with_format(collection: &Collection, fault: &Violation) -> bool {
     let Location::Pointer(pointer) = &fault.at else { return false };
     collection.schema["properties"][pointer.trim_start_matches('/')]["format"] == "email"
 }
 
-fn agree<R: Resource>(verb: &str) {
+fn assert_agreement<R: Resource>(verb: &str) {
     let collection = Collection::of::<R>();
     let name = format!("{}_{verb}", R::COLLECTION);
     let operation = operations().into_iter().find(|operation| operation.name == name).expect("it is served");
     let model = request_model(&name).expect("it reads a body");
-    // As the gateway compiles it: formats are the function's.
+    // As in the gateway: only the function checks formats.
     let validator: Validator = jsonschema::options().should_validate_formats(false).build(&model).expect("a schema");
     let config = ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(body in bodies(&collection, &model))| {
         let faults = faults::<R>(&operation, &body);
         if validator.is_valid(&body) {
-            let known = faults.iter().all(|fault| is_of_a_format(&collection, fault));
+            let known = faults.iter().all(|fault| is_in_field_with_format(&collection, fault));
             prop_assert!(known, "the model takes what the function refuses: {faults:?}");
         } else {
             prop_assert!(!faults.is_empty(), "the function takes what the model refuses");
@@ -171,10 +171,10 @@ fn agree<R: Resource>(verb: &str) {
 
 #[test]
 fn model_and_function_agree_on_items() {
-    ["create", "update", "patch"].into_iter().for_each(agree::<Item>);
+    ["create", "update", "patch"].into_iter().for_each(assert_agreement::<Item>);
 }
 
 #[test]
 fn model_and_function_agree_on_users() {
-    ["create", "update", "patch"].into_iter().for_each(agree::<User>);
+    ["create", "update", "patch"].into_iter().for_each(assert_agreement::<User>);
 }

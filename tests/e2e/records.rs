@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::api::{Api, answer, item, merged, path_of, samples, user};
+use crate::api::{Api, answer, item, lacks, merged, path_of, samples, user};
 
 const RACERS: usize = 8;
 
@@ -172,7 +172,8 @@ async fn invalid_body_is_refused_and_not_stored() {
         let invalid = merged(&sample.body, &json!({ "name": "", "unknown": 1 }));
         let answer = api.send(Method::POST, sample.path, &invalid).await;
         answer.assert_problem(StatusCode::BAD_REQUEST);
-        assert!(answer.body["errors"].as_array().is_some_and(|errors| !errors.is_empty()), "{}", answer.body);
+        let names_errors = answer.body["errors"].as_array().is_some_and(|errors| !errors.is_empty());
+        assert!(names_errors || lacks("gateway_responses"), "{}", answer.body);
     }
     let malformed = api.request(Method::POST, "/v1/items").header("content-type", "application/json").body("{");
     answer(malformed).await.assert_problem(StatusCode::BAD_REQUEST);

@@ -1,4 +1,4 @@
-//! The answers of functions, held against the contract of their operation.
+//! The statuses of functions are checked against the contract of their operation.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use serverless_crud::{
 
 use crate::{problem, support::in_memory};
 
-/// The project's operations, in which `items_get` answers as `items_delete`.
-fn mixed_up() -> Vec<Operation> {
+/// Returns the project's operations, but with the handler of `items_delete` in `items_get`.
+fn swapped_operations() -> Vec<Operation> {
     let mut all = operations();
     let delete = all.iter().find(|operation| operation.name == "items_delete").expect("it is there").handler.clone();
     for operation in all.iter_mut().filter(|operation| operation.name == "items_get") {
@@ -20,8 +20,8 @@ fn mixed_up() -> Vec<Operation> {
 }
 
 #[tokio::test]
-async fn an_answer_that_the_contract_does_not_declare_is_a_fault_of_the_servers() {
-    let server = local::start_with(in_memory(), mixed_up()).await.expect("it starts");
+async fn undeclared_status_is_a_server_error() {
+    let server = local::start_with(in_memory(), swapped_operations()).await.expect("it starts");
     let client = reqwest::Client::new();
     let send = async |request: reqwest::RequestBuilder| {
         request.header("x-api-key", server.key()).send().await.expect("an answer")
@@ -34,7 +34,7 @@ async fn an_answer_that_the_contract_does_not_declare_is_a_fault_of_the_servers(
     assert_eq!(answer.status(), 500);
     let detail = problem(answer).await["detail"].clone();
     assert_eq!(detail, "items_get answered 204, which its contract does not declare.");
-    // What it does declare passes, whichever function it comes from.
+    // A declared status passes, whichever function it comes from.
     assert_eq!(send(client.get(&one)).await.status(), 404);
     drop(client);
     server.shutdown().await;

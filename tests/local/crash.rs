@@ -1,4 +1,4 @@
-//! `kill -9` in the middle of a write load: every write that was answered is still there.
+//! `kill -9` under write load: every acknowledged write is still there.
 
 use std::{
     collections::BTreeSet,
@@ -20,19 +20,19 @@ use crate::{process::Process, user};
 const ROUNDS: usize = 3;
 const WRITERS: usize = 8;
 
-/// A user whose creation the server has answered.
+/// A user whose creation was acknowledged.
 struct Written {
     email: String,
     key: String,
     created: Value,
-    /// The record after a patch, when that was answered too.
+    /// The record after a patch, if the patch was acknowledged.
     patched: Option<Value>,
-    /// Whether it was deleted after that, as far as is known.
+    /// True if the deletion was acknowledged, none if its outcome is unknown.
     deleted: Option<bool>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answered_write_outlives_a_kill_with_its_history_and_uniqueness_and_idempotency_still_hold() {
+async fn acknowledged_writes_survive_a_kill() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut written = Vec::new();
     for round in 0..ROUNDS {
@@ -72,7 +72,7 @@ async fn write_until_killed(server: Arc<Process>, round: usize) -> Vec<Written> 
             written
         });
     }
-    // In the middle of the load, at another point of it each time.
+    // Under load, at a different point in each round.
     while count.load(Ordering::Relaxed) < WRITERS * (4 + round * 3) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -81,15 +81,15 @@ async fn write_until_killed(server: Arc<Process>, round: usize) -> Vec<Written> 
     writers.join_all().await.into_iter().flatten().collect()
 }
 
-/// Creates a user, patches it, and deletes it if it is to go, as far as the server answers.
-async fn write(server: &Process, name: &str, goes: bool) -> Option<Written> {
+/// Creates and patches a user, and deletes it if `should_delete`, until the server stops responding.
+async fn write(server: &Process, name: &str, should_delete: bool) -> Option<Written> {
     let (email, key) = (format!("{name}@example.com"), format!("key-{name}"));
     let post = server.request(Method::POST, "/v1/users").header("idempotency-key", &key).json(&user(&email));
     let created = read(post, 201).await?;
     let patch = server.request(Method::PATCH, &path(&created)).json(&json!({ "name": name }));
     let patched = read(patch, 200).await;
     let mut deleted = Some(false);
-    if goes && patched.is_some() {
+    if should_delete && patched.is_some() {
         let answer = server.request(Method::DELETE, &path(&created)).send().await.ok();
         deleted = answer.map(|answer| {
             assert_eq!(answer.status(), 204);
@@ -99,22 +99,22 @@ async fn write(server: &Process, name: &str, goes: bool) -> Option<Written> {
     Some(Written { email, key, created, patched, deleted })
 }
 
-/// The record as it is now, if it is.
+/// Returns the current record, if it exists.
 async fn find(server: &Process, write: &Written) -> Option<Value> {
     let answer = server.request(Method::GET, &path(&write.created)).send().await.expect("an answer");
     let is_there = answer.status() == 200;
     assert!(is_there || answer.status() == 404, "{}", answer.status());
-    // A deletion that was not answered is done, or it is not.
+    // A deletion without a response may or may not be done.
     assert!(write.deleted.is_none_or(|deleted| deleted != is_there), "{:?}", write.deleted);
     if is_there { answer.json().await.ok() } else { None }
 }
 
-/// The history has each change of the record once, whether its write was answered or not; their ids.
+/// Asserts that the history has each change of the record once, acknowledged or not, and returns the ids.
 async fn assert_has_history(server: &Process, write: &Written) -> Vec<String> {
     let record = find(server, write).await;
     let expected: Vec<u64> = match &record {
         Some(record) => (1..=record["version"].as_u64().expect("a number")).collect(),
-        // Created, patched, and deleted in its last version.
+        // Created, patched, and deleted, which keeps the version.
         None => vec![1, 2, 2],
     };
     let end = Instant::now() + Duration::from_secs(60);
@@ -133,7 +133,7 @@ async fn assert_has_history(server: &Process, write: &Written) -> Vec<String> {
     }
 }
 
-/// Each change is in the file of events, at least once.
+/// Asserts that each change is at least once in the file of events.
 async fn assert_are_published(folder: &Path, mut changes: BTreeSet<String>) {
     let end = Instant::now() + Duration::from_secs(60);
     while !changes.is_empty() {
@@ -151,7 +151,7 @@ async fn assert_is_there(server: &Process, write: &Written) {
     if let Some(found) = find(server, write).await {
         match &write.patched {
             Some(patched) => assert_eq!(&found, patched),
-            // The patch that was not answered is there as a whole, or not at all.
+            // A patch without a response is applied as a whole or not at all.
             None => assert!(found == write.created || found["version"] == 2 && found["name"] != write.created["name"]),
         }
         let upper = user(&write.email.to_uppercase());
@@ -167,7 +167,7 @@ fn path(record: &Value) -> String {
     format!("/v1/users/{}", record["id"].as_str().expect("an id"))
 }
 
-/// The answer's body; none when there is no answer.
+/// Returns the body of the response; none without a response.
 async fn read(request: RequestBuilder, status: u16) -> Option<Value> {
     let answer = request.send().await.ok()?;
     assert_eq!(answer.status(), status);

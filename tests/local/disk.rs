@@ -1,4 +1,4 @@
-//! A disk that takes no more: each write is refused, the log names the disk once, and the server goes on when it can.
+//! A full disk: writes are rejected, the log reports it once, and the server recovers.
 #![cfg(target_os = "linux")]
 
 use std::{path::Path, process::Command};
@@ -11,21 +11,21 @@ use crate::{
     process::{Process, command},
 };
 
-/// How large a file may become, in blocks of 512 or 1,024 bytes: larger than an empty database, smaller than a full one.
+/// The maximum file size in blocks of 512 or 1,024 bytes: more than an empty database needs, less than a full one.
 const BLOCKS: &str = "4096";
 
-/// A server whose files cannot outgrow a limit: SQLite then meets a failed write (setrlimit(2), `RLIMIT_FSIZE`).
+/// Starts a server with a limited file size, so that a write of SQLite fails (setrlimit(2), `RLIMIT_FSIZE`).
 fn limited(data: &Path) -> Process {
     let unlimited = command(data, &["--no-consumers"]);
     let mut limited = Command::new("sh");
-    // The signal that comes with such a write would end the process.
+    // The signal that a write beyond the limit raises would end the process.
     limited.args(["-c", "trap '' XFSZ; ulimit -S -f \"$0\"; exec \"$@\"", BLOCKS]).arg(unlimited.get_program());
     limited.args(unlimited.get_args()).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
     Process::spawn(limited)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_is_named_once_and_refuses_writes_until_there_is_space_again() {
+async fn full_disk_is_logged_once_and_rejects_writes_until_it_has_space() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = limited(folder.path());
     let mut body = item();

@@ -1,4 +1,4 @@
-//! The proxy event, field by field.
+//! The fields of the proxy event.
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
@@ -16,7 +16,7 @@ fn operation(name: &str) -> Operation {
     operations().into_iter().find(|operation| operation.name == name).expect("there is such an operation")
 }
 
-/// The event of a request with the parts that matter to a test.
+/// Returns the event of a request with these parts.
 fn event(path: &str, query: Option<&str>, headers: &[(&'static str, &str)], body: &[u8]) -> Value {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
@@ -39,7 +39,7 @@ fn event(path: &str, query: Option<&str>, headers: &[(&'static str, &str)], body
 }
 
 #[test]
-fn what_a_request_does_not_have_is_null() {
+fn missing_parts_of_a_request_are_null() {
     let event = event("/v1/items", None, &[], b"");
     for field in
         ["queryStringParameters", "multiValueQueryStringParameters", "pathParameters", "stageVariables", "body"]
@@ -50,7 +50,7 @@ fn what_a_request_does_not_have_is_null() {
 }
 
 #[test]
-fn query_parameters_are_decoded_and_the_last_of_a_name_counts() {
+fn query_parameters_are_decoded_and_the_last_value_of_a_name_is_used() {
     let event = event("/v1/items", Some("a=1&a=2&%62=x+y%2Bz&c&&d=%ff"), &[], b"");
     assert_eq!(
         event["multiValueQueryStringParameters"],
@@ -62,7 +62,7 @@ fn query_parameters_are_decoded_and_the_last_of_a_name_counts() {
 }
 
 #[test]
-fn headers_that_say_how_a_request_came_are_the_gateways_own() {
+fn gateway_sets_the_headers_about_the_connection() {
     let sent = [
         ("host", "evil:x"),
         ("x-forwarded-proto", "javascript"),
@@ -84,13 +84,13 @@ fn headers_that_say_how_a_request_came_are_the_gateways_own() {
 }
 
 #[test]
-fn a_body_that_is_not_utf_8_comes_as_base64() {
+fn body_that_is_not_utf_8_is_base64() {
     let event = event("/v1/items", None, &[], b"\xff\x00");
     assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("/wA="), &json!(true)));
 }
 
 #[test]
-fn the_context_names_route_key_and_time() {
+fn context_has_route_key_and_time() {
     let event = event("/v1/items/a%20b", None, &[("user-agent", "curl")], b"");
     assert_eq!((&event["path"], &event["resource"]), (&json!("/v1/items/a%20b"), &json!("/v1/items/{id}")));
     assert_eq!(event["pathParameters"], json!({ "id": "a%20b" }));

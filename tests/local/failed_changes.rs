@@ -1,4 +1,4 @@
-//! A change that no consumer can handle: it is left out and kept, and what follows comes through.
+//! Changes that a consumer cannot handle: they are stored, later changes are handled, and they can be replayed.
 
 use std::{
     collections::BTreeSet,
@@ -17,12 +17,12 @@ use crate::{
     support::{TestServer, dynamodb},
 };
 
-/// A row that is no item.
+/// A row that is not a valid item.
 const BROKEN: &str = "01890000-0000-7000-8000-000000000000";
-/// An item whose changes are replayed.
+/// The id of an item whose changes are replayed.
 const REPLAYED: &str = "01890000-0000-7000-8000-000000000001";
 
-/// Every file under the folder, by its path from there.
+/// Returns every file under the folder, by its relative path.
 fn files(folder: &Path) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_owned()];
@@ -42,7 +42,7 @@ fn files(folder: &Path) -> Vec<(String, Value)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_that_keeps_failing_is_kept_as_lambda_keeps_it_and_can_be_invoked_again() {
+async fn change_that_keeps_failing_is_stored_in_the_format_of_lambda_and_can_be_replayed() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = TestServer::start_with(|options| {
         options.memory = false;
@@ -91,7 +91,7 @@ async fn a_change_that_keeps_failing_is_kept_as_lambda_keeps_it_and_can_be_invok
     server.stop().await;
 }
 
-/// The Python of the stack's tools, which `make setup` installs; none where it is not there and need not be.
+/// Returns the Python of the stack's tools, which `make setup` installs; none if it is missing and not required.
 fn python() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("cdk/.venv/bin/python");
     let is_there = path.exists();
@@ -100,7 +100,7 @@ fn python() -> Option<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn replay_gives_kept_changes_to_the_running_server_in_their_order_and_removes_them() {
+async fn replay_sends_stored_changes_in_order_and_removes_them() {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let server = TestServer::start_with(|options| {
@@ -138,7 +138,7 @@ async fn replay_gives_kept_changes_to_the_running_server_in_their_order_and_remo
     server.stop().await;
 }
 
-/// The record of a stream for a write of an item.
+/// Returns the stream record of an item's write.
 fn change(place: u64, version: u64) -> Value {
     let time = chrono::Utc::now();
     let row = |version: u64| {
@@ -176,7 +176,7 @@ fn change(place: u64, version: u64) -> Value {
     record
 }
 
-/// Calls a consumer as Lambda's API does.
+/// Invokes a consumer by Lambda's API.
 async fn invoke(server: &TestServer, data: &Path, function: &str, event: &str) -> Value {
     let address = fs::read_to_string(data.join("lambda-url")).expect("the server writes it");
     let url = format!("{address}/2015-03-31/functions/{function}/invocations");
@@ -185,9 +185,9 @@ async fn invoke(server: &TestServer, data: &Path, function: &str, event: &str) -
     answer.json().await.expect("JSON")
 }
 
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+async fn until(what: &str, mut is_true: impl AsyncFnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(60);
-    while !is_so().await {
+    while !is_true().await {
         assert!(Instant::now() < end, "{what} did not come");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

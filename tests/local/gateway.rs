@@ -3,7 +3,7 @@
 use crate::{item, problem, support::TestServer, user};
 
 #[tokio::test]
-async fn a_request_without_a_key_is_refused() {
+async fn request_without_a_key_is_rejected() {
     let server = TestServer::start().await;
     let answer = server.anonymous("GET", "/v1/items").send().await.expect("an answer");
     assert_eq!(answer.status(), 403);
@@ -11,7 +11,7 @@ async fn a_request_without_a_key_is_refused() {
 }
 
 #[tokio::test]
-async fn a_request_with_an_unknown_key_is_refused() {
+async fn request_with_an_unknown_key_is_rejected() {
     let server = TestServer::start().await;
     for key in ["", "nonsense", "LOCAL-BASIC-KEY-0123456789"] {
         let answer = server.anonymous("GET", "/v1/items").header("x-api-key", key).send().await.expect("an answer");
@@ -20,7 +20,7 @@ async fn a_request_with_an_unknown_key_is_refused() {
 }
 
 #[tokio::test]
-async fn the_premium_key_is_another_caller() {
+async fn premium_key_is_another_caller() {
     let server = TestServer::start().await;
     let post = |key: &str| {
         server.anonymous("POST", "/v1/items").header("x-api-key", key).header("idempotency-key", "1").json(&item())
@@ -35,7 +35,7 @@ async fn the_premium_key_is_another_caller() {
 }
 
 #[tokio::test]
-async fn a_path_that_names_nothing_is_404() {
+async fn unknown_path_is_404() {
     let server = TestServer::start().await;
     for path in
         ["/", "/v1", "/v1/", "/v1/items/", "/v2/items", "/v1/things", "/v1/items/1/2", "//v1/items", "/V1/items"]
@@ -47,7 +47,7 @@ async fn a_path_that_names_nothing_is_404() {
 }
 
 #[tokio::test]
-async fn a_method_the_path_does_not_take_is_405_and_names_those_it_does() {
+async fn unsupported_method_is_405_with_the_allowed_methods() {
     let server = TestServer::start().await;
     let cases = [
         ("DELETE", "/v1/items", "POST, GET, OPTIONS"),
@@ -64,7 +64,7 @@ async fn a_method_the_path_does_not_take_is_405_and_names_those_it_does() {
 }
 
 #[tokio::test]
-async fn an_unknown_path_needs_no_key_to_be_unknown() {
+async fn unknown_path_is_404_without_a_key() {
     let server = TestServer::start().await;
     assert_eq!(server.anonymous("GET", "/v1/nothing").send().await.expect("an answer").status(), 404);
     assert_eq!(server.anonymous("DELETE", "/v1/items").send().await.expect("an answer").status(), 405);
@@ -79,7 +79,7 @@ async fn health_needs_no_key() {
 }
 
 #[tokio::test]
-async fn a_preflight_needs_no_key_and_names_what_a_page_may_do() {
+async fn preflight_needs_no_key_and_lists_methods_and_headers() {
     let server = TestServer::start().await;
     let preflight = server.anonymous("OPTIONS", "/v1/items/1").header("origin", "https://page.example");
     let answer = preflight.header("access-control-request-method", "PATCH").send().await.expect("an answer");
@@ -95,7 +95,7 @@ async fn a_preflight_needs_no_key_and_names_what_a_page_may_do() {
 }
 
 #[tokio::test]
-async fn an_origin_that_is_not_listed_gets_no_cors_headers() {
+async fn unlisted_origin_gets_no_cors_headers() {
     let server = TestServer::start_with(|options| options.cors_origin = vec!["https://page.example".into()]).await;
     for (origin, allowed) in [("https://page.example", Some("https://page.example")), ("https://evil.example", None)] {
         for (method, path) in [("OPTIONS", "/v1/items"), ("GET", "/v1/items"), ("GET", "/nowhere")] {
@@ -107,7 +107,7 @@ async fn an_origin_that_is_not_listed_gets_no_cors_headers() {
 }
 
 #[tokio::test]
-async fn a_page_may_read_the_gateways_own_answers() {
+async fn gateway_responses_have_cors_headers() {
     let server = TestServer::start().await;
     let cases = [("GET", "/v1/items", 403), ("GET", "/nowhere", 404), ("DELETE", "/v1/items", 405)];
     for (method, path, status) in cases {
@@ -120,7 +120,7 @@ async fn a_page_may_read_the_gateways_own_answers() {
 }
 
 #[tokio::test]
-async fn a_body_over_10_mb_is_refused_and_the_connection_lives_on() {
+async fn body_over_10_mb_is_rejected_and_the_connection_stays_open() {
     let server = TestServer::start().await;
     for size in [10 * 1024 * 1024 + 1, 40 * 1024 * 1024] {
         let answer = server.request("POST", "/v1/items").body(vec![b'x'; size]).send().await.expect("an answer");
@@ -132,18 +132,18 @@ async fn a_body_over_10_mb_is_refused_and_the_connection_lives_on() {
 }
 
 #[tokio::test]
-async fn a_body_of_10_mb_reaches_the_function() {
+async fn body_of_10_mb_reaches_the_function() {
     let server = TestServer::start().await;
     let body = vec![b' '; 10 * 1024 * 1024];
     let answer = server.request("POST", "/v1/items").header("content-type", "application/json").body(body).send();
     let problem = problem(answer.await.expect("an answer")).await;
-    // Its own limit is lower, and its words are others.
+    // The function has a lower limit, and another message.
     assert_eq!(problem["status"], 413);
     assert!(problem["detail"].as_str().expect("a text").contains("400 KB"), "{problem}");
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_utf_8_reaches_the_function() {
+async fn body_that_is_not_utf_8_reaches_the_function() {
     let server = TestServer::start().await;
     let body = b"{\"name\":\"\xff\"}".to_vec();
     let answer = server.request("POST", "/v1/items").header("content-type", "application/json").body(body).send();
@@ -152,7 +152,7 @@ async fn a_body_that_is_not_utf_8_reaches_the_function() {
 }
 
 #[tokio::test]
-async fn every_answer_has_a_request_id() {
+async fn every_response_has_a_request_id() {
     let server = TestServer::start().await;
     for (method, path) in [("GET", "/v1/items"), ("OPTIONS", "/v1/items"), ("GET", "/health"), ("GET", "/nowhere")] {
         let answer = server.request(method, path).send().await.expect("an answer");
@@ -161,7 +161,7 @@ async fn every_answer_has_a_request_id() {
 }
 
 #[tokio::test]
-async fn names_in_queries_are_decoded() {
+async fn parameter_names_are_decoded() {
     let server = TestServer::start().await;
     let posted =
         server.request("POST", "/v1/users").json(&user("plus+and@example.com")).send().await.expect("an answer");

@@ -1,11 +1,11 @@
-//! `/health`: each dependency, and whether it answers.
+//! `/health`: the state of each dependency.
 
 use serde_json::{Value, json};
 
 use crate::{problem, support::TestServer};
 
 #[tokio::test]
-async fn health_is_ok_while_every_dependency_answers() {
+async fn health_is_ok_while_every_dependency_responds() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = TestServer::start_with(|options| {
         (options.memory, options.no_consumers) = (false, false);
@@ -21,7 +21,7 @@ async fn health_is_ok_while_every_dependency_answers() {
 }
 
 #[tokio::test]
-async fn health_is_a_problem_that_names_dynamodb_once_that_is_gone() {
+async fn health_is_a_problem_without_dynamodb() {
     let database = TestServer::start().await;
     let url = database.dynamodb_url.clone();
     let server = TestServer::start_with(|options| options.endpoint_url = Some(url)).await;

@@ -1,4 +1,4 @@
-//! Tables from before a filter: the embedded database gets its index, with the rows from before; others are left alone.
+//! Tables without the index of a new filter: the embedded database is updated, tables of other endpoints are not.
 
 use std::time::{Duration, Instant};
 
@@ -40,8 +40,8 @@ async fn listed(server: &TestServer, query: &str) -> Vec<Value> {
     answer.json::<Value>().await.expect("a page")["data"].as_array().expect("a list").clone()
 }
 
-/// Takes the items back to before the filter `status`: no index, and no attribute it is keyed by.
-async fn forget_status(client: &Client, records: &[Value]) {
+/// Reverts the items to the state before the filter `status`: without the index and its key attributes.
+async fn remove_status_index(client: &Client, records: &[Value]) {
     let delete = DeleteGlobalSecondaryIndexAction::builder().index_name("status").build().expect("whole");
     change_index(client, GlobalSecondaryIndexUpdate::builder().delete(delete).build()).await;
     for record in records {
@@ -52,7 +52,7 @@ async fn forget_status(client: &Client, records: &[Value]) {
     }
 }
 
-/// Adds an index `status` that is keyed by another attribute than the contract's.
+/// Adds an index `status` with another key than in the contract.
 async fn add_other_status(client: &Client) {
     let key = KeySchemaElement::builder().attribute_name("otherKey").key_type(KeyType::Hash).build().expect("whole");
     let all = Projection::builder().projection_type(ProjectionType::All).build();
@@ -85,12 +85,12 @@ fn attribute(name: &str) -> AttributeDefinition {
 }
 
 #[tokio::test]
-async fn a_new_filter_lists_the_records_from_before_it_after_a_restart() {
+async fn new_filter_lists_existing_records_after_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = on_disk(&folder).await;
     let records = [create(&server, "active").await, create(&server, "draft").await, create(&server, "active").await];
     let client = dynamodb(&server.dynamodb_url);
-    forget_status(&client, &records).await;
+    remove_status_index(&client, &records).await;
     server.stop().await;
 
     let server = on_disk(&folder).await;
@@ -109,12 +109,12 @@ async fn a_new_filter_lists_the_records_from_before_it_after_a_restart() {
 }
 
 #[tokio::test]
-async fn an_index_that_is_keyed_another_way_is_made_anew() {
+async fn index_with_another_key_is_recreated() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = on_disk(&folder).await;
     let record = create(&server, "active").await;
     let client = dynamodb(&server.dynamodb_url);
-    forget_status(&client, &[record]).await;
+    remove_status_index(&client, &[record]).await;
     add_other_status(&client).await;
     server.stop().await;
 
@@ -124,7 +124,7 @@ async fn an_index_that_is_keyed_another_way_is_made_anew() {
 }
 
 #[tokio::test]
-async fn tables_of_another_endpoint_are_left_alone_and_the_difference_is_one_line() {
+async fn tables_of_another_endpoint_are_unchanged_and_the_difference_is_one_line() {
     let database = TestServer::start().await;
     let client = dynamodb(&database.dynamodb_url);
     let failure = async |prefix: &str| {
@@ -133,7 +133,7 @@ async fn tables_of_another_endpoint_are_left_alone_and_the_difference_is_one_lin
         options.table_prefix = prefix.into();
         local::start(options).await.err().expect("it does not start").to_string()
     };
-    forget_status(&client, &[]).await;
+    remove_status_index(&client, &[]).await;
     assert_eq!(
         failure("local-").await,
         "the table local-items has no index `status`, which the filter of that name reads: add it by a deployment, and \

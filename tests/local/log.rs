@@ -1,15 +1,15 @@
-//! The log: a JSON line for each request and each batch of changes, with nothing in it of what they were about.
+//! The log: one JSON line for each request and each batch of changes, without their content.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::process::Process;
 
-/// Values that stand in bodies, keys and headers of the requests below, and so nowhere in the log.
+/// Values in the bodies, keys and headers of the requests below, which must not appear in the log.
 const PRIVATE: [&str; 5] = ["Lovelace", "secret.address", "442071838750", "private-idempotency-key", "local-basic-key"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_request_and_each_batch_is_one_line_without_body_keys_or_personal_data() {
+async fn requests_and_batches_are_one_line_each_without_body_keys_or_personal_data() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Process::start(folder.path(), &[]);
     let body = json!({ "name": "Ada Lovelace", "email": "secret.address@example.com", "phone": "+442071838750" });

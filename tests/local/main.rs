@@ -1,4 +1,4 @@
-//! The local server: what it adds around the functions' code, how it starts, stops and crashes.
+//! Tests of the local server: gateway, start, shutdown and crashes.
 
 mod contract;
 mod crash;
@@ -6,6 +6,7 @@ mod disk;
 mod event;
 mod failed_changes;
 mod gateway;
+mod gateway_responses;
 mod health;
 mod indexes;
 mod log;
@@ -18,23 +19,23 @@ mod stop;
 #[path = "../support/mod.rs"]
 mod support;
 mod timeout;
+mod unusual_requests;
 mod validation;
-mod weird;
 
 use reqwest::Response;
 use serde_json::{Value, json};
 
-/// A user's body.
+/// Returns the body of a user.
 pub fn user(email: &str) -> Value {
     json!({ "name": "Ada", "email": email })
 }
 
-/// An item's body.
+/// Returns the body of an item.
 pub fn item() -> Value {
     json!({ "name": "Cup", "priceCents": 1250, "currency": "EUR" })
 }
 
-/// The problem an answer is, which has all a problem must have.
+/// Returns the problem in a response, after checking its required fields.
 pub async fn problem(answer: Response) -> Value {
     let status = answer.status().as_u16();
     assert_eq!(answer.headers()["content-type"], "application/problem+json");

@@ -18,7 +18,7 @@ async fn retry_after(answer: reqwest::Response) -> u64 {
 }
 
 #[tokio::test]
-async fn more_requests_at_once_than_the_burst_are_429_until_the_rate_allows_more() {
+async fn requests_beyond_the_burst_are_429_until_the_rate_allows_more() {
     let server = TestServer::start_with(|options| (options.rate, options.burst) = (number(1), number(3))).await;
     let get = || async { server.request("GET", "/v1/items").send().await.expect("an answer") };
     for _ in 0..3 {
@@ -31,7 +31,7 @@ async fn more_requests_at_once_than_the_burst_are_429_until_the_rate_allows_more
 }
 
 #[tokio::test]
-async fn each_key_has_a_rate_of_its_own() {
+async fn each_key_has_its_own_rate_limit() {
     let server = TestServer::start_with(|options| (options.rate, options.burst) = (number(1), number(1))).await;
     assert_eq!(server.request("GET", "/v1/items").send().await.expect("an answer").status(), 200);
     retry_after(server.request("GET", "/v1/items").send().await.expect("an answer")).await;
@@ -40,7 +40,7 @@ async fn each_key_has_a_rate_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_used_up_quota_is_429_until_next_month() {
+async fn used_up_quota_is_429_until_next_month() {
     let server = TestServer::start_with(|options| options.quota = Some(2)).await;
     for _ in 0..2 {
         assert_eq!(server.request("GET", "/v1/items").send().await.expect("an answer").status(), 200);
@@ -50,7 +50,7 @@ async fn a_used_up_quota_is_429_until_next_month() {
 }
 
 #[tokio::test]
-async fn what_needs_no_key_is_not_counted() {
+async fn requests_without_a_key_are_not_counted() {
     let server = TestServer::start_with(|options| options.quota = Some(1)).await;
     for (method, path) in [("OPTIONS", "/v1/items"), ("GET", "/health"), ("GET", "/nowhere"), ("DELETE", "/v1/items")] {
         server.request(method, path).send().await.expect("an answer");
@@ -59,7 +59,7 @@ async fn what_needs_no_key_is_not_counted() {
 }
 
 #[tokio::test]
-async fn a_page_may_read_a_429() {
+async fn throttled_response_has_cors_headers() {
     let server = TestServer::start_with(|options| options.quota = Some(0)).await;
     let answer =
         server.request("GET", "/v1/items").header("origin", "https://page.example").send().await.expect("an answer");

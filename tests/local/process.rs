@@ -1,4 +1,4 @@
-//! The server as a process of its own, as `make run` starts it.
+//! A server in a separate process, as `make run` starts it.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -21,44 +21,44 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts one on free ports, with its data in the folder.
+    /// Starts a server on free ports, with its data in the folder.
     pub fn start(data: &Path, options: &[&str]) -> Self {
         Self::spawn(command(data, options))
     }
 
-    /// Starts one by a command of [`command`]'s making.
+    /// Starts a server by a command that [`command`] returned.
     pub fn spawn(mut command: Command) -> Self {
         let mut child = command.spawn().expect("the program is built");
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
         let url = lines.find_map(|line| line.strip_prefix("The API listens on ").map(str::to_owned));
-        // What nobody reads would fill the pipe, and the server would wait.
+        // A pipe that is not read would fill up and block the server.
         let lines = Some(thread::spawn(move || lines.collect()));
         Self { child, url: url.expect("the server says where it listens"), lines, client: Client::new() }
     }
 
-    /// Stops it and tells what it wrote since it started to listen.
+    /// Stops the server and returns its output since it started to listen.
     pub fn into_lines(mut self) -> Vec<String> {
         self.terminate();
         self.wait(Duration::from_secs(20));
         self.lines.take().expect("nobody else takes them").join().expect("reading does not panic")
     }
 
-    /// A request with the API key.
+    /// Returns a request with the API key.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url)).header("x-api-key", KEY)
     }
 
-    /// Ends it at once: it cannot clean up.
+    /// Kills the server, which cannot clean up.
     pub fn kill(&self) {
         self.signal("-KILL");
     }
 
-    /// Asks it to stop.
+    /// Sends SIGTERM.
     pub fn terminate(&self) {
         self.signal("-TERM");
     }
 
-    /// Its id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -68,7 +68,7 @@ impl Process {
         assert!(Command::new("kill").args([signal, &id]).status().expect("there is a kill").success());
     }
 
-    /// Waits for its end.
+    /// Waits for the process to end.
     pub fn wait(&mut self, limit: Duration) -> ExitStatus {
         let start = Instant::now();
         while start.elapsed() < limit {
@@ -83,13 +83,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may already have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Starts a server that cannot start: its exit code and what it wrote to stderr.
+/// Runs a server that fails to start, and returns its exit code and stderr.
 pub fn fail(data: &Path, options: &[&str]) -> (Option<i32>, String) {
     let mut child = command(data, options).stderr(Stdio::piped()).spawn().expect("the program is built");
     let mut text = String::new();
@@ -97,7 +97,7 @@ pub fn fail(data: &Path, options: &[&str]) -> (Option<i32>, String) {
     (child.wait().expect("it was started here").code(), text)
 }
 
-/// The command that starts a server on free ports, with its data in the folder.
+/// Returns the command that starts a server on free ports, with its data in the folder.
 pub fn command(data: &Path, options: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
     command.args(["--port", "0", "--dynamodb-port", "0", "--data"]).arg(data).args(options);

@@ -1,4 +1,4 @@
-//! The queues of the consumers of events: what is in them outlives a kill, what keeps failing is kept.
+//! The queues of the event consumers: messages survive a kill, and messages that keep failing are stored.
 
 use std::{
     fs,
@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use crate::{process::Process, user};
 
 const CASCADE: &str = "users_cascade";
-const LATER: &str = "users_cascade-later";
+const REPEAT_QUEUE: &str = "users_cascade-later";
 
-/// The messages in a folder.
+/// Returns the messages in a folder.
 fn messages(data: &Path, folder: &str) -> Vec<Value> {
     let files = fs::read_dir(data.join(folder)).into_iter().flatten().flatten();
     let texts = files.filter_map(|file| fs::read_to_string(file.path()).ok());
@@ -27,9 +27,9 @@ async fn send(server: &Process, method: Method, path: &str, body: &Value) -> Val
     answer.json().await.unwrap_or_default()
 }
 
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+async fn until(what: &str, mut is_true: impl AsyncFnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(60);
-    while !is_so().await {
+    while !is_true().await {
         assert!(Instant::now() < end, "{what} did not come");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -41,7 +41,7 @@ async fn is_archived(server: &Process, path: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_waits_for_its_consumer_and_for_its_next_pass_outlives_a_kill() {
+async fn waiting_events_survive_a_kill() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Process::start(folder.path(), &[]);
     let user = send(&server, Method::POST, "/v1/users", &user("ada@example.com")).await;
@@ -50,7 +50,7 @@ async fn an_event_that_waits_for_its_consumer_and_for_its_next_pass_outlives_a_k
     let path = format!("/v1/items/{}", item["id"].as_str().expect("an id"));
     send(&server, Method::DELETE, &format!("/v1/users/{}", user["id"].as_str().expect("an id")), &json!(null)).await;
     let queued = |queue: &str| messages(folder.path(), &format!("queues/{queue}"));
-    until("the event", async || queued(CASCADE).len() == 1 && queued(LATER).len() == 1).await;
+    until("the event", async || queued(CASCADE).len() == 1 && queued(REPEAT_QUEUE).len() == 1).await;
     assert!(!is_archived(&server, &path).await, "it waits");
     server.kill();
     drop(server);
@@ -61,22 +61,23 @@ async fn an_event_that_waits_for_its_consumer_and_for_its_next_pass_outlives_a_k
     server.kill();
     drop(server);
 
-    // The next pass is due now, and the event is not yet six hours old.
-    let [message] = &queued(LATER)[..] else { panic!("it waits for its next pass") };
+    // The next pass is due, and the event is less than six hours old.
+    let [message] = &queued(REPEAT_QUEUE)[..] else { panic!("it waits for its next pass") };
     let mut due = message.clone();
     due["visibleAt"] = 0.into();
-    let file = format!("queues/{LATER}/{}.json", due["messageId"].as_str().expect("an id"));
+    let file = format!("queues/{REPEAT_QUEUE}/{}.json", due["messageId"].as_str().expect("an id"));
     fs::write(folder.path().join(file), due.to_string()).expect("the file is there");
     let server = Process::start(folder.path(), &[]);
-    until("the next pass", async || queued(LATER).first().is_some_and(|message| message["receiveCount"] == 1)).await;
-    let visible = queued(LATER)[0]["visibleAt"].as_i64().expect("a time");
+    until("the next pass", async || queued(REPEAT_QUEUE).first().is_some_and(|message| message["receiveCount"] == 1))
+        .await;
+    let visible = queued(REPEAT_QUEUE)[0]["visibleAt"].as_i64().expect("a time");
     let in_ten_minutes = chrono::Utc::now().timestamp_millis() + 10 * 60 * 1_000;
     assert!(visible > in_ten_minutes, "it waits for the one after");
     drop(server);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_keeps_failing_goes_to_the_dead_letters_whole() {
+async fn message_that_keeps_failing_moves_to_the_dead_letter_queue() {
     let folder = tempfile::tempdir().expect("a folder");
     let queue = folder.path().join("queues").join(CASCADE);
     fs::create_dir_all(&queue).expect("a folder");

@@ -1,4 +1,4 @@
-//! The sample data command.
+//! The command that creates sample data.
 
 use std::{net::TcpListener, num::NonZeroU32};
 
@@ -17,7 +17,7 @@ async fn seed(url: &str, options: &[&str]) -> (Option<i32>, String) {
 async fn count(server: &TestServer, path: &str) -> usize {
     let (mut count, mut cursor) = (0, String::new());
     loop {
-        // The other key: its rate is its own.
+        // The premium key has its own rate limit.
         let request = server.anonymous("GET", &format!("{path}?limit=100{cursor}"));
         let answer = request.header("x-api-key", "local-premium-key-0123456789").send().await.expect("an answer");
         let page: Value = answer.json().await.expect("JSON");
@@ -30,7 +30,7 @@ async fn count(server: &TestServer, path: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_makes_what_is_asked_for_and_a_repeat_makes_nothing_twice() {
+async fn seed_creates_the_requested_records_and_is_idempotent() {
     let server = TestServer::start().await;
     let (code, text) = seed(&server.url, &["--users", "20", "--items", "120"]).await;
     assert_eq!(code, Some(0), "{text}");
@@ -42,7 +42,7 @@ async fn it_makes_what_is_asked_for_and_a_repeat_makes_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_brings_back_a_user_who_was_deleted() {
+async fn seed_recreates_a_deleted_user() {
     let server = TestServer::start().await;
     seed(&server.url, &["--users", "5", "--items", "10"]).await;
     let page: Value = server.request("GET", "/v1/users").send().await.expect("an answer").json().await.expect("JSON");
@@ -54,7 +54,7 @@ async fn it_brings_back_a_user_who_was_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_waits_when_it_is_too_fast() {
+async fn seed_waits_when_it_is_throttled() {
     let limits = |rate, burst| (NonZeroU32::new(rate).expect("not zero"), NonZeroU32::new(burst).expect("not zero"));
     let server = TestServer::start_with(|options| (options.rate, options.burst) = limits(20, 5)).await;
     let (code, text) = seed(&server.url, &["--users", "10", "--items", "10"]).await;
@@ -63,14 +63,14 @@ async fn it_waits_when_it_is_too_fast() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_in_the_way_is_said_in_one_line() {
+async fn errors_are_reported_in_one_line() {
     let server = TestServer::start().await;
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port was free");
     let cases = [
-        (format!("http://{closed}"), vec![], "error: no server answers at http://"),
+        (format!("http://{closed}"), vec![], "error: no server responds at http://"),
         ("nonsense".into(), vec![], "error: nonsense is not an http URL"),
         (server.url.clone(), vec!["--key", "wrong"], "error: the server does not know the API key"),
-        (server.url.clone(), vec!["--users", "0"], "error: items need users to belong to"),
+        (server.url.clone(), vec!["--users", "0"], "error: items need owners"),
     ];
     for (url, options, expected) in cases {
         let (code, text) = seed(&url, &options).await;

@@ -1,4 +1,4 @@
-//! Starting: what is in the way is said in one line; what was stored is there again.
+//! The start: an error is reported in one line, and stored data is available again.
 
 use std::{fs, net::TcpListener, path::Path};
 
@@ -22,7 +22,7 @@ fn on_disk(data: &Path) -> Options {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_named_with_the_option_that_chooses_another() {
+async fn port_in_use_is_reported_with_the_option_to_change_it() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let port = taken.local_addr().expect("it listens").port();
     let error = failure(Options { port, ..support::in_memory() }).await.to_string();
@@ -32,13 +32,13 @@ async fn a_port_in_use_is_named_with_the_option_that_chooses_another() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_not_ours_is_named() {
+async fn unavailable_host_is_reported() {
     let error = failure(Options { host: "192.0.2.1".into(), ..support::in_memory() }).await.to_string();
     assert!(error.starts_with("cannot listen on 192.0.2.1:0: "), "{error}");
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_written_is_named() {
+async fn unwritable_folder_is_reported() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");
     fs::write(&file, "").expect("it is writable");
@@ -50,7 +50,7 @@ async fn a_folder_that_cannot_be_written_is_named() {
 }
 
 #[tokio::test]
-async fn a_corrupt_database_is_named_and_left_as_it_is() {
+async fn corrupt_database_is_reported_and_unchanged() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("dynamodb.sqlite");
     fs::write(&file, "no database at all, but long enough to be read as one ".repeat(100)).expect("it is writable");
@@ -62,7 +62,7 @@ async fn a_corrupt_database_is_named_and_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_damaged_database_is_named_wherever_the_start_meets_the_damage() {
+async fn damaged_database_is_reported_at_any_step_of_the_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = TestServer::start_with(|options| *options = on_disk(folder.path())).await;
     for number in 0..20 {
@@ -78,7 +78,7 @@ async fn a_damaged_database_is_named_wherever_the_start_meets_the_damage() {
         damaged[(part * length).max(4096)..(part + 1) * length].fill(0x13);
         fs::write(&file, &damaged).expect("it is writable");
         match local::start(on_disk(folder.path())).await {
-            // The damage is where no start looks.
+            // The start does not read the damaged pages.
             Ok(server) => server.shutdown().await,
             Err(error) => {
                 refused += 1;
@@ -87,7 +87,7 @@ async fn a_damaged_database_is_named_wherever_the_start_meets_the_damage() {
             }
         }
         for end in ["-wal", "-shm"] {
-            // What is not there need not be removed.
+            // A missing file is not an error.
             let _ = fs::remove_file(format!("{}{end}", file.display()));
         }
     }
@@ -95,7 +95,7 @@ async fn a_damaged_database_is_named_wherever_the_start_meets_the_damage() {
 }
 
 #[tokio::test]
-async fn a_second_server_on_the_same_folder_is_refused() {
+async fn second_server_on_the_same_folder_is_rejected() {
     let folder = tempfile::tempdir().expect("a folder");
     let first = local::start(on_disk(folder.path())).await.expect("it starts");
     let error = failure(on_disk(folder.path())).await;
@@ -105,7 +105,7 @@ async fn a_second_server_on_the_same_folder_is_refused() {
 }
 
 #[test]
-fn a_failed_start_is_one_line_and_exit_code_1() {
+fn failed_start_writes_one_line_and_exits_with_1() {
     let folder = tempfile::tempdir().expect("a folder");
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port was free");
     let url = format!("http://{closed}");
@@ -116,7 +116,7 @@ fn a_failed_start_is_one_line_and_exit_code_1() {
 }
 
 #[tokio::test]
-async fn records_and_cursors_outlive_a_restart() {
+async fn records_and_cursors_survive_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let disk = |options: &mut Options| *options = on_disk(folder.path());
     let server = TestServer::start_with(disk).await;
@@ -129,7 +129,7 @@ async fn records_and_cursors_outlive_a_restart() {
     server.stop().await;
 
     let server = TestServer::start_with(disk).await;
-    // Its cursor says when it was given.
+    // A cursor contains the time when it was issued.
     assert_eq!(get(&server, "/v1/users?limit=2").await["data"], first["data"]);
     let next = get(&server, &format!("/v1/users?limit=2&cursor={cursor}")).await;
     assert_eq!(next["data"].as_array().expect("a list").len(), 1);
@@ -144,7 +144,7 @@ async fn get(server: &TestServer, path: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_embedded_dynamodb_listens_for_other_tools() {
+async fn embedded_dynamodb_serves_other_tools() {
     let server = TestServer::start().await;
     let request = server.client.post(&server.dynamodb_url).header("x-amz-target", "DynamoDB_20120810.ListTables");
     let credential = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request";

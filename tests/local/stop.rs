@@ -1,4 +1,4 @@
-//! Stopping: what is in flight finishes, and nothing is lost.
+//! The shutdown: requests in flight finish, and no write is lost.
 #![cfg(unix)]
 
 use std::{
@@ -15,7 +15,7 @@ use crate::{item, process::Process};
 
 const SOON: Duration = Duration::from_millis(300);
 
-/// A `POST` of an item of which only the first half has been sent.
+/// Sends the first half of a `POST` of an item, and returns the connection and the second half.
 fn half_a_post(server: &Process) -> (TcpStream, String) {
     let body = item().to_string();
     let address = server.url.trim_start_matches("http://");
@@ -30,7 +30,7 @@ fn half_a_post(server: &Process) -> (TcpStream, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sigterm_finishes_what_is_in_flight_and_loses_nothing() {
+async fn sigterm_finishes_requests_in_flight_and_loses_no_write() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Process::start(folder.path(), &[]);
     let (mut stream, rest) = half_a_post(&server);
@@ -51,7 +51,7 @@ async fn sigterm_finishes_what_is_in_flight_and_loses_nothing() {
 }
 
 #[test]
-fn an_idle_connection_does_not_hold_up_the_stop() {
+fn idle_connection_does_not_delay_the_shutdown() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Process::start(folder.path(), &[]);
     let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).expect("the server listens");
@@ -62,7 +62,7 @@ fn an_idle_connection_does_not_hold_up_the_stop() {
 }
 
 #[test]
-fn a_second_signal_ends_at_once() {
+fn second_signal_ends_the_process_immediately() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Process::start(folder.path(), &[]);
     let _half = half_a_post(&server);
@@ -73,7 +73,7 @@ fn a_second_signal_ends_at_once() {
 }
 
 #[test]
-fn a_request_that_never_ends_holds_up_the_stop_for_ten_seconds_at_most() {
+fn hanging_request_delays_the_shutdown_by_at_most_ten_seconds() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Process::start(folder.path(), &[]);
     let _half = half_a_post(&server);

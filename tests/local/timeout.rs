@@ -1,4 +1,4 @@
-//! Functions that take too long, because their DynamoDB has fallen silent.
+//! Functions that exceed their timeout, because DynamoDB does not respond.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{problem, process::Process, support::TestServer};
 
-/// A way to a DynamoDB that can be blocked: then it still takes requests, and never answers.
+/// Starts a proxy to DynamoDB that can be blocked. A blocked proxy accepts requests but never responds.
 async fn blockable(dynamodb_url: &str) -> (String, watch::Sender<bool>) {
     let (block, blocked) = watch::channel(false);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
@@ -26,7 +26,7 @@ async fn blockable(dynamodb_url: &str) -> (String, watch::Sender<bool>) {
                     _ = copy_bidirectional(&mut client, &mut server) => {}
                     _ = blocked.changed() => {}
                 }
-                // Blocked, the connection stays open.
+                // When blocked, the connection stays open.
                 std::future::pending::<()>().await;
             });
         }
@@ -51,7 +51,7 @@ async fn on_silent_dynamodb(options: &[&str]) -> (reqwest::Response, Duration) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_that_runs_out_of_time_answers_503_itself() {
+async fn function_timeout_is_503_of_the_function() {
     let (answer, time) = on_silent_dynamodb(&["--timeout", "1"]).await;
     assert_eq!(answer.status(), 503);
     assert!(answer.headers().contains_key("retry-after"));
@@ -60,7 +60,7 @@ async fn a_function_that_runs_out_of_time_answers_503_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_gateway_answers_504_for_a_function_that_takes_longer_than_it_waits() {
+async fn integration_timeout_is_504_of_the_gateway() {
     let (answer, time) = on_silent_dynamodb(&["--timeout", "20", "--integration-timeout", "1"]).await;
     assert_eq!(answer.status(), 504);
     assert!(time < Duration::from_secs(2), "{time:?}");

@@ -1,4 +1,4 @@
-//! The check of bodies against the models, before a function runs.
+//! The validation of bodies against the models, before a function runs.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn pointers(faults: &[(String, String)]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn every_violation_of_a_model_is_listed_with_its_place() {
+async fn every_violation_of_a_model_is_listed_with_its_pointer() {
     let server = TestServer::start().await;
     let tags = json!(["a", "a", "", "x".repeat(41)]);
     let body = json!({ "name": "", "priceCents": -1, "status": "lost", "tags": tags, "colour": 1, "a/b~c": 2 });
@@ -31,7 +31,7 @@ async fn every_violation_of_a_model_is_listed_with_its_place() {
 }
 
 #[tokio::test]
-async fn gateway_and_function_find_the_same_faults_in_the_same_words() {
+async fn gateway_and_function_report_the_same_violations() {
     let (gateway, function) =
         (TestServer::start().await, TestServer::start_with(|options| options.no_validation = true).await);
     let bodies = [
@@ -49,14 +49,14 @@ async fn gateway_and_function_find_the_same_faults_in_the_same_words() {
         expected.sort();
         assert_eq!(pointers(&found), pointers(&expected), "of {body}");
         for ((pointer, found), (_, expected)) in found.iter().zip(&expected) {
-            // serde knows that it wants an integer of 64 bits, the model only that it wants an integer.
+            // serde reports the range of a 64-bit integer, which the model does not contain.
             assert!(expected.starts_with(found.as_str()), "{pointer}: {found} | {expected}, {body}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_wrong_type_is_all_that_is_said_of_a_value() {
+async fn wrong_type_is_the_only_violation_of_a_value() {
     let server = TestServer::start().await;
     let body = json!({ "name": "x", "priceCents": 1, "currency": 7, "tags": "x" });
     let faults = faults(&server, "POST", "/v1/items", &body).await;
@@ -65,7 +65,7 @@ async fn a_wrong_type_is_all_that_is_said_of_a_value() {
 }
 
 #[tokio::test]
-async fn a_huge_value_is_not_repeated() {
+async fn long_value_is_not_repeated() {
     let server = TestServer::start().await;
     let huge = "x".repeat(100_000);
     let body = json!({ "name": huge, "priceCents": huge, "currency": huge, "status": huge, huge.as_str(): huge });
@@ -76,7 +76,7 @@ async fn a_huge_value_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn no_more_than_fifty_violations_are_named() {
+async fn at_most_fifty_violations_are_listed() {
     let server = TestServer::start().await;
     let unknown: serde_json::Map<String, Value> = (0..1000).map(|number| (format!("f{number}"), json!(1))).collect();
     assert_eq!(faults(&server, "POST", "/v1/items", &unknown.into()).await.len(), 50);
@@ -85,7 +85,7 @@ async fn no_more_than_fifty_violations_are_named() {
 }
 
 #[tokio::test]
-async fn a_patch_is_checked_against_its_own_model() {
+async fn patch_is_validated_against_its_own_model() {
     let server = TestServer::start().await;
     let path = "/v1/items/019a7d3e-0c00-7000-8000-000000000001";
     for media_type in ["application/json", "application/merge-patch+json; charset=utf-8"] {
@@ -100,7 +100,7 @@ async fn a_patch_is_checked_against_its_own_model() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_is_left_to_the_function() {
+async fn function_rejects_a_body_that_is_not_json() {
     let server = TestServer::start().await;
     for body in ["", "{", "nonsense", "{\"name\":1,\"name\":2}"] {
         let request = server.request("POST", "/v1/items").header("content-type", "application/json");
@@ -109,7 +109,7 @@ async fn a_body_that_is_no_json_is_left_to_the_function() {
 }
 
 #[tokio::test]
-async fn another_media_type_is_left_to_the_function() {
+async fn function_rejects_another_media_type() {
     let server = TestServer::start().await;
     let request = server.request("POST", "/v1/items").header("content-type", "text/plain").body("{}");
     assert_eq!(request.send().await.expect("an answer").status(), 415);

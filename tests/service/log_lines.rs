@@ -77,14 +77,14 @@ async fn writes_the_lines() {
     runtime::respond(&app, &|_, _| async { panic!("a bug") }, &request, LONG_LIMIT).await;
     runtime::respond(&app, &|_, _| std::future::pending(), &request, Duration::from_millis(20)).await;
 
-    let done = streams::each(|_, _: Change<Item>| async { Ok(()) });
-    let failing = streams::each(|_, _: Change<Item>| async { Err(Error::Unavailable("the bus is away".into())) });
-    let panicking = streams::each(|_, _: Change<Item>| async { panic!("a bug") });
+    let done = streams::on_change(|_, _: Change<Item>| async { Ok(()) });
+    let failing = streams::on_change(|_, _: Change<Item>| async { Err(Error::Unavailable("the bus is away".into())) });
+    let panicking = streams::on_change(|_, _: Change<Item>| async { panic!("a bug") });
     let function = "serverless-crud-prod-items_get";
-    let _ = streams::answer(&app, function, &done, &batch(2), LONG_LIMIT).await;
-    let _ = streams::answer(&app, function, &failing, &batch(1), LONG_LIMIT).await;
-    let _ = streams::answer(&app, function, &failing, &batch(2), LONG_LIMIT).await;
-    let _ = streams::answer(&app, function, &panicking, &batch(1), LONG_LIMIT).await;
+    let _ = streams::respond_or_fail(&app, function, &done, &batch(2), LONG_LIMIT).await;
+    let _ = streams::respond_or_fail(&app, function, &failing, &batch(1), LONG_LIMIT).await;
+    let _ = streams::respond_or_fail(&app, function, &failing, &batch(2), LONG_LIMIT).await;
+    let _ = streams::respond_or_fail(&app, function, &panicking, &batch(1), LONG_LIMIT).await;
 }
 
 /// Creates a batch of changes of items.

@@ -1,10 +1,10 @@
-//! When a user is deleted, the items of that user are archived, and no others.
+//! The deletion of a user archives the items of that user, and no others.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
-use serverless_crud::streams::LATER;
+use serverless_crud::streams::REPEAT_QUEUE_SUFFIX;
 
 use crate::{
     mapping::Rig,
@@ -34,7 +34,7 @@ fn is_archived(item: &Value) -> bool {
 }
 
 #[tokio::test]
-async fn the_items_of_a_deleted_user_are_archived_and_others_are_left_alone() {
+async fn deleting_a_user_archives_only_the_items_of_that_user() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(folder.path()).await;
     let (leaving, staying) = (user(&server, "a@example.com").await, user(&server, "b@example.com").await);
@@ -54,14 +54,14 @@ async fn the_items_of_a_deleted_user_are_archived_and_others_are_left_alone() {
 }
 
 #[tokio::test]
-async fn a_cascade_goes_on_where_it_failed_and_a_second_time_changes_nothing() {
+async fn cascade_continues_after_a_failure_and_is_idempotent() {
     let mut rig = Rig::start(5).await;
     let (leaving, staying) = (user(&rig.server, "a@example.com").await, user(&rig.server, "b@example.com").await);
     let mut items = Vec::new();
     for _ in 0..ITEMS {
         items.push(item_of(&rig.server, &leaving).await);
     }
-    // Handed on before the user was deleted.
+    // Moved to another owner before the deletion of the user.
     let moved = format!("/v1/items/{}", items[0]["id"].as_str().unwrap());
     let moved = send(&rig.server, Method::PATCH, &moved, &json!({ "ownerId": staying["id"] })).await;
     let path = format!("/v1/users/{}", leaving["id"].as_str().unwrap());
@@ -80,7 +80,7 @@ async fn a_cascade_goes_on_where_it_failed_and_a_second_time_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_item_that_the_index_shows_an_hour_after_the_deletion_is_archived_too() {
+async fn later_pass_archives_an_item_that_the_index_showed_late() {
     let mut rig = Rig::start(6).await;
     let leaving = user(&rig.server, "a@example.com").await;
     let item = item_of(&rig.server, &leaving).await;
@@ -100,13 +100,14 @@ async fn an_item_that_the_index_shows_an_hour_after_the_deletion_is_archived_too
     let none = Vec::<Value>::new();
     assert_eq!(rig.pass("users_cascade", "", TimeDelta::seconds(5), events.clone()).await, none, "the first pass");
     for minutes in [15, 30, 45, 60] {
-        let staying = rig.pass("users_cascade", LATER, TimeDelta::minutes(minutes), events.clone()).await;
-        assert_eq!(staying, events, "it comes again after {minutes} minutes");
+        let remaining =
+            rig.pass("users_cascade", REPEAT_QUEUE_SUFFIX, TimeDelta::minutes(minutes), events.clone()).await;
+        assert_eq!(remaining, events, "it comes again after {minutes} minutes");
         assert!(!is_archived(&read(&rig.server, &item).await));
     }
     is_in_index("SET ownerIdKey = :owner").await;
-    rig.pass("users_cascade", LATER, TimeDelta::minutes(75), events.clone()).await;
+    rig.pass("users_cascade", REPEAT_QUEUE_SUFFIX, TimeDelta::minutes(75), events.clone()).await;
     assert!(is_archived(&read(&rig.server, &item).await));
-    let last = rig.pass("users_cascade", LATER, TimeDelta::minutes(361), events).await;
+    let last = rig.pass("users_cascade", REPEAT_QUEUE_SUFFIX, TimeDelta::minutes(361), events).await;
     assert_eq!(last, none, "after six hours it is done");
 }

@@ -1,4 +1,4 @@
-//! What `audit_append` writes: who, how large, for how long, and what of it is shown.
+//! The entries of `audit_append`: their principal, size limit, expiry and pages.
 
 use chrono::Utc;
 use reqwest::Method;
@@ -15,7 +15,7 @@ use crate::{
 
 const DAY: i64 = 24 * 60 * 60;
 
-/// The change as it happened at a time.
+/// Returns the record with this time.
 pub fn at(mut record: Value, time: i64) -> Value {
     record["dynamodb"]["ApproximateCreationDateTime"] = time.into();
     record
@@ -25,7 +25,7 @@ fn path_of(item: usize) -> String {
     format!("/v1/items/{}", id(item))
 }
 
-/// The versions in each page, up to the one without a next one.
+/// Returns the versions in each page, up to the last page.
 async fn pages(server: &TestServer, path: &str, limit: usize, order: &str) -> Vec<Vec<Value>> {
     let (mut pages, mut cursor) = (Vec::new(), String::new());
     loop {
@@ -41,7 +41,7 @@ async fn pages(server: &TestServer, path: &str, limit: usize, order: &str) -> Ve
 }
 
 #[tokio::test]
-async fn a_deletion_is_its_signers_only_where_the_signature_is_of_its_time() {
+async fn deletion_has_a_principal_only_if_recorded_at_its_time() {
     for (age, who) in [(60, json!("local-basic")), (600, Value::Null)] {
         let mut rig = Rig::start(1).await;
         rig.age = age;
@@ -55,23 +55,23 @@ async fn a_deletion_is_its_signers_only_where_the_signature_is_of_its_time() {
 }
 
 #[tokio::test]
-async fn an_entry_expires_by_the_time_of_its_change_whatever_the_row_says() {
+async fn entry_expires_by_the_time_of_the_stream_record() {
     let rig = Rig::start(1).await;
     let now = Utc::now().timestamp();
     let mut ahead = image(0, 1, "Cup");
     ahead["updatedAt"]["S"] = "2099-01-01T00:00:00.000Z".into();
-    rig.give("audit_append", &[at(record("INSERT", 0, 0, None, Some(ahead)), now)]).await;
+    rig.deliver("audit_append", &[at(record("INSERT", 0, 0, None, Some(ahead)), now)]).await;
     let rows = support::dynamodb(&rig.server.dynamodb_url).scan().table_name("local-history").send().await.unwrap();
     let expires_at: i64 = rows.items()[0]["expiresAt"].as_n().unwrap().parse().unwrap();
     assert_eq!(expires_at, now + DAY);
 }
 
 #[tokio::test]
-async fn of_an_entry_that_is_too_large_as_much_is_kept_as_fits() {
+async fn oversized_entry_keeps_what_fits() {
     let rig = Rig::start(1).await;
     let now = Utc::now().timestamp();
     let half = "x".repeat(210 * 1024);
-    // As large as a row may be: with what an entry says besides, it is too much.
+    // A row of the maximum size: an entry with it is too large.
     let whole = "x".repeat(400 * 1024 - 400);
     let changes = [
         record("MODIFY", 0, 0, Some(image(0, 1, &half)), Some(image(0, 2, "Mug"))),
@@ -79,7 +79,7 @@ async fn of_an_entry_that_is_too_large_as_much_is_kept_as_fits() {
         record("MODIFY", 2, 2, Some(image(2, 1, "Cup")), Some(image(2, 2, &whole))),
         record("REMOVE", 3, 3, Some(image(3, 1, &whole)), None),
     ];
-    rig.give("audit_append", &changes.map(|change| at(change, now))).await;
+    rig.deliver("audit_append", &changes.map(|change| at(change, now))).await;
     for (item, has_old, has_new) in [(0, true, true), (1, false, true), (2, false, false), (3, false, false)] {
         let entries = history(&rig.server, &path_of(item)).await;
         assert_eq!(entries.len(), 1, "{item}");
@@ -89,7 +89,7 @@ async fn of_an_entry_that_is_too_large_as_much_is_kept_as_fits() {
 }
 
 #[tokio::test]
-async fn a_page_that_ends_with_the_last_entry_has_no_next_one_and_what_has_expired_is_not_shown() {
+async fn last_page_has_no_cursor_and_expired_entries_are_hidden() {
     let rig = Rig::start(1).await;
     let now = Utc::now().timestamp();
     let change = |place: usize, time| {
@@ -97,10 +97,10 @@ async fn a_page_that_ends_with_the_last_entry_has_no_next_one_and_what_has_expir
         change["dynamodb"]["NewImage"]["version"]["N"] = (place + 1).to_string().into();
         at(change, time)
     };
-    rig.give("audit_append", &(0..5).map(|place| change(place, now - 2 * DAY)).collect::<Vec<_>>()).await;
+    rig.deliver("audit_append", &(0..5).map(|place| change(place, now - 2 * DAY)).collect::<Vec<_>>()).await;
     let expired = rig.server.request(Method::GET, &format!("{}/history", path_of(0))).send().await.unwrap();
     assert_eq!(expired.status(), 404, "nothing is left of it");
-    rig.give("audit_append", &(5..11).map(|place| change(place, now)).collect::<Vec<_>>()).await;
+    rig.deliver("audit_append", &(5..11).map(|place| change(place, now)).collect::<Vec<_>>()).await;
     let versions = |versions: &[u64]| versions.iter().map(|version| json!(version)).collect::<Vec<_>>();
     for (limit, desc, asc) in [
         (2, vec![versions(&[11, 10]), versions(&[9, 8]), versions(&[7, 6])], vec![6, 8, 10]),

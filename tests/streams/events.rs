@@ -1,4 +1,4 @@
-//! The events in the file of the local server, held against their schemas.
+//! The events in the file of the local server, validated against their schemas.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -14,7 +14,7 @@ fn published(folder: &Path) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn every_kind_of_event_is_a_cloud_event_that_its_schema_accepts() {
+async fn every_event_is_a_cloud_event_and_matches_its_schema() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(folder.path()).await;
     let user = json!({ "name": "Ada", "email": "ada@example.com", "phone": "+442071838750" });

@@ -1,4 +1,4 @@
-//! Faults between the consumers and AWS: afterwards nothing is missing, and nothing is there that should not be.
+//! Faults between the consumers and AWS: afterwards no change is missing or duplicated.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,17 +11,18 @@ use serverless_crud::{
 };
 
 use crate::{
-    create_item, history,
+    create_item,
+    faulty_proxy::DOWN,
+    history,
     mapping::{Rig, sequence},
     path, send,
     support::TestServer,
-    wire::DOWN,
 };
 
 const ITEMS: usize = 12;
 const FAULTS: u32 = 30;
 
-/// Creates, changes and deletes; the paths of all records.
+/// Creates, changes and deletes records, and returns their paths.
 async fn write(server: &TestServer) -> Vec<String> {
     let mut paths = Vec::new();
     for number in 0..ITEMS {
@@ -43,7 +44,7 @@ async fn write(server: &TestServer) -> Vec<String> {
     paths
 }
 
-/// The ids of all changes in the stream, each with its place, by the path of its record.
+/// Returns the ids of all changes in the stream, in order, by the path of their record.
 async fn changes(rig: &Rig) -> BTreeMap<String, Vec<String>> {
     let mut changes: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for collection in ["items", "users"] {
@@ -63,13 +64,13 @@ fn ids(entries: &[Value], name: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_history_has_every_change_once_whatever_fails() {
+async fn history_has_every_change_once_despite_faults() {
     for seed in [1, 2] {
         let mut rig = Rig::start(seed).await;
         let paths = write(&rig.server).await;
         rig.dynamodb.set_faults(FAULTS);
         rig.drain("audit_append").await;
-        // A second delivery of everything changes nothing.
+        // A second delivery of all records changes nothing.
         rig.drain("audit_append").await;
         let changes = changes(&rig).await;
         assert_eq!(changes.len(), paths.len());
@@ -82,7 +83,7 @@ async fn the_history_has_every_change_once_whatever_fails() {
 }
 
 #[tokio::test]
-async fn the_bus_has_every_change_under_its_id_and_in_order_whatever_fails() {
+async fn bus_has_every_change_in_order_despite_faults() {
     for seed in [1, 2] {
         let mut rig = Rig::start(seed).await;
         write(&rig.server).await;
@@ -110,7 +111,7 @@ async fn the_bus_has_every_change_under_its_id_and_in_order_whatever_fails() {
 }
 
 #[tokio::test]
-async fn a_consumer_that_cannot_reach_the_bus_loses_nothing() {
+async fn consumer_loses_no_change_while_the_bus_is_down() {
     let mut rig = Rig::start(3).await;
     create_item(&rig.server, "Cup").await;
     rig.bus.set_faults(DOWN);
@@ -123,7 +124,7 @@ async fn a_consumer_that_cannot_reach_the_bus_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_consumer_asks_dynamodb_for_nothing_its_role_does_not_grant_and_its_role_grants_no_more() {
+async fn consumer_grants_match_its_dynamodb_requests() {
     let mut rig = Rig::start(4).await;
     write(&rig.server).await;
     for consumer in consumers() {
@@ -136,7 +137,7 @@ async fn a_consumer_asks_dynamodb_for_nothing_its_role_does_not_grant_and_its_ro
             rig.drain(consumer.name).await;
         }
         if consumer.name == "users_cascade" {
-            // An item that changes while it is archived is read again; here none does.
+            // `GetItem` is only needed for an item that changes while it is archived, which does not happen here.
             rig.dynamodb.operations.lock().unwrap().insert(("local-items".into(), "GetItem".into()));
         }
         let granted = |grant: &Grant| {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{create_item, history, history_of, path, send, server};
 
 #[tokio::test]
-async fn a_history_tells_who_changed_what_and_outlives_the_record() {
+async fn history_has_principal_and_fields_and_outlives_the_record() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(folder.path()).await;
     let item = create_item(&server, "Cup").await;
@@ -26,7 +26,7 @@ async fn a_history_tells_who_changed_what_and_outlives_the_record() {
 }
 
 #[tokio::test]
-async fn entries_are_ordered_by_their_sequence_and_a_deletion_has_its_exact_time() {
+async fn entries_are_ordered_by_sequence_and_a_deletion_has_its_exact_time() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(folder.path()).await;
     let item = create_item(&server, "Cup").await;
@@ -42,7 +42,7 @@ async fn entries_are_ordered_by_their_sequence_and_a_deletion_has_its_exact_time
 }
 
 #[tokio::test]
-async fn pages_of_a_history_join_to_the_whole_in_either_order() {
+async fn pages_of_a_history_add_up_to_the_whole_in_either_order() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(folder.path()).await;
     let path = path("items", &create_item(&server, "Cup").await);
@@ -67,7 +67,7 @@ async fn pages_of_a_history_join_to_the_whole_in_either_order() {
 }
 
 #[tokio::test]
-async fn a_history_refuses_what_a_list_would() {
+async fn history_rejects_what_a_list_rejects() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(folder.path()).await;
     let (one, other) = (create_item(&server, "Cup").await, create_item(&server, "Mug").await);
@@ -99,7 +99,7 @@ async fn a_history_refuses_what_a_list_would() {
 }
 
 #[tokio::test]
-async fn a_record_without_an_entry_yet_has_an_empty_history() {
+async fn record_without_entries_has_an_empty_history() {
     let server = crate::support::TestServer::start().await;
     let item = create_item(&server, "Cup").await;
     assert_eq!(history(&server, &path("items", &item)).await, Vec::<Value>::new());

@@ -1,4 +1,4 @@
-//! The streams: batches with faults anywhere in them, the consumers, and what must be the same after all of it.
+//! Tests of the stream and event consumers: batches, faults, history and events.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -7,6 +7,7 @@ mod cascade;
 mod entries;
 mod events;
 mod faults;
+mod faulty_proxy;
 mod history;
 mod mapping;
 mod messages;
@@ -15,7 +16,6 @@ mod records;
 mod shapes;
 #[path = "../support/mod.rs"]
 mod support;
-mod wire;
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use support::TestServer;
 
-/// A server whose streams are read, with its events in a file.
+/// Starts a server with stream consumers, which writes its events to a file.
 pub async fn server(events: &std::path::Path) -> TestServer {
     let events = events.join("events.jsonl");
     TestServer::start_with(|options| {
@@ -33,24 +33,24 @@ pub async fn server(events: &std::path::Path) -> TestServer {
     .await
 }
 
-/// Sends a body and returns the answer's.
+/// Sends a body and returns the body of the response.
 pub async fn send(server: &TestServer, method: Method, path: &str, body: &Value) -> Value {
     let answer = server.request(method, path).json(body).send().await.unwrap();
     assert!(answer.status().is_success(), "{} {path}", answer.status());
     answer.json().await.unwrap_or_default()
 }
 
-/// A new item.
+/// Creates an item.
 pub async fn create_item(server: &TestServer, name: &str) -> Value {
     let item = json!({ "name": name, "priceCents": 1250, "currency": "EUR" });
     send(server, Method::POST, "/v1/items", &item).await
 }
 
-/// Waits until `look` finds something.
-pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+/// Waits until `poll` returns a value.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut poll: impl FnMut() -> F) -> T {
     let end = Instant::now() + Duration::from_secs(60);
     loop {
-        if let Some(found) = look().await {
+        if let Some(found) = poll().await {
             return found;
         }
         assert!(Instant::now() < end, "{what} did not come");
@@ -58,20 +58,20 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl 
     }
 }
 
-/// The whole history of a record, newest first.
+/// Returns the whole history of a record, newest first.
 pub async fn history(server: &TestServer, path: &str) -> Vec<Value> {
     let answer = server.request(Method::GET, &format!("{path}/history?limit=100")).send().await.unwrap();
     let page: Value = answer.json().await.unwrap();
     page["data"].as_array().cloned().unwrap_or_default()
 }
 
-/// The history once it has this many entries.
+/// Waits until the history has this many entries, and returns it.
 pub async fn history_of(server: &TestServer, path: &str, entries: usize) -> Vec<Value> {
     let whole = || async { Some(history(server, path).await).filter(|history| history.len() >= entries) };
     until("the history", whole).await
 }
 
-/// The path of a record.
+/// Returns the path of a record.
 pub fn path(collection: &str, record: &Value) -> String {
     format!("/v1/{collection}/{}", record["id"].as_str().unwrap())
 }

@@ -1,4 +1,4 @@
-//! An event source mapping: reads a table's stream and gives batches to a consumer, by Lambda's rules.
+//! An event source mapping: reads a table's stream and delivers batches to a consumer, by Lambda's rules.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -13,60 +13,60 @@ use serverless_crud::{
 };
 
 use crate::{
+    faulty_proxy::FaultyProxy,
     support::{self, TestServer, config},
-    wire::Wire,
 };
 
 const LIMIT: Duration = Duration::from_secs(20);
-/// As in `cdk/lib/consumers.ts`.
+/// The number of retries, as in `cdk/lib/consumers.ts`.
 const RETRIES: u32 = 50;
-/// More than a queue allows: a tenth of all requests fails here.
+/// The maximum number of receives. It is higher than that of a queue, because a tenth of all requests fails here.
 const RECEIVES: u32 = 50;
 
-/// Gives a batch of a shard to a consumer until nothing of it is left, and returns what was given up.
+/// Delivers a batch of a shard to a consumer until no record is left, and returns the discarded records.
 ///
-/// The rules (Lambda developer guide, "Configuring partial batch response with DynamoDB and Lambda"): where a record is
-/// named, what comes before it is done, and the rest is tried again as it is, which takes a retry. Where the call
-/// fails, the batch is halved, which takes none, and the first half comes to its end before the second begins; one
-/// record is tried again, which takes a retry. Where there is none left, all that is left of the batch is given up.
+/// The rules (Lambda developer guide, "Configuring partial batch response with DynamoDB and Lambda"): if the response
+/// names a record, the earlier ones are done, and the rest is retried, which counts as a retry. If the invocation fails,
+/// the batch is split in two, which does not count as a retry, and the first half is finished before the second starts.
+/// A single record is retried, which counts as a retry. Without retries left, the rest of the batch is discarded.
 pub async fn deliver<'a>(app: &Arc<App>, name: &str, consumer: &dyn Consumer, records: &'a [Value]) -> Vec<&'a Value> {
-    let (mut given_up, mut open) = (Vec::new(), vec![(records, RETRIES)]);
-    while let Some((batch, retries)) = open.pop() {
+    let (mut discarded, mut pending) = (Vec::new(), vec![(records, RETRIES)]);
+    while let Some((batch, retries)) = pending.pop() {
         let event = json!({ "Records": batch }).to_string();
-        let failed = match streams::answer(app, name, consumer, &event, LIMIT).await {
+        let failed = match streams::respond_or_fail(app, name, consumer, &event, LIMIT).await {
             Ok(response) => match response.batch_item_failures.first() {
                 None => continue,
-                // A name it does not know is that of the whole batch.
+                // An unknown sequence number is a failure of the whole batch.
                 Some(failed) => batch.iter().position(|record| sequence(record) == failed.item_identifier).unwrap_or(0),
             },
             Err(_) if batch.len() > 1 => {
                 let (first, second) = batch.split_at(batch.len() / 2);
-                open.extend([(second, retries), (first, retries)]);
+                pending.extend([(second, retries), (first, retries)]);
                 continue;
             }
             Err(_) => 0,
         };
         match retries.checked_sub(1) {
-            Some(retries) => open.push((&batch[failed..], retries)),
-            None => given_up.extend(&batch[failed..]),
+            Some(retries) => pending.push((&batch[failed..], retries)),
+            None => discarded.extend(&batch[failed..]),
         }
     }
-    given_up
+    discarded
 }
 
-/// A server whose streams only the tests read, and the consumers' way to it and to the bus.
+/// A server whose streams are read only by the tests, with faulty proxies between the consumers, DynamoDB and the bus.
 pub struct Rig {
     pub server: TestServer,
-    pub dynamodb: Wire,
-    pub bus: Wire,
-    /// How many seconds ago the changes happened, as the consumers see it.
+    pub dynamodb: FaultyProxy,
+    pub bus: FaultyProxy,
+    /// The age of the changes in seconds, as the consumers see it.
     pub age: i64,
     app: Arc<App>,
     random: fastrand::Rng,
 }
 
 impl Rig {
-    /// Starts one; the seed says which requests fail.
+    /// Starts a rig. The seed determines which requests fail.
     pub async fn start(seed: u64) -> Self {
         let server = TestServer::start().await;
         let client = support::dynamodb(&server.dynamodb_url);
@@ -81,13 +81,13 @@ impl Rig {
                 .await
                 .unwrap();
         }
-        let (dynamodb, bus) = (Wire::to(&server.dynamodb_url, seed).await, Wire::to_bus(seed + 1).await);
+        let (dynamodb, bus) = (FaultyProxy::to(&server.dynamodb_url, seed).await, FaultyProxy::to_bus(seed + 1).await);
         let config = Config { events_endpoint_url: Some(bus.url.clone()), ..config() };
         let app = App::new(config, support::dynamodb(&dynamodb.url));
         Self { server, dynamodb, bus, age: 60, app, random: fastrand::Rng::with_seed(seed + 2) }
     }
 
-    /// Gives all changes to a consumer, in batches of any size, until none is left.
+    /// Delivers all changes to a consumer, in batches of random size, until none is left.
     pub async fn drain(&mut self, name: &str) {
         let Source::Streams { tables, changes, consumer, .. } = definition(name).source else {
             return self.drain_events(name).await;
@@ -99,25 +99,25 @@ impl Rig {
             let mut rest = &records[..];
             while !rest.is_empty() {
                 let (batch, others) = rest.split_at(self.random.usize(1..=rest.len().min(100)));
-                let given_up = deliver(&self.app, name, consumer.as_ref(), batch).await;
-                assert_eq!(given_up.len(), 0, "{name} gives nothing up");
+                let discarded = deliver(&self.app, name, consumer.as_ref(), batch).await;
+                assert_eq!(discarded.len(), 0, "{name} discards nothing");
                 rest = others;
             }
         }
     }
 
-    /// Publishes all changes, and gives their events to a consumer of the bus until none is left.
+    /// Publishes all changes, and delivers their events to an event consumer until none is left.
     async fn drain_events(&mut self, name: &str) {
         let mut events = self.published(name).await;
         let mut receives = 0;
         while !events.is_empty() {
             receives += 1;
-            assert!(receives <= RECEIVES, "{name} gives nothing up");
+            assert!(receives <= RECEIVES, "{name} discards nothing");
             events = self.pass(name, "", TimeDelta::zero(), events).await;
         }
     }
 
-    /// The events of all changes that a consumer of the bus takes.
+    /// Publishes all changes, and returns the events that an event consumer subscribes to.
     pub async fn published(&mut self, name: &str) -> Vec<Value> {
         let Source::Events { types, .. } = definition(name).source else { panic!("{name} reads streams") };
         let faults = self.dynamodb.faults();
@@ -129,15 +129,15 @@ impl Rig {
         events
     }
 
-    /// Gives events to a consumer of the bus as if their changes were this old, from its queue with this ending, and
-    /// returns those that stay in the queue.
+    /// Delivers events of this age to an event consumer from its queue with this suffix, and returns those that stay in
+    /// the queue.
     pub async fn pass(&self, name: &str, queue: &str, age: TimeDelta, events: Vec<Value>) -> Vec<Value> {
         let Source::Events { consumer, .. } = definition(name).source else { panic!("{name} reads streams") };
-        let message = |(place, event): (usize, &Value)| {
+        let message = |(index, event): (usize, &Value)| {
             let mut event = event.clone();
             event["time"] = (Utc::now() - age).to_rfc3339().into();
             json!({
-                "messageId": place.to_string(),
+                "messageId": index.to_string(),
                 "receiptHandle": "handle",
                 "body": json!({ "detail-type": event["type"], "detail": event }).to_string(),
                 "eventSourceARN": format!("arn:aws:sqs:eu-central-1:000000000000:crud-{name}{queue}"),
@@ -146,15 +146,15 @@ impl Rig {
         let batch = json!({ "Records": events.iter().enumerate().map(message).collect::<Value>() }).to_string();
         let consumer: &dyn EventConsumer = consumer.as_ref();
         let response = streams::respond_to_messages(&self.app, name, consumer, &batch, LIMIT).await.unwrap();
-        let staying = response.batch_item_failures.iter().map(|failure| failure.item_identifier.parse::<usize>());
-        staying.map(|place| events[place.unwrap()].clone()).collect()
+        let remaining = response.batch_item_failures.iter().map(|failure| failure.item_identifier.parse::<usize>());
+        remaining.map(|index| events[index.unwrap()].clone()).collect()
     }
 
-    /// Gives changes as they are to a consumer, which does them all.
-    pub async fn give(&self, name: &str, records: &[Value]) {
+    /// Delivers records unchanged to a consumer, which must handle all of them.
+    pub async fn deliver(&self, name: &str, records: &[Value]) {
         let Source::Streams { consumer, .. } = definition(name).source else { panic!("{name} reads no stream") };
-        let given_up = deliver(&self.app, name, consumer.as_ref(), records).await;
-        assert_eq!(given_up.len(), 0, "{name} gives nothing up");
+        let discarded = deliver(&self.app, name, consumer.as_ref(), records).await;
+        assert_eq!(discarded.len(), 0, "{name} discards nothing");
     }
 
     fn as_event(&self, mut record: Value, arn: &str) -> Value {
@@ -164,7 +164,7 @@ impl Rig {
         record
     }
 
-    /// A table's stream, from its beginning.
+    /// Returns the ARN and all records of a table's stream.
     pub async fn records(&self, table: &str) -> (String, Vec<Value>) {
         let streams = self.call("ListStreams", json!({ "TableName": table })).await;
         let arn = streams["Streams"][0]["StreamArn"].as_str().unwrap().to_owned();
@@ -201,7 +201,7 @@ impl Rig {
         answer.json().await.unwrap()
     }
 
-    /// The tables a consumer asked DynamoDB about, each with the operation.
+    /// Takes the recorded DynamoDB operations, each with its table.
     pub fn take_operations(&self) -> BTreeSet<(String, String)> {
         std::mem::take(&mut self.dynamodb.operations.lock().unwrap())
     }
@@ -211,7 +211,7 @@ fn definition(name: &str) -> ConsumerDefinition {
     consumers().into_iter().find(|consumer| consumer.name == name).unwrap()
 }
 
-/// A record's sequence number; nothing where it has none.
+/// Returns the sequence number of a record, or an empty string.
 pub fn sequence(record: &Value) -> &str {
     record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default()
 }

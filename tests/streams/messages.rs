@@ -1,4 +1,4 @@
-//! Batches of a consumer's queue: what fails stays, and nothing else does.
+//! Batches of a consumer's queue: failed messages stay in the queue, and no others.
 
 use std::{
     sync::{Arc, Mutex},
@@ -13,7 +13,7 @@ use serverless_crud::{
     error::Error,
     record::Action,
     resources::{Item, User},
-    streams::{self, BatchResponse, Event, What},
+    streams::{self, BatchResponse, ChangeKind, Event},
 };
 
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
 
 const AMPLE: Duration = Duration::from_secs(60);
 
-/// An event as the catalogue of events shows it.
+/// Returns an event of the event catalogue.
 fn event(kind: &str) -> Value {
     let page = include_str!("../../docs/events.md");
     let section = page.split(&format!("### `{kind}`")).nth(1).unwrap();
@@ -44,12 +44,12 @@ fn app() -> Arc<App> {
     App::new(config(), dynamodb("http://127.0.0.1:1"))
 }
 
-fn staying(response: &BatchResponse) -> Vec<&str> {
+fn remaining(response: &BatchResponse) -> Vec<&str> {
     response.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect()
 }
 
 #[tokio::test]
-async fn a_message_that_fails_panics_or_cannot_be_read_stays_and_the_others_are_done() {
+async fn only_messages_that_fail_panic_or_are_invalid_stay_in_the_queue() {
     let done = Arc::new(Mutex::new(Vec::new()));
     let seen = done.clone();
     let consumer = streams::on_event(move |_, event: Event<Item>| {
@@ -80,23 +80,23 @@ async fn a_message_that_fails_panics_or_cannot_be_read_stays_and_the_others_are_
     ];
     let batch = json!({ "Records": messages }).to_string();
     let response = streams::respond_to_messages(&app(), "test", &consumer, &batch, AMPLE).await.unwrap();
-    assert_eq!(staying(&response), ["fails", "panics", "of another resource", "no event", "no JSON"]);
+    assert_eq!(remaining(&response), ["fails", "panics", "of another resource", "no event", "no JSON"]);
     assert_eq!(*done.lock().unwrap(), [1, 4]);
     let strange = streams::respond_to_messages(&app(), "test", &consumer, "{}", AMPLE).await;
     assert!(strange.is_err(), "all of it stays");
 }
 
 #[tokio::test]
-async fn an_event_has_the_records_of_its_change_or_says_that_it_has_none() {
+async fn event_has_the_records_of_its_change_or_none() {
     let whole = Event::<Item>::decode(serde_json::from_value(event("item.updated")).unwrap()).unwrap();
-    let Some(What::Updated { old, new, changed }) = whole.what().unwrap() else { panic!("{whole:?}") };
+    let Some(ChangeKind::Updated { old, new, changed }) = whole.kind().unwrap() else { panic!("{whole:?}") };
     assert_eq!((old.version, new.version, changed), (1, 2, vec!["name".to_owned()]));
     assert_eq!(whole.sequence.len(), 40);
 
     let mut large = event("user.deleted");
     large["data"].as_object_mut().unwrap().remove("old");
     let large = Event::<User>::decode(serde_json::from_value(large).unwrap()).unwrap();
-    assert!(large.what().unwrap().is_none());
+    assert!(large.kind().unwrap().is_none());
     assert_eq!(
         (large.action, large.record.to_string()),
         (Action::Deleted, event("user.deleted")["subject"].as_str().unwrap().into())
@@ -105,11 +105,11 @@ async fn an_event_has_the_records_of_its_change_or_says_that_it_has_none() {
     let mut old = event("item.created");
     old["data"]["new"].as_object_mut().unwrap().remove("name");
     let old = Event::<Item>::decode(serde_json::from_value(old).unwrap()).unwrap();
-    assert!(old.what().is_err(), "a record of another shape is not taken for none");
+    assert!(old.kind().is_err(), "a record of another shape is not taken for none");
 }
 
 #[tokio::test]
-async fn published_events_of_a_record_are_ordered_by_their_sequence() {
+async fn published_events_of_a_record_are_ordered_by_sequence() {
     let mut rig = Rig::start(1).await;
     let item = create_item(&rig.server, "Cup").await;
     let path = path("items", &item);

@@ -1,4 +1,4 @@
-//! The consumers and the streams they read.
+//! The list of consumers.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 use serverless_crud::openapi;
 
 #[test]
-fn no_stream_has_more_than_two_readers() {
+fn streams_have_at_most_two_readers() {
     let document = openapi::document();
     let mut readers: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
     for consumer in document["x-consumers"].as_array().unwrap() {
@@ -21,7 +21,7 @@ fn no_stream_has_more_than_two_readers() {
 }
 
 #[test]
-fn a_consumer_of_events_takes_events_that_there_are() {
+fn event_consumers_subscribe_to_existing_events() {
     let document = openapi::document();
     let types = document["x-consumers"].as_array().unwrap().iter().filter_map(|consumer| consumer["types"].as_array());
     let types: Vec<&str> = types.flatten().map(|kind| kind.as_str().unwrap()).collect();

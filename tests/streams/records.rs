@@ -1,35 +1,35 @@
-//! Stream records, as DynamoDB writes them.
+//! Stream records in DynamoDB's format.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The stream they come from.
+/// The ARN of the stream.
 pub const STREAM: &str = "arn:aws:dynamodb:eu-central-1:000000000000:table/local-items/stream/2026-01-01T00:00:00.000";
 
-/// The sequence number of the change at a place.
-pub fn sequence(place: usize) -> String {
-    (100_000_000_000_000_000_000_u128 + place as u128).to_string()
+/// Returns the sequence number of the change at an index.
+pub fn sequence(index: usize) -> String {
+    (100_000_000_000_000_000_000_u128 + index as u128).to_string()
 }
 
-/// The id of the item with this number.
+/// Returns the id of the item with this number.
 pub fn id(item: usize) -> Uuid {
     Uuid::from_u128(0x019a_7d3e_0c00_7000_8000_0000_0000_0000 + item as u128)
 }
 
-/// A record of an item's change.
-pub fn modified(place: usize, item: usize) -> Value {
-    record("MODIFY", place, item, Some(image(item, 1, "Cup")), Some(image(item, 2, "Mug")))
+/// Returns a record of an item's update.
+pub fn modified(index: usize, item: usize) -> Value {
+    record("MODIFY", index, item, Some(image(item, 1, "Cup")), Some(image(item, 2, "Mug")))
 }
 
-/// A record without images.
-pub fn bare(place: usize, item: usize) -> Value {
-    record("MODIFY", place, item, None, None)
+/// Returns a record without images.
+pub fn bare(index: usize, item: usize) -> Value {
+    record("MODIFY", index, item, None, None)
 }
 
-/// A record of any kind.
-pub fn record(kind: &str, place: usize, item: usize, old: Option<Value>, new: Option<Value>) -> Value {
+/// Returns a record of any kind.
+pub fn record(kind: &str, index: usize, item: usize, old: Option<Value>, new: Option<Value>) -> Value {
     let mut record = json!({
-        "eventID": format!("event-{place}"),
+        "eventID": format!("event-{index}"),
         "eventName": kind,
         "eventVersion": "1.1",
         "eventSource": "aws:dynamodb",
@@ -38,7 +38,7 @@ pub fn record(kind: &str, place: usize, item: usize, old: Option<Value>, new: Op
         "dynamodb": {
             "ApproximateCreationDateTime": 1_763_000_000,
             "Keys": { "id": { "S": id(item) } },
-            "SequenceNumber": sequence(place),
+            "SequenceNumber": sequence(index),
             "SizeBytes": 100,
             "StreamViewType": "NEW_AND_OLD_IMAGES",
         },
@@ -51,7 +51,7 @@ pub fn record(kind: &str, place: usize, item: usize, old: Option<Value>, new: Op
     record
 }
 
-/// The row of an item, written when the stream saw it.
+/// Returns the row of an item, written at the time of the stream record.
 pub fn image(item: usize, version: u64, name: &str) -> Value {
     json!({
         "id": { "S": id(item) },
@@ -69,7 +69,7 @@ pub fn image(item: usize, version: u64, name: &str) -> Value {
     })
 }
 
-/// The event of a batch.
+/// Returns the event of a batch.
 pub fn batch(records: &[Value]) -> String {
     json!({ "Records": records }).to_string()
 }

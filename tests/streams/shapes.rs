@@ -1,4 +1,4 @@
-//! Rows of another shape than the resource's, as migrations start from and pass through: nothing of them is lost.
+//! Changes of rows with another shape than the resource has today: none of them is lost.
 
 use chrono::Utc;
 use serde_json::{Value, json};
@@ -10,17 +10,17 @@ use crate::{
     records::{id, image, record},
 };
 
-/// The row of an item as it was before there were currencies, and tags were a list.
-fn of_the_past(item: usize, version: u64) -> Value {
+/// Returns the row of an item in an old shape: without a currency, and with a list of tags.
+fn old_shape(item: usize, version: u64) -> Value {
     let mut image = image(item, version, "Cup");
     image.as_object_mut().unwrap().remove("currency");
     image["tags"] = json!({ "S": "kitchen,coffee" });
     image
 }
 
-/// What the first of two migrations makes of it.
-fn half_way(item: usize, version: u64) -> Value {
-    let mut image = of_the_past(item, version);
+/// Returns the row after the first of two migrations.
+fn intermediate_shape(item: usize, version: u64) -> Value {
+    let mut image = old_shape(item, version);
     image["currency"] = json!({ "S": "EUR" });
     image["writeId"] = json!({ "S": "migration-0001-a/0" });
     image["writtenBy"] = json!({ "S": "migration-0001-a" });
@@ -29,18 +29,18 @@ fn half_way(item: usize, version: u64) -> Value {
 
 fn changes() -> [Value; 4] {
     [
-        record("MODIFY", 0, 0, Some(of_the_past(0, 1)), Some(half_way(0, 2))),
-        record("MODIFY", 1, 0, Some(half_way(0, 2)), Some(image(0, 3, "Cup"))),
-        record("REMOVE", 2, 1, Some(of_the_past(1, 4)), None),
+        record("MODIFY", 0, 0, Some(old_shape(0, 1)), Some(intermediate_shape(0, 2))),
+        record("MODIFY", 1, 0, Some(intermediate_shape(0, 2)), Some(image(0, 3, "Cup"))),
+        record("REMOVE", 2, 1, Some(old_shape(1, 4)), None),
         record("MODIFY", 3, 2, Some(image(2, 1, "Cup")), Some(image(2, 2, "Mug"))),
     ]
 }
 
 #[tokio::test]
-async fn the_history_has_rows_of_another_shape_as_they_were() {
+async fn history_keeps_rows_of_another_shape_unchanged() {
     let rig = Rig::start(1).await;
     let now = Utc::now().timestamp();
-    rig.give("audit_append", &changes().map(|change| at(change, now))).await;
+    rig.deliver("audit_append", &changes().map(|change| at(change, now))).await;
     let entries = history(&rig.server, &format!("/v1/items/{}", id(0))).await;
     let told = |entry: &Value| json!([entry["version"], entry["changedBy"], entry["changed"]]);
     assert_eq!(told(&entries[0]), json!([3, "basic", ["tags"]]));
@@ -53,9 +53,9 @@ async fn the_history_has_rows_of_another_shape_as_they_were() {
 }
 
 #[tokio::test]
-async fn the_bus_is_told_of_them_and_where_the_rows_are() {
+async fn events_of_another_shape_refer_to_the_history() {
     let rig = Rig::start(1).await;
-    rig.give("events_publish", &changes()).await;
+    rig.deliver("events_publish", &changes()).await;
     let events = rig.bus.events.lock().unwrap().clone();
     let told = |event: &Value| json!([event["id"], event["dataref"].is_string(), event["data"]["new"].is_object()]);
     let expected =

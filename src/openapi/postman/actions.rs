@@ -14,14 +14,14 @@ const STALE: &str = "\"9\"";
 /// The version of a new record.
 const FIRST: &str = "\"1\"";
 
-/// The requests of each operation beyond CRUD on a collection, under what it does.
+/// Returns the requests of each operation beyond CRUD on a collection, by its summary.
 pub fn of(collection: &Collection) -> Vec<(String, Vec<Step>)> {
     let described = operations::actions().into_iter().map(|operation| (operation.contract(), operation));
     let own = described.filter(|(contract, _)| contract.tag == collection.name);
     own.map(|(contract, operation)| (contract.summary.clone(), steps(collection, &operation, &contract))).collect()
 }
 
-/// The request the operation carries out, on a record of its own where it is about one, and those it refuses.
+/// Returns a valid request to the operation, on a new record if it needs one, and requests that it rejects.
 fn steps(collection: &Collection, operation: &Operation, contract: &Contract) -> Vec<Step> {
     let variable = format!("{}_id", operation.name);
     let request = |name: &str, id: &str, status: u16| {
@@ -63,18 +63,18 @@ fn with_body(step: Step, body: &Body) -> Step {
         .fold(step, |step, media_type| step.body(media_type, body.content.example.to_string()))
 }
 
-/// A new record of required fields alone.
+/// Creates a record with only the required fields.
 fn create(collection: &Collection, variable: &str) -> Step {
-    let who = "_acted_on";
-    let mut body = plain_body(collection, who);
+    let suffix = "_acted_on";
+    let mut body = plain_body(collection, suffix);
     body.retain(|field, _| is_required(collection, field));
     Step::new(format!("A new {}", collection.singular), "POST", collection.path(), 201)
-        .before(fresh_values(collection, who))
+        .before(fresh_values(collection, suffix))
         .json(&body.into())
         .keep(variable, "body.id")
 }
 
-/// Holds the answer against the contract's first response.
+/// Checks the response against the first response of the contract.
 fn with_checks(step: Step, collection: &Collection, contract: &Contract) -> Step {
     let Some(response) = contract.responses.first() else { return step };
     let step = response.content.iter().fold(step, |step, content| {

@@ -1,7 +1,7 @@
-//! The Postman collection and its environments: every operation of every resource, with what can go wrong.
+//! The Postman collection and its environments: every operation of every resource, with its errors.
 
 mod actions;
-mod given;
+mod references;
 mod step;
 mod steps;
 mod values;
@@ -18,8 +18,8 @@ const COLLECTION_ID: &str = "6f2f4c1e-5a0b-4c57-9a53-2b1d3a9f0c01";
 const LOCAL_ID: &str = "6f2f4c1e-5a0b-4c57-9a53-2b1d3a9f0c02";
 const AWS_ID: &str = "6f2f4c1e-5a0b-4c57-9a53-2b1d3a9f0c03";
 
-/// What holds of every answer, whatever the request.
-const EVERY_ANSWER: [&str; 6] = [
+/// The checks of every response.
+const RESPONSE_CHECKS: [&str; 6] = [
     r#"pm.test("no fault of the server's", () => pm.expect(pm.response.code).to.be.below(500));"#,
     "if (pm.response.code >= 400) {",
     r#"  pm.test("a problem", () => pm.expect(pm.response.headers.get("Content-Type")).to.include("application/problem+json"));"#,
@@ -28,7 +28,7 @@ const EVERY_ANSWER: [&str; 6] = [
     "}",
 ];
 
-/// The files of the folder, by name.
+/// Returns the files of the folder, by name.
 pub fn files() -> Vec<(String, Value)> {
     let name = env!("CARGO_PKG_NAME");
     let options = Options::default();
@@ -56,7 +56,7 @@ fn collection() -> Value {
             { "key": "value", "value": "{{apiKey}}", "type": "string" },
             { "key": "in", "value": "header", "type": "string" },
         ] },
-        "event": [step::script("test", &EVERY_ANSWER.map(str::to_owned))],
+        "event": [step::script("test", &RESPONSE_CHECKS.map(str::to_owned))],
         "variable": variables(&resources),
         "item": folders.collect::<Value>(),
     })
@@ -75,7 +75,7 @@ fn folder(resources: &[Collection], collection: &Collection) -> Value {
     json!({ "name": collection.name, "description": collection.schema["description"], "item": items.collect::<Value>() })
 }
 
-/// The schemas answers are held against.
+/// Returns the variables with the schemas for checks of responses.
 fn variables(resources: &[Collection]) -> Value {
     let variable = |name: &str, schema: Value| json!({ "key": format!("schema_{name}"), "value": schema.to_string() });
     let record = |collection: &Collection| variable(collection.singular, dialect::draft7(schema::record(collection)));

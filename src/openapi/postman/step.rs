@@ -1,4 +1,4 @@
-//! One request of the collection: what is sent, and what must come back.
+//! One request of the collection, with the checks of its response.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ pub struct Step {
 }
 
 impl Step {
-    /// A request that must be answered with `status`.
+    /// Returns a request that expects `status`.
     pub fn new(name: impl Into<String>, method: &'static str, path: impl Into<String>, status: u16) -> Self {
         let status = format!(r#"pm.test("answers {status}", () => pm.response.to.have.status({status}));"#);
         Self {
@@ -32,58 +32,58 @@ impl Step {
         }
     }
 
-    /// With a query parameter.
+    /// Adds a query parameter.
     pub fn query(mut self, name: &str, value: impl Into<String>) -> Self {
         self.query.push((name.to_owned(), value.into()));
         self
     }
 
-    /// With a header.
+    /// Adds a header.
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// With a JSON body.
+    /// Sets a JSON body.
     pub fn json(self, body: &Value) -> Self {
         self.body("application/json", serde_json::to_string_pretty(body).expect("a JSON value"))
     }
 
-    /// With a body of any kind.
+    /// Sets a body of any media type.
     pub fn body(mut self, media_type: &str, body: impl Into<String>) -> Self {
         self.body = Some(body.into());
         self.header("Content-Type", media_type)
     }
 
-    /// Without the API key.
+    /// Removes the API key.
     pub fn without_key(mut self) -> Self {
         self.has_key = false;
         self
     }
 
-    /// Runs a line before the request.
+    /// Adds a script line before the request.
     pub fn before(mut self, line: impl Into<String>) -> Self {
         self.before.push(line.into());
         self
     }
 
-    /// Runs a line after the answer.
+    /// Adds a script line after the response.
     pub fn after(mut self, line: impl Into<String>) -> Self {
         self.after.push(line.into());
         self
     }
 
-    /// Asserts that an expression about the answer, or its `body`, is true.
+    /// Checks that an expression about the response, or its `body`, is true.
     pub fn check(self, meaning: &str, expression: &str) -> Self {
         self.after(format!(r#"pm.test("{meaning}", () => pm.expect({expression}).to.equal(true));"#))
     }
 
-    /// Keeps the value of an expression in a variable.
+    /// Stores the value of an expression in a variable.
     pub fn keep(self, variable: &str, expression: &str) -> Self {
         self.after(format!(r#"pm.collectionVariables.set("{variable}", {expression});"#))
     }
 
-    /// The step as Postman writes it.
+    /// Converts the step to an item of the collection.
     pub fn into_item(self) -> Value {
         let pair = |(key, value): (String, String)| json!({ "key": key, "value": value });
         let segments: Vec<&str> = self.path.trim_start_matches('/').split('/').collect();
@@ -113,7 +113,7 @@ impl Step {
     }
 }
 
-/// A script as Postman writes it.
+/// Returns a script in Postman's format.
 pub fn script(event: &str, lines: &[String]) -> Value {
     json!({ "listen": event, "script": { "type": "text/javascript", "exec": lines } })
 }

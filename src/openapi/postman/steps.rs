@@ -1,59 +1,59 @@
-//! The requests of a resource: each operation, what it does and what it refuses, in an order that can be run.
+//! The requests of a resource: successful and rejected ones of each operation, in an order that can be run.
 
 use serde_json::{Map, Value, json};
 
 use super::{
     actions,
-    given::referenced,
+    references::referenced,
     step::Step,
     values::{body, can_repeat, fresh_values, nullable_field, plain_required_field, variable},
 };
 use crate::operations::Collection;
 
-/// A request, under the heading it belongs to.
+/// Requests with the heading of each.
 type Steps = Vec<(String, Step)>;
 
-/// Every request of a resource, in order.
+/// Returns every request of a resource, in order.
 pub fn steps(resources: &[Collection], collection: &Collection) -> Steps {
-    let walk = Walk {
+    let paths = Paths {
         collection,
-        all: format!("/v1/{}", collection.name),
-        one: format!("/v1/{0}/{{{{{0}_id}}}}", collection.name),
+        list: format!("/v1/{}", collection.name),
+        record: format!("/v1/{0}/{{{{{0}_id}}}}", collection.name),
     };
-    let given = referenced(resources, collection);
-    let (before, after): (Vec<_>, Vec<_>) = given.into_iter().unzip();
+    let references = referenced(resources, collection);
+    let (before, after): (Vec<_>, Vec<_>) = references.into_iter().unzip();
     let under = |heading: &str, steps: Vec<Step>| {
         let heading = heading.to_owned();
         steps.into_iter().map(move |step| (heading.clone(), step))
     };
     let beyond = actions::of(collection).into_iter().flat_map(|(heading, steps)| under(&heading, steps));
     under("given", before)
-        .chain(under("create", walk.create()))
-        .chain(under("get", walk.get()))
-        .chain(under("list", walk.list()))
-        .chain(under("update", walk.update()))
-        .chain(under("patch", walk.patch()))
-        .chain(under("history", walk.history()))
-        .chain(under("delete", walk.delete()))
+        .chain(under("create", paths.create()))
+        .chain(under("get", paths.get()))
+        .chain(under("list", paths.list()))
+        .chain(under("update", paths.update()))
+        .chain(under("patch", paths.patch()))
+        .chain(under("history", paths.history()))
+        .chain(under("delete", paths.delete()))
         .chain(beyond)
         .chain(under("clear up", after.into_iter().rev().collect()))
         .collect()
 }
 
-/// A resource and where it is.
-struct Walk<'a> {
+/// A resource and its paths.
+struct Paths<'a> {
     collection: &'a Collection,
-    all: String,
-    one: String,
+    list: String,
+    record: String,
 }
 
-impl Walk<'_> {
+impl Paths<'_> {
     fn create(&self) -> Vec<Step> {
-        let Self { collection, all, .. } = self;
+        let Self { collection, list, .. } = self;
         let name = collection.name;
         let whole = Value::Object(body(collection, ""));
         let key = format!("{{{{{name}_key}}}}");
-        let create = Step::new("Create", "POST", all, 201)
+        let create = Step::new("Create", "POST", list, 201)
             .before(fresh_values(collection, ""))
             .before(format!(r#"pm.collectionVariables.set("{name}_key", pm.variables.replaceIn("{{{{$guid}}}}"));"#))
             .header("Idempotency-Key", &key)
@@ -62,41 +62,41 @@ impl Walk<'_> {
             self.keep_filters(self.is_record(create, 1))
                 .check("names its place", r#"pm.response.headers.get("Location").endsWith("/" + body.id)"#)
                 .keep(&format!("{name}_id"), "body.id"),
-            Step::new("Create again with the same Idempotency-Key", "POST", all, 201)
+            Step::new("Create again with the same Idempotency-Key", "POST", list, 201)
                 .header("Idempotency-Key", &key)
                 .json(&whole)
                 .check("is the same record", &format!(r#"body.id === pm.collectionVariables.get("{name}_id")"#)),
         ];
         steps.extend(nullable_field(collection).map(|field| {
-            Step::new("Another body with the same Idempotency-Key", "POST", all, 422)
+            Step::new("Another body with the same Idempotency-Key", "POST", list, 422)
                 .header("Idempotency-Key", &key)
                 .json(&without(&body(collection, ""), &field))
         }));
         steps.extend(self.conflicts());
         steps.extend([
-            Step::new("Invalid body", "POST", all, 400).json(&json!({ "noSuchField": true })),
-            Step::new("Malformed JSON", "POST", all, 400).body("application/json", "{"),
-            Step::new("Body of another type", "POST", all, 415).body("text/plain", whole.to_string()),
-            Step::new("Missing API key", "POST", all, 403).json(&whole).without_key(),
+            Step::new("Invalid body", "POST", list, 400).json(&json!({ "noSuchField": true })),
+            Step::new("Malformed JSON", "POST", list, 400).body("application/json", "{"),
+            Step::new("Body of another type", "POST", list, 415).body("text/plain", whole.to_string()),
+            Step::new("Missing API key", "POST", list, 403).json(&whole).without_key(),
         ]);
         steps
     }
 
-    /// Values that are taken, and references to nothing.
+    /// Returns requests with values that are not unique, and with references to missing records.
     fn conflicts(&self) -> Vec<Step> {
-        let Self { collection, all, .. } = self;
+        let Self { collection, list, .. } = self;
         let taken = collection.unique.iter().map(|unique| {
             let (held, again) = (variable(collection, "", unique.field), variable(collection, "_again", unique.field));
             let case = if unique.normalization.ignores_case() { ".toUpperCase()" } else { "" };
             let line = format!(r#"pm.collectionVariables.set("{again}", pm.collectionVariables.get("{held}"){case});"#);
-            let step = Step::new(format!("Duplicate {}", unique.field), "POST", all, 409)
+            let step = Step::new(format!("Duplicate {}", unique.field), "POST", list, 409)
                 .json(&body(collection, "_again").into());
             names_field(step.before(line), unique.field)
         });
         let missing = collection.references.iter().map(|reference| {
             let mut body = body(collection, "_other");
             body.insert(reference.field.into(), "{{$guid}}".into());
-            let step = Step::new(format!("Unknown {}", reference.field), "POST", all, 409)
+            let step = Step::new(format!("Unknown {}", reference.field), "POST", list, 409)
                 .before(fresh_values(collection, "_other"));
             names_field(step.json(&body.into()), reference.field)
         });
@@ -104,48 +104,48 @@ impl Walk<'_> {
     }
 
     fn get(&self) -> Vec<Step> {
-        let Self { all, one, .. } = self;
+        let Self { list, record, .. } = self;
         vec![
-            self.is_record(Step::new("Get", "GET", one, 200), 1),
-            Step::new("Get what has not changed", "GET", one, 304).header("If-None-Match", "\"1\""),
-            Step::new("Malformed id", "GET", format!("{all}/1"), 400),
-            Step::new("Unknown id", "GET", format!("{all}/{{{{$guid}}}}"), 404),
-            Step::new("Missing API key", "GET", one, 403).without_key(),
+            self.is_record(Step::new("Get", "GET", record, 200), 1),
+            Step::new("Get what has not changed", "GET", record, 304).header("If-None-Match", "\"1\""),
+            Step::new("Malformed id", "GET", format!("{list}/1"), 400),
+            Step::new("Unknown id", "GET", format!("{list}/{{{{$guid}}}}"), 404),
+            Step::new("Missing API key", "GET", record, 403).without_key(),
         ]
     }
 
     fn list(&self) -> Vec<Step> {
-        let Self { collection, all, .. } = self;
+        let Self { collection, list, .. } = self;
         let (name, cursor) = (collection.name, format!("{}_cursor", collection.name));
-        let list = || {
-            Step::new("List", "GET", all, 200)
+        let first_page = || {
+            Step::new("List", "GET", list, 200)
                 .query("limit", "1")
                 .check("is a page", "Array.isArray(body.data) && body.data.length <= 1")
         };
         let mut steps = Vec::new();
         if can_repeat(collection) {
             steps.extend([
-                Step::new("Create another", "POST", all, 201)
+                Step::new("Create another", "POST", list, 201)
                     .before(fresh_values(collection, "_other"))
                     .json(&body(collection, "_other").into())
                     .keep(&format!("{name}_other_id"), "body.id"),
-                list()
+                first_page()
                     .check("links to the next page", r#"pm.response.headers.get("Link").includes("rel=\"next\"")"#)
                     .keep(&cursor, "body.nextCursor"),
-                Step::new("Next page", "GET", all, 200)
+                Step::new("Next page", "GET", list, 200)
                     .query("limit", "1")
                     .query("cursor", format!("{{{{{cursor}}}}}")),
-                Step::new("Cursor of another query", "GET", all, 400)
+                Step::new("Cursor of another query", "GET", list, 400)
                     .query("order", "asc")
                     .query("cursor", format!("{{{{{cursor}}}}}")),
-                Step::new("Delete the other", "DELETE", format!("{all}/{{{{{name}_other_id}}}}"), 204),
+                Step::new("Delete the other", "DELETE", format!("{list}/{{{{{name}_other_id}}}}"), 204),
             ]);
         } else {
-            steps.push(list());
+            steps.push(first_page());
         }
         steps.extend(collection.filters.iter().map(|filter| {
             let variable = variable(collection, "_filter", filter.field);
-            let step = Step::new(format!("Filter by {}", filter.field), "GET", all, 200)
+            let step = Step::new(format!("Filter by {}", filter.field), "GET", list, 200)
                 .query(filter.field, format!("{{{{{variable}}}}}"));
             let expected = format!(r#"decodeURIComponent(pm.collectionVariables.get("{variable}")).toLowerCase()"#);
             step.check(
@@ -154,62 +154,62 @@ impl Walk<'_> {
             )
         }));
         steps.extend([
-            Step::new("Forged cursor", "GET", all, 400).query("cursor", "forged"),
-            Step::new("Limit out of range", "GET", all, 400).query("limit", "101"),
-            Step::new("Unknown parameter", "GET", all, 400).query("noSuchField", "1"),
+            Step::new("Forged cursor", "GET", list, 400).query("cursor", "forged"),
+            Step::new("Limit out of range", "GET", list, 400).query("limit", "101"),
+            Step::new("Unknown parameter", "GET", list, 400).query("noSuchField", "1"),
         ]);
         steps
     }
 
     fn update(&self) -> Vec<Step> {
-        let Self { collection, all, one } = self;
+        let Self { collection, list, record } = self;
         let whole = Value::Object(body(collection, ""));
         vec![
-            self.is_record(Step::new("Replace", "PUT", one, 200).header("If-Match", "\"1\"").json(&whole), 2),
-            Step::new("Stale If-Match", "PUT", one, 412).header("If-Match", "\"1\"").json(&whole),
-            Step::new("Unknown id", "PUT", format!("{all}/{{{{$guid}}}}"), 404).json(&whole),
-            Step::new("Invalid body", "PUT", one, 400).json(&json!({ "noSuchField": true })),
+            self.is_record(Step::new("Replace", "PUT", record, 200).header("If-Match", "\"1\"").json(&whole), 2),
+            Step::new("Stale If-Match", "PUT", record, 412).header("If-Match", "\"1\"").json(&whole),
+            Step::new("Unknown id", "PUT", format!("{list}/{{{{$guid}}}}"), 404).json(&whole),
+            Step::new("Invalid body", "PUT", record, 400).json(&json!({ "noSuchField": true })),
         ]
     }
 
     fn patch(&self) -> Vec<Step> {
-        let Self { collection, all, one } = self;
+        let Self { collection, list, record } = self;
         let removed = nullable_field(collection);
         let patch: Map<String, Value> = removed.iter().map(|field| (field.clone(), Value::Null)).collect();
         let patch = Value::Object(patch).to_string();
         let media_type = "application/merge-patch+json";
-        let step = Step::new("Patch", "PATCH", one, 200).header("If-Match", "\"2\"").body(media_type, &patch);
+        let step = Step::new("Patch", "PATCH", record, 200).header("If-Match", "\"2\"").body(media_type, &patch);
         let step = removed
             .iter()
             .fold(step, |step, field| step.check("null takes a field away", &format!("body.{field} === undefined")));
         let mut steps = vec![
             self.is_record(step, 3),
-            Step::new("Stale If-Match", "PATCH", one, 412).header("If-Match", "\"2\"").body(media_type, &patch),
-            Step::new("Unknown id", "PATCH", format!("{all}/{{{{$guid}}}}"), 404).body(media_type, &patch),
+            Step::new("Stale If-Match", "PATCH", record, 412).header("If-Match", "\"2\"").body(media_type, &patch),
+            Step::new("Unknown id", "PATCH", format!("{list}/{{{{$guid}}}}"), 404).body(media_type, &patch),
         ];
         steps.extend(plain_required_field(collection).map(|field| {
-            let step = Step::new("Null for a required field", "PATCH", one, 400);
+            let step = Step::new("Null for a required field", "PATCH", record, 400);
             names_field(step.body(media_type, json!({ field: null }).to_string()), field)
         }));
         steps
     }
 
     fn history(&self) -> Vec<Step> {
-        let Self { all, one, .. } = self;
-        let path = format!("{one}/history");
+        let Self { list, record, .. } = self;
+        let path = format!("{record}/history");
         vec![
             Step::new("History", "GET", &path, 200).check("is a page", "Array.isArray(body.data)"),
-            Step::new("History of an unknown id", "GET", format!("{all}/{{{{$guid}}}}/history"), 404),
+            Step::new("History of an unknown id", "GET", format!("{list}/{{{{$guid}}}}/history"), 404),
             Step::new("Forged cursor", "GET", &path, 400).query("cursor", "forged"),
         ]
     }
 
     fn delete(&self) -> Vec<Step> {
-        let one = &self.one;
+        let record = &self.record;
         vec![
-            Step::new("Stale If-Match", "DELETE", one, 412).header("If-Match", "\"1\""),
-            Step::new("Delete", "DELETE", one, 204).header("If-Match", "\"3\""),
-            Step::new("Delete again", "DELETE", one, 404),
+            Step::new("Stale If-Match", "DELETE", record, 412).header("If-Match", "\"1\""),
+            Step::new("Delete", "DELETE", record, 204).header("If-Match", "\"3\""),
+            Step::new("Delete again", "DELETE", record, 404),
         ]
     }
 

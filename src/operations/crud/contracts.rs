@@ -1,4 +1,4 @@
-//! The contract of each operation of the preset.
+//! The contracts of the CRUD operations.
 
 use serde_json::{Value, json};
 
@@ -140,7 +140,7 @@ pub fn history(collection: &Collection) -> Contract {
     contract.problems(&[404])
 }
 
-/// What a replacement and a patch have in common.
+/// Adds the common parts of `PUT` and `PATCH`.
 fn change(contract: Contract, collection: &Collection) -> Contract {
     let contract = Contract {
         parameters: vec![parameters::id(), parameters::if_match()],
@@ -151,7 +151,7 @@ fn change(contract: Contract, collection: &Collection) -> Contract {
     with_conflict(contract.problems(&[404, 412, 413, 415]), collection)
 }
 
-/// A body, with an example the operation accepts: where it can do without references, it can be tried as it is.
+/// Returns a body with a valid example. The example has no optional references, so that it can be sent as it is.
 fn body(collection: &Collection, verb: &str, schema: Value, media_types: &'static [&'static str]) -> Body {
     let mut example = collection.example.clone();
     let members = example.as_object_mut().expect("a resource is an object");
@@ -169,7 +169,7 @@ fn is_reference(collection: &Collection, field: &str) -> bool {
     collection.references.iter().any(|reference| reference.field == field)
 }
 
-/// What can be done next with a record just created.
+/// Returns links to the operations on a new record.
 fn links(collection: &Collection) -> Vec<Link> {
     const ID: (&str, &str) = ("id", "$response.body#/id");
     const VERSION: (&str, &str) = ("If-Match", "$response.header.ETag");
@@ -183,7 +183,7 @@ fn links(collection: &Collection) -> Vec<Link> {
     ]
 }
 
-/// Adds the conflict of values that are taken and references to nothing, as the store reports it.
+/// Adds the conflict of values that are not unique and of references to missing records, as the store reports it.
 fn with_conflict(contract: Contract, collection: &Collection) -> Contract {
     let taken = |field| Violation::field(field, format!("is taken by another {}", collection.singular));
     let missing = |field, other| Violation::field(field, format!("names no record of {other}"));

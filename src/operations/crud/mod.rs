@@ -1,4 +1,4 @@
-//! The preset: the operations every resource has.
+//! The CRUD operations that every resource has.
 
 mod contracts;
 mod grants;
@@ -6,11 +6,11 @@ mod grants;
 use super::{Collection, Contract, Operation};
 use crate::{handlers, record::Resource};
 
-/// The CRUD operations of a resource, and its history.
+/// Returns the CRUD operations of a resource, and its history.
 pub fn crud<R: Resource>() -> Vec<Operation> {
-    let (all, one) = (format!("/v1/{}", R::COLLECTION), format!("/v1/{}/{{id}}", R::COLLECTION));
+    let (collection, record) = (format!("/v1/{}", R::COLLECTION), format!("/v1/{}/{{id}}", R::COLLECTION));
     let name = |verb: &str| format!("{}_{verb}", R::COLLECTION);
-    // Each a function pointer: it captures nothing.
+    // Function pointers, since the closures capture nothing.
     let create: fn() -> Contract = || contracts::create(&Collection::of::<R>());
     let list: fn() -> Contract = || contracts::list(&Collection::of::<R>());
     let get: fn() -> Contract = || contracts::get(&Collection::of::<R>());
@@ -19,15 +19,15 @@ pub fn crud<R: Resource>() -> Vec<Operation> {
     let delete: fn() -> Contract = || contracts::delete(&Collection::of::<R>());
     let history: fn() -> Contract = || contracts::history(&Collection::of::<R>());
 
-    let replace = Operation::new("PUT", &one, name("update"), handlers::update::<R>, update);
+    let replace = Operation::new("PUT", &record, name("update"), handlers::update::<R>, update);
     let merge = replace.variant("PATCH", name("patch"), patch);
     vec![
-        Operation::new("POST", &all, name("create"), handlers::create::<R>, create),
-        Operation::new("GET", &all, name("list"), handlers::list::<R>, list),
-        Operation::new("GET", &one, name("get"), handlers::get::<R>, get),
+        Operation::new("POST", &collection, name("create"), handlers::create::<R>, create),
+        Operation::new("GET", &collection, name("list"), handlers::list::<R>, list),
+        Operation::new("GET", &record, name("get"), handlers::get::<R>, get),
         replace,
         merge,
-        Operation::new("DELETE", &one, name("delete"), handlers::delete::<R>, delete),
-        Operation::new("GET", format!("{one}/history"), name("history"), handlers::history::<R>, history),
+        Operation::new("DELETE", &record, name("delete"), handlers::delete::<R>, delete),
+        Operation::new("GET", format!("{record}/history"), name("history"), handlers::history::<R>, history),
     ]
 }

@@ -1,4 +1,4 @@
-//! An order: what a user buys.
+//! An order of a user.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -8,82 +8,82 @@ use validator::Validate;
 
 use crate::record::{Filter, Normalization, Reference, Resource, Shards, required_id};
 
-/// How many partitions one status is spread over: three values share all the orders.
+/// The number of partitions per status. Three values share all orders, so that one partition each would be too hot.
 const STATUS_SHARDS: Shards = Shards::new(4);
 
-/// What a user buys.
+/// An order of a user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(deny_unknown_fields)]
 pub struct Order {
-    /// The user who buys, who must exist.
+    /// The buyer, an existing user.
     #[serde(deserialize_with = "required_id")]
     pub user_id: Uuid,
-    /// What is bought.
+    /// The order lines.
     #[validate(nested, length(min = 1, max = 50))]
     pub lines: Vec<Line>,
-    /// How far the order is.
+    /// The progress of the order.
     #[serde(default)]
     pub status: OrderStatus,
-    /// What it weighs.
+    /// The weight in grams.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[validate(range(min = 1, max = 1_000_000))]
     pub weight_grams: Option<i64>,
-    /// The part of the price that is taken off.
+    /// The discount, as a fraction of the price.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[validate(range(min = 0.0, max = 1.0))]
     pub discount: Option<f64>,
-    /// Whether it is wrapped.
+    /// True if it is wrapped as a gift.
     #[serde(default)]
     pub gift: bool,
-    /// When it is to be there.
+    /// The delivery date.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due_at: Option<DateTime<Utc>>,
-    /// What is written on it.
+    /// A note for the recipient.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[validate(length(max = 200))]
     pub note: Option<String>,
-    /// Where it goes.
+    /// The delivery address.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[validate(nested)]
     pub address: Option<Address>,
 }
 
-/// So many of an item.
+/// A quantity of an item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Line {
     /// The item.
     #[serde(deserialize_with = "required_id")]
     pub item_id: Uuid,
-    /// How many of it.
+    /// The quantity.
     #[validate(range(min = 1, max = 1000))]
     pub quantity: u32,
 }
 
-/// A place.
+/// A postal address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Address {
     /// Street and number.
     #[validate(length(min = 1, max = 200))]
     pub street: String,
-    /// The door, where there are several.
+    /// The door, if there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[validate(length(max = 20))]
     pub door: Option<String>,
 }
 
-/// How far an order is.
+/// The progress of an order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OrderStatus {
-    /// Taken.
+    /// The order is placed.
     #[default]
     Placed,
-    /// Paid for.
+    /// The order is paid.
     Paid,
-    /// On its way.
+    /// The order is shipped.
     Shipped,
 }
 

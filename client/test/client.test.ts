@@ -1,8 +1,8 @@
-/** Walks all verbs of both resources against a running server: `API_URL` and `API_KEY` say which. */
+/** Tests of every operation of both resources against the running server in `API_URL`, with the key in `API_KEY`. */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { all, answer, createClient, data, type ItemsCreate, ProblemError, type UsersCreate } from "../src/index.js";
+import { all, createClient, data, type ItemsCreate, ProblemError, result, type UsersCreate } from "../src/index.js";
 
 const baseUrl = process.env["API_URL"] ?? "http://127.0.0.1:3000";
 const apiKey = process.env["API_KEY"] ?? "local-basic-key-0123456789";
@@ -23,7 +23,7 @@ async function refused(call: Promise<unknown>, status: number): Promise<ProblemE
   return error;
 }
 
-test("items: every verb", async () => {
+test("items support every operation", async () => {
   const header = { "Idempotency-Key": randomUUID() };
   const created = await data(api.POST("/v1/items", { params: { header }, body: item }));
   const repeated = await data(api.POST("/v1/items", { params: { header }, body: item }));
@@ -41,17 +41,17 @@ test("items: every verb", async () => {
 
   assert.deepEqual(await data(api.GET("/v1/items/{id}", { params: at(created.id) })), patched);
   const held = { path: { id: created.id }, header: { "If-None-Match": '"3"' } };
-  const unchanged = await answer(api.GET("/v1/items/{id}", { params: held }));
+  const unchanged = await result(api.GET("/v1/items/{id}", { params: held }));
   assert.equal(unchanged.response.status, 304);
 
-  await answer(api.DELETE("/v1/items/{id}", { params: ifAt(created.id, 3) }));
+  await result(api.DELETE("/v1/items/{id}", { params: ifAt(created.id, 3) }));
   await refused(data(api.GET("/v1/items/{id}", { params: at(created.id) })), 404);
 });
 
-test("users: every verb", async () => {
+test("users support every operation", async () => {
   const created = await data(api.POST("/v1/users", { body: user() }));
   const conflict = await refused(data(api.POST("/v1/users", { body: { ...user(), email: created.email } })), 409);
-  assert.deepEqual(conflict.problem.errors?.map((fault) => fault.pointer), ["/email"]);
+  assert.deepEqual(conflict.problem.errors?.map((error) => error.pointer), ["/email"]);
 
   const replaced = await data(api.PUT("/v1/users/{id}", { params: at(created.id), body: { ...user(), phone: "+4912345" } }));
   const patched = await data(api.PATCH("/v1/users/{id}", { params: at(created.id), body: { role: "admin", phone: null } }));
@@ -60,11 +60,11 @@ test("users: every verb", async () => {
 
   const found = await data(api.GET("/v1/users", { params: { query: { email: patched.email.toUpperCase() } } }));
   assert.deepEqual(found.data, [patched]);
-  await answer(api.DELETE("/v1/users/{id}", { params: at(created.id) }));
-  await refused(answer(api.DELETE("/v1/users/{id}", { params: at(created.id) })), 404);
+  await result(api.DELETE("/v1/users/{id}", { params: at(created.id) }));
+  await refused(result(api.DELETE("/v1/users/{id}", { params: at(created.id) })), 404);
 });
 
-test("a list is walked to its end, each record once", async () => {
+test("a list yields each record once", async () => {
   const owner = await data(api.POST("/v1/users", { body: user() }));
   const made = await Promise.all(
     [1, 2, 3, 4, 5].map(() => data(api.POST("/v1/items", { body: { ...item, ownerId: owner.id } }))),
@@ -75,18 +75,18 @@ test("a list is walked to its end, each record once", async () => {
     found.push(id);
   }
   assert.deepEqual(found, made.map(({ id }) => id).toSorted());
-  await Promise.all(found.map((id) => answer(api.DELETE("/v1/items/{id}", { params: at(id) }))));
-  await answer(api.DELETE("/v1/users/{id}", { params: at(owner.id) }));
+  await Promise.all(found.map((id) => result(api.DELETE("/v1/items/{id}", { params: at(id) }))));
+  await result(api.DELETE("/v1/users/{id}", { params: at(owner.id) }));
 });
 
-test("the history of a record is walked to its start, newest first", async () => {
+test("a history yields every entry, newest first", async () => {
   const { id } = await data(api.POST("/v1/items", { body: item }));
   await data(api.PATCH("/v1/items/{id}", { params: at(id), body: { priceCents: 990 } }));
   const read = (cursor: string | undefined) =>
     api.GET("/v1/items/{id}/history", { params: { ...at(id), query: { limit: 2, ...(cursor !== undefined && { cursor }) } } });
-  /** The actions, once there are so many: what was done is told soon after, not at once. */
-  const told = async (count: number): Promise<string[]> => {
-    for (let patience = 100; patience > 0; patience -= 1) {
+  /** Waits until the history has this many actions, since it is eventually consistent, and returns them. */
+  const actionsOf = async (count: number): Promise<string[]> => {
+    for (let attempts = 100; attempts > 0; attempts -= 1) {
       const actions: string[] = [];
       for await (const entry of all(read)) {
         actions.push(entry.action);
@@ -96,15 +96,15 @@ test("the history of a record is walked to its start, newest first", async () =>
       }
       await new Promise((done) => setTimeout(done, 100));
     }
-    return assert.fail(`the history does not get ${count} entries`);
+    return assert.fail(`the history does not reach ${count} entries`);
   };
-  assert.deepEqual(await told(2), ["updated", "created"]);
-  await answer(api.DELETE("/v1/items/{id}", { params: at(id) }));
-  assert.deepEqual(await told(3), ["deleted", "updated", "created"]);
+  assert.deepEqual(await actionsOf(2), ["updated", "created"]);
+  await result(api.DELETE("/v1/items/{id}", { params: at(id) }));
+  assert.deepEqual(await actionsOf(3), ["deleted", "updated", "created"]);
 });
 
-test("without its key it is refused", async () => {
-  const stranger = createClient({ baseUrl, apiKey: "" });
-  const error = await refused(data(stranger.GET("/v1/items")), 403);
+test("a request without a key is refused", async () => {
+  const unauthenticated = createClient({ baseUrl, apiKey: "" });
+  const error = await refused(data(unauthenticated.GET("/v1/items")), 403);
   assert.equal(error.retryAfter, undefined);
 });

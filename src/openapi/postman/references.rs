@@ -1,4 +1,4 @@
-//! The records a resource refers to, which must be there before one of its own can be.
+//! The records that a resource refers to, which must be created first.
 
 use super::{
     step::Step,
@@ -6,26 +6,26 @@ use super::{
 };
 use crate::operations::Collection;
 
-/// The records a resource refers to: the request that makes each, and the one that removes it again.
+/// Returns the requests that create and delete each record that the resource refers to.
 pub fn referenced(resources: &[Collection], collection: &Collection) -> Vec<(Step, Step)> {
-    let mut made = Vec::new();
+    let mut requests = Vec::new();
     for reference in collection.references {
         let Some(target) = resources.iter().find(|target| target.name == reference.collection) else { continue };
-        made.extend(required_references(resources, target));
-        let (variable, who) = (variable(collection, "", reference.field), format!("_of_{}", collection.name));
+        requests.extend(required_references(resources, target));
+        let (variable, suffix) = (variable(collection, "", reference.field), format!("_of_{}", collection.name));
         let path = format!("/v1/{}", target.name);
         let create = Step::new(format!("A {} for {}", target.singular, reference.field), "POST", &path, 201)
-            .before(fresh_values(target, &who))
-            .json(&plain_body(target, &who).into())
+            .before(fresh_values(target, &suffix))
+            .json(&plain_body(target, &suffix).into())
             .keep(&variable, "body.id");
         let delete =
             Step::new(format!("Delete the {}", target.singular), "DELETE", format!("{path}/{{{{{variable}}}}}"), 204);
-        made.push((create, delete));
+        requests.push((create, delete));
     }
-    made
+    requests
 }
 
-/// What a record needs in its turn before it can be made.
+/// Returns the requests for the records that a referenced record refers to itself.
 fn required_references(resources: &[Collection], target: &Collection) -> Vec<(Step, Step)> {
     let needs_any = target.references.iter().any(|reference| is_required(target, reference.field));
     if needs_any { referenced(resources, target) } else { Vec::new() }

@@ -1,4 +1,4 @@
-//! What stands between the consumers and AWS, and makes requests fail at random.
+//! A proxy between the consumers and AWS that makes requests fail at random.
 
 use std::{
     collections::BTreeSet,
@@ -20,58 +20,58 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// For [`Wire::set_faults`]: no request comes through.
+/// A value for [`FaultyProxy::set_faults`] with which every request fails.
 pub const DOWN: u32 = u32::MAX;
 
-/// A DynamoDB, or an EventBridge, behind a bad wire.
+/// A faulty proxy in front of DynamoDB or EventBridge.
 #[derive(Clone)]
-pub struct Wire {
+pub struct FaultyProxy {
     pub url: String,
-    /// Of a hundred requests, so many meet a fault.
+    /// The percentage of requests with a fault.
     faults: Arc<AtomicU32>,
     random: Arc<Mutex<fastrand::Rng>>,
-    /// Where requests go on to; an EventBridge of the tests' own where there is nothing behind.
-    behind: Option<String>,
+    /// The URL that requests are forwarded to; if none, the proxy itself acts as EventBridge.
+    target: Option<String>,
     client: Client,
-    /// The events that were taken, in order, each as often as it came.
+    /// The accepted events in order, with duplicates.
     pub events: Arc<Mutex<Vec<Value>>>,
-    /// The operations that were asked for, each with its table.
+    /// The requested operations, each with its table.
     pub operations: Arc<Mutex<BTreeSet<(String, String)>>>,
 }
 
-impl Wire {
-    /// A wire to DynamoDB.
+impl FaultyProxy {
+    /// Starts a proxy to DynamoDB.
     pub async fn to(url: &str, seed: u64) -> Self {
         Self::start(Some(url.to_owned()), seed).await
     }
 
-    /// A wire to an EventBridge that keeps what it takes.
+    /// Starts an EventBridge that records the accepted events.
     pub async fn to_bus(seed: u64) -> Self {
         Self::start(None, seed).await
     }
 
-    async fn start(behind: Option<String>, seed: u64) -> Self {
+    async fn start(target: Option<String>, seed: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let wire = Self {
+        let proxy = Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
             faults: Arc::default(),
             random: Arc::new(Mutex::new(fastrand::Rng::with_seed(seed))),
-            behind,
+            target,
             client: Client::new(),
             events: Arc::default(),
             operations: Arc::default(),
         };
-        let router = Router::new().fallback(pass).with_state(wire.clone());
+        let router = Router::new().fallback(handle).with_state(proxy.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        wire
+        proxy
     }
 
-    /// From now on so many of a hundred requests meet a fault.
+    /// Sets the percentage of requests with a fault.
     pub fn set_faults(&self, percent: u32) {
         self.faults.store(percent, Ordering::Relaxed);
     }
 
-    /// Of a hundred requests, so many meet a fault now.
+    /// Returns the percentage of requests with a fault.
     pub fn faults(&self) -> u32 {
         self.faults.load(Ordering::Relaxed)
     }
@@ -80,7 +80,7 @@ impl Wire {
         self.random.lock().unwrap().u32(0..100) < percent
     }
 
-    fn one_of<T: Copy>(&self, values: &[T]) -> T {
+    fn pick<T: Copy>(&self, values: &[T]) -> T {
         values[self.random.lock().unwrap().usize(0..values.len())]
     }
 }
@@ -90,36 +90,36 @@ enum Fault {
     Throttle,
     Crash,
     LoseResponse,
-    /// EventBridge alone: some of the entries are refused.
-    Partly,
-    /// Longer than any attempt may take.
+    /// EventBridge only: some entries are rejected.
+    Partial,
+    /// A delay longer than the timeout of an attempt.
     Silence,
 }
 
-async fn pass(State(wire): State<Wire>, headers: HeaderMap, body: Bytes) -> Response {
-    let usual = [Fault::Throttle, Fault::Crash, Fault::LoseResponse, Fault::LoseResponse, Fault::Partly];
-    let percent = wire.faults.load(Ordering::Relaxed);
+async fn handle(State(proxy): State<FaultyProxy>, headers: HeaderMap, body: Bytes) -> Response {
+    let usual = [Fault::Throttle, Fault::Crash, Fault::LoseResponse, Fault::LoseResponse, Fault::Partial];
+    let percent = proxy.faults.load(Ordering::Relaxed);
     if percent == DOWN {
         return (StatusCode::INTERNAL_SERVER_ERROR, "{}").into_response();
     }
-    let fault = wire.chance(percent).then(|| {
-        // Rare, since it takes its time.
-        if wire.chance(2) { Fault::Silence } else { wire.one_of(&usual) }
+    let fault = proxy.chance(percent).then(|| {
+        // Rare, because it is slow.
+        if proxy.chance(2) { Fault::Silence } else { proxy.pick(&usual) }
     });
     match fault {
-        Some(Fault::Throttle) => return refusal("ThrottlingException"),
+        Some(Fault::Throttle) => return rejection("ThrottlingException"),
         Some(Fault::Crash) => return (StatusCode::INTERNAL_SERVER_ERROR, "{}").into_response(),
         Some(Fault::Silence) => tokio::time::sleep(Duration::from_secs(4)).await,
         _ => {}
     }
-    let answer = match &wire.behind {
-        Some(url) => forward(&wire, url, headers, body).await,
-        None => publish(&wire, &body, fault == Some(Fault::Partly)),
+    let answer = match &proxy.target {
+        Some(url) => forward(&proxy, url, headers, body).await,
+        None => publish(&proxy, &body, fault == Some(Fault::Partial)),
     };
     if fault == Some(Fault::LoseResponse) { (StatusCode::INTERNAL_SERVER_ERROR, "{}").into_response() } else { answer }
 }
 
-async fn forward(wire: &Wire, url: &str, mut headers: HeaderMap, body: Bytes) -> Response {
+async fn forward(proxy: &FaultyProxy, url: &str, mut headers: HeaderMap, body: Bytes) -> Response {
     let operation = headers["x-amz-target"].to_str().unwrap().rsplit('.').next().unwrap().to_owned();
     let request: Value = serde_json::from_slice(&body).unwrap();
     let table = request["TableName"].as_str().unwrap_or_default();
@@ -127,28 +127,28 @@ async fn forward(wire: &Wire, url: &str, mut headers: HeaderMap, body: Bytes) ->
         Some(index) => format!("{table}/index/{index}"),
         None => table.to_owned(),
     };
-    wire.operations.lock().unwrap().insert((table, operation));
+    proxy.operations.lock().unwrap().insert((table, operation));
     headers.remove("host");
-    let answer = wire.client.post(url).headers(headers).body(body).send().await.unwrap();
+    let answer = proxy.client.post(url).headers(headers).body(body).send().await.unwrap();
     let status = StatusCode::from_u16(answer.status().as_u16()).unwrap();
     (status, [("content-type", "application/x-amz-json-1.0")], answer.bytes().await.unwrap()).into_response()
 }
 
-/// `PutEvents`, within the limits of EventBridge.
-fn publish(wire: &Wire, body: &[u8], partly: bool) -> Response {
+/// Implements `PutEvents`, and checks the limits of EventBridge.
+fn publish(proxy: &FaultyProxy, body: &[u8], is_partial: bool) -> Response {
     let request: Value = serde_json::from_slice(body).unwrap();
     let entries = request["Entries"].as_array().unwrap();
     assert!((1..=10).contains(&entries.len()), "{} entries", entries.len());
     let bytes: usize = entries.iter().map(|entry| entry["Detail"].as_str().unwrap().len()).sum();
     assert!(bytes <= 256 * 1024, "{bytes} bytes");
     let outcome = |entry: &Value| {
-        if partly && wire.chance(50) {
+        if is_partial && proxy.chance(50) {
             return json!({ "ErrorCode": "InternalFailure", "ErrorMessage": "injected" });
         }
         let mut event: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
         assert_eq!((&entry["DetailType"], &entry["Source"]), (&event["type"], &json!("serverless-crud")));
         event["bus"] = entry["EventBusName"].clone();
-        wire.events.lock().unwrap().push(event);
+        proxy.events.lock().unwrap().push(event);
         json!({ "EventId": "taken" })
     };
     let outcomes: Vec<Value> = entries.iter().map(outcome).collect();
@@ -157,7 +157,7 @@ fn publish(wire: &Wire, body: &[u8], partly: bool) -> Response {
     ([("content-type", "application/x-amz-json-1.1")], answer.to_string()).into_response()
 }
 
-fn refusal(code: &str) -> Response {
+fn rejection(code: &str) -> Response {
     let body = json!({ "__type": code, "message": "injected" }).to_string();
     (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], body).into_response()
 }

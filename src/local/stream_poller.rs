@@ -1,4 +1,4 @@
-//! The pump: does for each consumer what Lambda's event source mapping does, over the embedded streams.
+//! Polls the embedded streams for the stream consumers, as Lambda's event source mapping does.
 
 use std::{io, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 
@@ -24,13 +24,13 @@ use crate::{
     streams::{self, Consumer},
 };
 
-/// The most records a consumer is given at once.
+/// The maximum number of records per batch.
 const BATCH: usize = 100;
-/// How long a stream without changes is left alone.
+/// The time between two polls of a stream without new records.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long a consumer may take over a batch.
+/// The maximum duration of a batch.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
-/// How often the same change may fail before it is given up.
+/// The maximum number of attempts for a record before it is discarded.
 const ATTEMPTS: u32 = 5;
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 const POSITION: &str = "sequence";
@@ -38,22 +38,22 @@ const POSITION: &str = "sequence";
 const BEGINNING: &str = "";
 
 /// The running consumers.
-pub struct Pump {
+pub struct StreamPoller {
     stop: watch::Sender<bool>,
     readers: Vec<JoinHandle<()>>,
 }
 
-/// What the readers share.
+/// The state that all readers share.
 struct Shared {
     app: Arc<App>,
     client: Client,
     database: Database,
-    /// The folder for changes that were given up.
+    /// The folder for discarded records.
     failed: Option<PathBuf>,
 }
 
-impl Pump {
-    /// Starts every consumer of streams where it was.
+impl StreamPoller {
+    /// Starts every stream consumer at its last position.
     pub fn start(app: &Arc<App>, client: &Client, database: &Database, failed: Option<PathBuf>) -> Self {
         let shared = Arc::new(Shared { app: app.clone(), client: client.clone(), database: database.clone(), failed });
         let (stop, stopped) = watch::channel(false);
@@ -69,17 +69,17 @@ impl Pump {
         Self { stop, readers }
     }
 
-    /// Stops after the batches that run.
+    /// Waits for the running batches and stops.
     pub async fn stop(self) {
         self.stop.send_replace(true);
         for reader in self.readers {
-            // It ends by itself: its panics are caught.
+            // The reader does not panic: its panics are caught.
             let _ = reader.await;
         }
     }
 }
 
-/// One consumer on one table's stream.
+/// The reader of one table's stream for one consumer.
 struct Reader {
     shared: Arc<Shared>,
     name: &'static str,
@@ -90,10 +90,10 @@ struct Reader {
 }
 
 impl Reader {
-    /// Runs until the pump stops: a panic is told, and the reader goes on where it was.
+    /// Runs until it is stopped. After a panic, it logs a message and restarts at the last position.
     async fn keep_running(self, stopped: watch::Receiver<bool>) {
         while let Err(_panic) = AssertUnwindSafe(self.run(stopped.clone())).catch_unwind().await {
-            eprintln!("the reader of the stream of {} for {} panicked: it starts again", self.table, self.name);
+            eprintln!("the reader of the stream of {} for {} panicked: it restarts", self.table, self.name);
             time::sleep(PAUSE * 10).await;
         }
     }
@@ -103,8 +103,8 @@ impl Reader {
         let mut position = None;
         while !*stopped.borrow() {
             let pause = match self.step(&mut position, &mut failures).await {
-                Ok(Step::Went) => continue,
-                Ok(Step::Waits) => PAUSE,
+                Ok(Step::Advanced) => continue,
+                Ok(Step::Idle) => PAUSE,
                 Ok(Step::Failed) => FIRST_BACKOFF * 2_u32.pow(failures),
                 Err(error) => {
                     eprintln!("the stream of {} cannot be read for {}: {error}", self.table, self.name);
@@ -118,60 +118,60 @@ impl Reader {
         }
     }
 
-    /// Gives the next batch to the consumer, and remembers how far it came.
+    /// Passes the next batch to the consumer, and saves the new position.
     async fn step(&self, position: &mut Option<String>, failures: &mut u32) -> Result<Step, Failure> {
         if position.is_none() {
-            *position = self.remembered().await?;
+            *position = self.load_position().await?;
         }
         if position.is_none() && self.start == Start::Latest {
             self.skip(position).await?;
         }
         let (arn, records) = self.read(position.clone()).await?;
-        let Some(last) = records.last().map(sequence) else { return Ok(Step::Waits) };
+        let Some(last) = records.last().map(sequence) else { return Ok(Step::Idle) };
         let first_failure = self.consume(&arn, &records).await;
-        let place = |failed| records.iter().position(|record| sequence(record) == failed);
-        // A failure that names no change is one of the whole batch.
-        let failed = first_failure.map(|failed| place(failed).unwrap_or(0));
+        let index_of = |failed| records.iter().position(|record| sequence(record) == failed);
+        // A failure without a known sequence number is a failure of the whole batch.
+        let failed = first_failure.map(|failed| index_of(failed).unwrap_or(0));
         let Some(failed) = failed else {
             *failures = 0;
-            self.remember(position, last).await?;
-            return Ok(Step::Went);
+            self.save_position(position, last).await?;
+            return Ok(Step::Advanced);
         };
         *failures = if failed == 0 { *failures + 1 } else { 1 };
         if *failures >= ATTEMPTS {
-            self.give_up(&arn, &records[failed])?;
+            self.discard(&arn, &records[failed])?;
             *failures = 0;
-            self.remember(position, sequence(&records[failed])).await?;
-            return Ok(Step::Went);
+            self.save_position(position, sequence(&records[failed])).await?;
+            return Ok(Step::Advanced);
         }
         if let Some(before) = failed.checked_sub(1) {
-            self.remember(position, sequence(&records[before])).await?;
+            self.save_position(position, sequence(&records[before])).await?;
         }
         Ok(Step::Failed)
     }
 
-    /// Goes on to the end of the stream, before the first change that is given to the consumer.
+    /// Moves the position of a new consumer to the end of the stream.
     async fn skip(&self, position: &mut Option<String>) -> Result<(), Failure> {
         let mut end = BEGINNING.to_owned();
         while let Some(last) = self.read(Some(end.clone())).await?.1.last().map(sequence) {
             end = last;
         }
-        self.remember(position, end).await
+        self.save_position(position, end).await
     }
 
-    /// The sequence number of the first change that failed.
+    /// Passes the records to the consumer, and returns the sequence number of the first one that failed.
     async fn consume(&self, arn: &str, records: &[Record]) -> Option<String> {
-        let wanted = records.iter().filter(|record| self.changes.contains(&record.event_name.as_str()));
-        let wanted: Vec<Value> = wanted.map(|record| event_record(arn, record)).collect();
-        if wanted.is_empty() {
+        let selected = records.iter().filter(|record| self.changes.contains(&record.event_name.as_str()));
+        let selected: Vec<Value> = selected.map(|record| event_record(arn, record)).collect();
+        if selected.is_empty() {
             return None;
         }
-        let event = json!({ "Records": wanted }).to_string();
+        let event = json!({ "Records": selected }).to_string();
         let response = streams::respond(&self.shared.app, self.name, self.consumer.as_ref(), &event, TIME_LIMIT).await;
         response.batch_item_failures.into_iter().next().map(|failure| failure.item_identifier)
     }
 
-    /// The stream's name, and what comes after the position.
+    /// Returns the ARN of the stream, and the records after the position.
     async fn read(&self, position: Option<String>) -> Result<(String, Vec<Record>), Failure> {
         let (database, table) = (self.shared.database.clone(), self.table_name(self.table));
         let position = position.filter(|position| position != BEGINNING);
@@ -193,13 +193,13 @@ impl Reader {
         Ok(tokio::task::spawn_blocking(read).await??)
     }
 
-    async fn remembered(&self) -> Result<Option<String>, Failure> {
+    async fn load_position(&self) -> Result<Option<String>, Failure> {
         let request = self.shared.client.get_item().table_name(self.table_name(BOOKKEEPING));
         let output = request.key(BOOKKEEPING_KEY, self.key()).consistent_read(true).send().await?;
         Ok(output.item.and_then(|mut row| row.remove(POSITION)?.as_s().ok().cloned()))
     }
 
-    async fn remember(&self, position: &mut Option<String>, sequence: String) -> Result<(), Failure> {
+    async fn save_position(&self, position: &mut Option<String>, sequence: String) -> Result<(), Failure> {
         let request = self.shared.client.put_item().table_name(self.table_name(BOOKKEEPING));
         let request = request.item(BOOKKEEPING_KEY, self.key()).item(POSITION, AttributeValue::S(sequence.clone()));
         request.send().await?;
@@ -215,22 +215,25 @@ impl Reader {
         format!("{}{table}", self.shared.app.config.table_prefix)
     }
 
-    /// Keeps a change that fails again and again, so that the ones after it come through.
-    fn give_up(&self, arn: &str, record: &Record) -> io::Result<()> {
-        let place = sequence(record);
-        eprintln!("{} failed {ATTEMPTS} times over the change {place} of {}: it is left out", self.name, self.table);
+    /// Stores a record that keeps failing in the folder for discarded records, so that later records are handled.
+    fn discard(&self, arn: &str, record: &Record) -> io::Result<()> {
+        let sequence = sequence(record);
+        eprintln!(
+            "{} failed {ATTEMPTS} times on the change {sequence} of {}: the change is discarded",
+            self.name, self.table
+        );
         let Some(folder) = &self.shared.failed else { return Ok(()) };
-        failed::keep(folder, self.name, self.table, ATTEMPTS, &event_record(arn, record))
+        failed::write(folder, self.name, self.table, ATTEMPTS, &event_record(arn, record))
     }
 }
 
-/// What became of a batch.
+/// The outcome of one step of a reader.
 enum Step {
-    /// It is done.
-    Went,
-    /// There is none.
-    Waits,
-    /// Some of it is not done.
+    /// The batch is done.
+    Advanced,
+    /// There are no new records.
+    Idle,
+    /// Some records of the batch failed.
     Failed,
 }
 
@@ -240,7 +243,7 @@ fn sequence(record: &Record) -> String {
     record.dynamodb.sequence_number.clone()
 }
 
-/// The record as Lambda hands it on.
+/// Converts a record to the format of a Lambda event.
 fn event_record(arn: &str, record: &Record) -> Value {
     let mut event = serde_json::to_value(record).expect("a stream record is JSON");
     event["eventSourceARN"] = arn.into();

@@ -1,4 +1,4 @@
-//! The answers that API Gateway gives by itself: the contract has them for the stack, and the local server gives the same.
+//! The responses of API Gateway itself, which the contract declares for the stack and the local server also sends.
 
 use http::{StatusCode, header};
 
@@ -7,18 +7,18 @@ use super::{
     problem::{BUSY, INTERNAL, INVALID},
 };
 
-/// An answer that API Gateway gives without a function.
+/// A response that API Gateway sends without a function.
 #[derive(Clone, Copy, Debug)]
 pub struct GatewayResponse {
-    /// The response types it is for; none for 405, which a mock integration answers.
+    /// The response types of API Gateway. Empty for 405, which a mock integration returns.
     pub types: &'static [&'static str],
     /// The HTTP status.
     pub status: StatusCode,
-    /// What went wrong, for people.
+    /// A human-readable explanation.
     pub detail: &'static str,
-    /// The seconds in `Retry-After`, where it has this header.
+    /// The `Retry-After` header in seconds, if any.
     pub retry_after: Option<u32>,
-    /// True if `errors` of the problem holds what the request validator found.
+    /// True if `errors` of the problem contains the message of the request validator.
     pub has_errors: bool,
 }
 

@@ -34,8 +34,9 @@ pub struct Item {
     /// The ISO 4217 code of the price's currency.
     #[schemars(schema_with = "currency_schema")]
     pub currency: Currency,
-    /// Where the item is in its life.
+    /// The status.
     #[serde(default)]
+    #[schemars(description = "Where the item is in its life.")]
     pub status: ItemStatus,
     /// Labels, each at most once.
     #[serde(default)]
@@ -47,7 +48,7 @@ pub struct Item {
     pub owner_id: Option<Uuid>,
 }
 
-/// Where an item is in its life.
+/// The status of an item in its life cycle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ItemStatus {

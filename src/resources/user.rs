@@ -24,8 +24,9 @@ pub struct User {
     #[validate(custom(function = "check_email"), length(max = 254))]
     #[schemars(email)]
     pub email: String,
-    /// What the user may do.
+    /// The role.
     #[serde(default)]
+    #[schemars(description = "What the user may do.")]
     pub role: UserRole,
     /// The phone number in E.164 form.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,7 +34,7 @@ pub struct User {
     pub phone: Option<String>,
 }
 
-/// What a user may do.
+/// The role of a user, which defines its permissions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UserRole {

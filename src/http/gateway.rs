@@ -14,7 +14,7 @@ pub struct GatewayResponse {
     pub types: &'static [&'static str],
     /// The HTTP status.
     pub status: StatusCode,
-    /// What went wrong, for people.
+    /// The explanation for people.
     pub detail: &'static str,
     /// The seconds in `Retry-After`, where it has this header.
     pub retry_after: Option<u32>,

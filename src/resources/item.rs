@@ -34,7 +34,7 @@ pub struct Item {
     /// The ISO 4217 code of the price's currency.
     #[schemars(schema_with = "currency_schema")]
     pub currency: Currency,
-    /// Where the item is in its life.
+    /// The state in the lifecycle.
     #[serde(default)]
     pub status: ItemStatus,
     /// Labels, each at most once.
@@ -47,7 +47,7 @@ pub struct Item {
     pub owner_id: Option<Uuid>,
 }
 
-/// Where an item is in its life.
+/// The states of an item in its lifecycle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ItemStatus {

@@ -24,7 +24,7 @@ pub struct User {
     #[validate(custom(function = "check_email"), length(max = 254))]
     #[schemars(email)]
     pub email: String,
-    /// What the user may do.
+    /// The role of the user.
     #[serde(default)]
     pub role: UserRole,
     /// The phone number in E.164 form.
@@ -33,7 +33,7 @@ pub struct User {
     pub phone: Option<String>,
 }
 
-/// What a user may do.
+/// The roles of users.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UserRole {

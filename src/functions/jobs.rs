@@ -9,7 +9,7 @@ use crate::{
     app::App,
     error::Error,
     migrate,
-    operations::{Grant, shapes},
+    operations::{Grant, row_schemas},
     store::BOOKKEEPING,
 };
 
@@ -33,7 +33,7 @@ pub type JobFuture = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
 
 /// Returns every job.
 pub fn jobs() -> Vec<Job> {
-    let tables = shapes().into_iter().map(|(table, _)| Grant::on(table, MIGRATION_ACTIONS));
+    let tables = row_schemas().into_iter().map(|(table, _)| Grant::on(table, MIGRATION_ACTIONS));
     let ledger = Grant::on(BOOKKEEPING, &["GetItem", "PutItem", "UpdateItem"]);
     vec![Job {
         name: "migrations_run",

@@ -6,7 +6,7 @@ use super::StartError;
 use crate::{
     app::LogLevel,
     error::Error,
-    operations::shapes,
+    operations::row_schemas,
     runtime,
     store::{IndexDefinition, Store, TableDefinition, TableKeys, add_index, remove_index, table_keys},
 };
@@ -41,7 +41,7 @@ async fn create_indexes(
     existing: &TableKeys,
     missing: &[&IndexDefinition],
 ) -> Result<(), Error> {
-    let shape = shapes().into_iter().find(|(name, _)| *name == table.name);
+    let shape = row_schemas().into_iter().find(|(name, _)| *name == table.name);
     let rows = match shape {
         Some((_, shape)) => store.rebuild_index_attributes(&shape).await?,
         None => 0,

@@ -120,7 +120,7 @@ impl<'a> Engine<'a> {
         let Run { store, settings, reads, halt, progress, .. } = self.run;
         let narrow = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
         let request = PageRequest {
-            table: self.migration.shape.table,
+            table: self.migration.schema.table,
             segment: (narrow(index), narrow(count)),
             after: segment.after.as_deref(),
             limit: reads.page_size(settings.parallelism.page_size, count),

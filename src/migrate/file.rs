@@ -12,7 +12,7 @@ use super::{
     migrations::TRANSFORMS,
 };
 use crate::{
-    operations::shapes,
+    operations::row_schemas,
     store::{RawExpression, RowSchema},
 };
 
@@ -37,7 +37,7 @@ pub struct Migration {
     /// The SHA-256 of the file's content.
     pub checksum: String,
     /// The constraints of the table that a change must respect.
-    pub shape: RowSchema,
+    pub schema: RowSchema,
     /// The purpose.
     pub description: String,
     /// The filter expression that selects the records.
@@ -87,10 +87,10 @@ impl Migration {
             faults.into_iter().map(|fault| format!("{file}: {fault}")).collect()
         };
         let document = read(file, content).map_err(|fault| with_file_name(vec![fault]))?;
-        let shape = shape_of(&document.table).map_err(|fault| with_file_name(vec![fault]))?;
-        let (filter, change) = document.check(&shape).map_err(with_file_name)?;
+        let schema = schema_of(&document.table).map_err(|fault| with_file_name(vec![fault]))?;
+        let (filter, change) = document.check(&schema).map_err(with_file_name)?;
         let checksum = checksum(content);
-        Ok(Self { number, name, checksum, shape, description: document.description, filter, change })
+        Ok(Self { number, name, checksum, schema, description: document.description, filter, change })
     }
 
     /// Returns the file name without its extension: `0002_items_list_shards`.
@@ -119,7 +119,7 @@ impl Migration {
 }
 
 impl Document {
-    fn check(&self, shape: &RowSchema) -> Result<(RawExpression, Change), Vec<String>> {
+    fn check(&self, schema: &RowSchema) -> Result<(RawExpression, Change), Vec<String>> {
         let mut faults = self.check_placeholders();
         let mut collect_fault = |outcome: Result<_, String>, part: &str| {
             outcome.map_err(|fault| faults.push(format!("`{part}` {fault}"))).ok()
@@ -133,7 +133,7 @@ impl Document {
             (Some(update), None) => match parse_clauses(update) {
                 Ok(clauses) => {
                     let attributes = clauses.attributes(&self.names);
-                    let refused = attributes.iter().filter_map(|attribute| shape.refusal_of(attribute));
+                    let refused = attributes.iter().filter_map(|attribute| schema.refusal_of(attribute));
                     faults.extend(refused.map(|fault| format!("`update` {fault}")));
                     used.map(|used| Change::Expression { clauses, used })
                 }
@@ -210,11 +210,11 @@ fn check_value(value: &toml::Value) -> Result<(), String> {
     }
 }
 
-fn shape_of(table: &str) -> Result<RowSchema, String> {
-    let shapes = shapes();
-    let known = shapes.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" or ");
-    let found = shapes.into_iter().find(|(name, _)| *name == table);
-    found.map(|(_, shape)| shape).ok_or_else(|| format!("there is no table `{table}`: use {known}"))
+fn schema_of(table: &str) -> Result<RowSchema, String> {
+    let schemas = row_schemas();
+    let known = schemas.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" or ");
+    let found = schemas.into_iter().find(|(name, _)| *name == table);
+    found.map(|(_, schema)| schema).ok_or_else(|| format!("there is no table `{table}`: use {known}"))
 }
 
 /// Parses `0002_items_list_shards.toml` into 2 and `items_list_shards`.

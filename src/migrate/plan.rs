@@ -126,7 +126,7 @@ impl Planner<'_> {
     ) -> Result<(u64, ScannedPage), Failure> {
         let (filter, marker) = (&migration.filter, &WriteMarker::new(TRIAL_RUN, 0));
         let limit = self.reads.page_size(PAGE_SIZE, 1);
-        let (table, segment) = (migration.shape.table, (0, 1));
+        let (table, segment) = (migration.schema.table, (0, 1));
         let request = PageRequest { table, segment, after, limit, filter, marker, whole: true };
         let reservation = self.reads.reserve(self.halt).await?;
         let send = async || {
@@ -153,7 +153,7 @@ impl Planner<'_> {
         };
         plan.would_change += 1;
         let Some(scratch) = self.scratch.filter(|_| plan.examples.len() < MAX_EXAMPLES) else { return Ok(()) };
-        let table = migration.shape.table;
+        let table = migration.schema.table;
         scratch.put_copy(table, row).await?;
         if let WriteOutcome::Refused(reason) = scratch.write_row(table, row.id(), &update).await? {
             if let Some(failure) = migration.write_failure(&reason) {

@@ -46,7 +46,7 @@ impl Engine<'_> {
     /// If it still matched, progress could not be told from the data.
     async fn check_probe(&self, id: &str) -> Result<(), Failure> {
         let (table, filter, marker) =
-            (self.migration.shape.table, &self.migration.filter, self.entry_snapshot().marker());
+            (self.migration.schema.table, &self.migration.filter, self.entry_snapshot().marker());
         let matches = match &self.migration.change {
             Change::Expression { .. } => {
                 self.run.with_retries(|| self.run.store.row_matches(table, id, filter, &marker)).await?

@@ -15,8 +15,8 @@ pub fn build_update(migration: &Migration, row: &StoredRow, marker: &WriteMarker
             Ok(Some(RowUpdate::by_expression(&migration.filter, &clauses.set, &clauses.other_clauses, used, marker)))
         }
         Change::Transform(transform) => {
-            let after = apply_transform(*transform, row.fields(&migration.shape))?;
-            RowUpdate::from_fields(&migration.shape, row, &after, &migration.filter, marker)
+            let after = apply_transform(*transform, row.fields(&migration.schema))?;
+            RowUpdate::from_fields(&migration.schema, row, &after, &migration.filter, marker)
         }
     }
 }

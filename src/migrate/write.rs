@@ -72,7 +72,7 @@ impl Engine<'_> {
         let Run { store, slots, writes, halt, progress, .. } = self.run;
         let _slot = slots.acquire().await.expect("it is never closed");
         let reservation = writes.reserve(halt).await?;
-        let table = self.migration.shape.table;
+        let table = self.migration.schema.table;
         self.sent.fetch_add(1, Ordering::Relaxed);
         let attempts = AtomicU32::new(0);
         let send = || {

@@ -98,11 +98,11 @@ impl List for Vec<TableDefinition> {
     }
 }
 
-/// Returns the shape of each collection's rows.
-pub fn shapes() -> Vec<(&'static str, RowSchema)> {
-    let mut shapes = Vec::new();
-    list(&mut shapes);
-    shapes
+/// Returns the row schema of each collection.
+pub fn row_schemas() -> Vec<(&'static str, RowSchema)> {
+    let mut schemas = Vec::new();
+    list(&mut schemas);
+    schemas
 }
 
 impl List for Vec<(&'static str, RowSchema)> {

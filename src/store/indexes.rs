@@ -132,14 +132,14 @@ impl Store {
     ///
     /// # Errors
     /// Returns [`Error::Unavailable`] if DynamoDB does not respond.
-    pub async fn rebuild_index_attributes(&self, shape: &RowSchema) -> Result<u64, Error> {
+    pub async fn rebuild_index_attributes(&self, schema: &RowSchema) -> Result<u64, Error> {
         let marker = WriteMarker::new(&format!("{MIGRATION}indexes-{}", uuid::Uuid::now_v7()), 0);
         let filter = RawExpression { text: format!("attribute_exists({ID})"), ..RawExpression::default() };
         let (mut after, mut changed) = (None::<String>, 0);
         loop {
             let page = self
                 .scan_page(&PageRequest {
-                    table: shape.table,
+                    table: schema.table,
                     segment: (0, 1),
                     after: after.as_deref(),
                     limit: PAGE,
@@ -150,9 +150,9 @@ impl Store {
                 .await?;
             for mut row in page.rows {
                 for _ in 0..RACES {
-                    let update = RowUpdate::from_fields(shape, &row, &row.fields(shape), &filter, &marker);
+                    let update = RowUpdate::from_fields(schema, &row, &row.fields(schema), &filter, &marker);
                     let Ok(Some(update)) = update else { break };
-                    match self.write_row(shape.table, row.id(), &update).await? {
+                    match self.write_row(schema.table, row.id(), &update).await? {
                         WriteOutcome::ConditionFailed(Some(newer)) => row = newer,
                         WriteOutcome::Done => {
                             changed += 1;

@@ -47,15 +47,15 @@ impl RowUpdate {
     /// # Errors
     /// Returns the reason if the row cannot be changed to `after`.
     pub fn from_fields(
-        shape: &RowSchema,
+        schema: &RowSchema,
         row: &StoredRow,
         after: &Map<String, Value>,
         filter: &RawExpression,
         marker: &WriteMarker,
     ) -> Result<Option<Self>, String> {
         let row = &row.0;
-        let before = shape.fields_of(row);
-        shape.check(&before, after)?;
+        let before = schema.fields_of(row);
+        schema.check(&before, after)?;
         let id: Uuid = id(row).parse().map_err(|_| "its id is not a UUID")?;
         let mut changes: Vec<(String, Option<AttributeValue>)> = Vec::new();
         for field in before.keys().chain(after.keys().filter(|field| !before.contains_key(*field))) {
@@ -67,15 +67,15 @@ impl RowUpdate {
             }
         }
         // Index attributes follow the record as the API reads it, so a default for a missing field gets an index key too.
-        let read = (shape.read)(changed(row, &changes));
-        let keys = shape.keys(id, read.as_ref().unwrap_or(after));
+        let read = (schema.read)(changed(row, &changes));
+        let keys = schema.keys(id, read.as_ref().unwrap_or(after));
         changes.extend(keys.into_iter().filter(|(name, key)| row.get(name) != key.as_ref()));
         if changes.is_empty() {
             return Ok(None);
         }
         // A row that was unreadable before may become readable with a later migration.
         if let Err(error) = read
-            && (shape.read)(row.clone()).is_ok()
+            && (schema.read)(row.clone()).is_ok()
         {
             return Err(format!("the transform would make it unreadable: {}", error.cause().unwrap_or_default()));
         }

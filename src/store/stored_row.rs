@@ -48,8 +48,8 @@ impl StoredRow {
     }
 
     /// Returns the record as JSON, without the attributes that the store adds.
-    pub fn fields(&self, shape: &RowSchema) -> Map<String, Value> {
-        shape.fields_of(&self.0)
+    pub fn fields(&self, schema: &RowSchema) -> Map<String, Value> {
+        schema.fields_of(&self.0)
     }
 
     /// Returns all attributes as JSON.

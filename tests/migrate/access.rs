@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use serverless_crud::{migrate, operations::shapes};
+use serverless_crud::{migrate, operations::row_schemas};
 
 use crate::{
     raw::{call, old_item, run, server_with, settings, write},
@@ -15,7 +15,7 @@ async fn run_uses_exactly_its_granted_actions() {
     let server = server_with(5).await;
     let proxy = Proxy::start(&server.dynamodb_url).await;
     let folder = tempfile::tempdir().unwrap();
-    let tables: Vec<_> = shapes().into_iter().map(|(name, _)| name).collect();
+    let tables: Vec<_> = row_schemas().into_iter().map(|(name, _)| name).collect();
     for (number, table) in (1..).zip(&tables) {
         let row = json!({ "TableName": format!("local-{table}"), "Item": old_item(5) });
         call(&server.dynamodb_url, "PutItem", &row).await;

@@ -2,7 +2,7 @@
 
 use serverless_crud::{
     migrate::{self, Migration},
-    operations::shapes,
+    operations::row_schemas,
 };
 
 use crate::raw::{migrations, rows, run, server_with, settings, up, write};
@@ -23,7 +23,7 @@ fn valid_file_is_accepted_as_toml_and_json() {
 
 #[test]
 fn invalid_file_is_refused_with_the_fault() {
-    let tables = shapes().into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" or ");
+    let tables = row_schemas().into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" or ");
     let no_table = format!("there is no table `nothing`: use {tables}");
     for (old, new, expected) in [
         ("\"items\"", "\"nothing\"", no_table.as_str()),

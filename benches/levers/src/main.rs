@@ -6,7 +6,7 @@ use aws_config::{BehaviorVersion, Region, environment::EnvironmentVariableCreden
 use aws_sdk_dynamodb::{Config as Sdk, config::SharedHttpClient};
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use serverless_crud::{
-    app::{App, Config, CachingSigner, client_with_http},
+    app::{App, CachingSigner, Config, client_with_http},
     handlers,
     resources::Item,
     runtime,

@@ -82,7 +82,7 @@ async fn plan_or_verify(
     let planner = Planner { store, scratch: scratch_store, reads: &reads, halt: &halt, progress: &progress };
     let mut plans: Vec<Plan> = Vec::new();
     for MigrationStatus { migration, .. } in statuses.iter().filter(|status| status.is_applied() == is_verify) {
-        let estimate = store.approximate_row_count(migration.shape.table).await;
+        let estimate = store.approximate_row_count(migration.schema.table).await;
         let plan = with_progress_bar(planner.plan(migration), &halt, &progress, estimate, !options.json).await?;
         plans.push(plan);
         progress.scanned.store(0, Ordering::Relaxed);
@@ -110,7 +110,7 @@ async fn apply(options: &Options, store: &Store, up: &UpOptions) -> Result<ExitS
     for MigrationStatus { migration, .. } in
         load_status(options, store).await?.iter().filter(|status| is_selected(status, up))
     {
-        let count = store.approximate_row_count(migration.shape.table).await;
+        let count = store.approximate_row_count(migration.schema.table).await;
         estimate = count.map(|count| estimate.unwrap_or_default() + count);
     }
     let start = Instant::now();

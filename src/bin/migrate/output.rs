@@ -39,7 +39,7 @@ pub fn statuses(options: &Options, statuses: &[MigrationStatus], lock: Option<&L
     let rows = statuses.iter().map(|status| {
         let migration = &status.migration;
         let mut row = row(migration.number, &migration.name, status.entry.as_ref());
-        row["table"] = migration.shape.table.into();
+        row["table"] = migration.schema.table.into();
         row["description"] = migration.description.clone().into();
         row
     });

@@ -67,7 +67,7 @@ async fn errors_are_reported_in_one_line() {
     let server = TestServer::start().await;
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port was free");
     let cases = [
-        (format!("http://{closed}"), vec![], "error: no server answers at http://"),
+        (format!("http://{closed}"), vec![], "error: no server responds at http://"),
         ("nonsense".into(), vec![], "error: nonsense is not an http URL"),
         (server.url.clone(), vec!["--key", "wrong"], "error: the server does not know the API key"),
         (server.url.clone(), vec!["--users", "0"], "error: items need users to belong to"),

@@ -258,7 +258,7 @@ export interface components {
              */
             priceCents: number;
             /**
-             * @description Where the item is in its life.
+             * @description The state in the lifecycle.
              *
              *     - `draft`: Not yet shown.
              *     - `active`: On offer.
@@ -307,7 +307,7 @@ export interface components {
              */
             priceCents: number;
             /**
-             * @description Where the item is in its life.
+             * @description The state in the lifecycle.
              *
              *     - `draft`: Not yet shown.
              *     - `active`: On offer.
@@ -344,7 +344,7 @@ export interface components {
              */
             priceCents?: number;
             /**
-             * @description Where the item is in its life.
+             * @description The state in the lifecycle.
              *
              *     - `draft`: Not yet shown.
              *     - `active`: On offer.
@@ -377,7 +377,7 @@ export interface components {
              */
             priceCents: number;
             /**
-             * @description Where the item is in its life.
+             * @description The state in the lifecycle.
              *
              *     - `draft`: Not yet shown.
              *     - `active`: On offer.
@@ -438,7 +438,7 @@ export interface components {
             /** @description The phone number in E.164 form. */
             phone?: string;
             /**
-             * @description What the user may do.
+             * @description The role of the user.
              *
              *     - `member`: An ordinary user.
              *     - `admin`: One who runs the place.
@@ -474,7 +474,7 @@ export interface components {
             /** @description The phone number in E.164 form. */
             phone?: string | null;
             /**
-             * @description What the user may do.
+             * @description The role of the user.
              *
              *     - `member`: An ordinary user.
              *     - `admin`: One who runs the place.
@@ -495,7 +495,7 @@ export interface components {
             /** @description The phone number in E.164 form. */
             phone?: string | null;
             /**
-             * @description What the user may do.
+             * @description The role of the user.
              *
              *     - `member`: An ordinary user.
              *     - `admin`: One who runs the place.
@@ -515,7 +515,7 @@ export interface components {
             /** @description The phone number in E.164 form. */
             phone?: string | null;
             /**
-             * @description What the user may do.
+             * @description The role of the user.
              *
              *     - `member`: An ordinary user.
              *     - `admin`: One who runs the place.

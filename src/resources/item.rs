@@ -34,9 +34,8 @@ pub struct Item {
     /// The ISO 4217 code of the price's currency.
     #[schemars(schema_with = "currency_schema")]
     pub currency: Currency,
-    /// The status.
+    /// The state in the lifecycle.
     #[serde(default)]
-    #[schemars(description = "Where the item is in its life.")]
     pub status: ItemStatus,
     /// Labels, each at most once.
     #[serde(default)]
@@ -48,7 +47,7 @@ pub struct Item {
     pub owner_id: Option<Uuid>,
 }
 
-/// The status of an item in its life cycle.
+/// The states of an item in its lifecycle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ItemStatus {

@@ -24,9 +24,8 @@ pub struct User {
     #[validate(custom(function = "check_email"), length(max = 254))]
     #[schemars(email)]
     pub email: String,
-    /// The role.
+    /// The role of the user.
     #[serde(default)]
-    #[schemars(description = "What the user may do.")]
     pub role: UserRole,
     /// The phone number in E.164 form.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,7 +33,7 @@ pub struct User {
     pub phone: Option<String>,
 }
 
-/// The role of a user, which defines its permissions.
+/// The roles of users.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UserRole {

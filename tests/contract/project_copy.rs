@@ -40,6 +40,7 @@ impl Copy {
         }
         copy.prune(Path::new("src"));
         copy.prune(Path::new("migrations"));
+        copy.add_gadgets();
         copy.add_orders();
         copy.add_migration();
         copy
@@ -55,6 +56,13 @@ impl Copy {
                 fs::remove_file(self.folder.join(path)).expect("a copy can be removed");
             }
         }
+    }
+
+    /// Adds the resource that `make resource NAME=gadget` writes.
+    fn add_gadgets(&self) {
+        self.copy_path(Path::new("scripts/resource"));
+        let written = Command::new("sh").args(["scripts/resource", "gadget"]).current_dir(&self.folder).status();
+        assert!(written.expect("a shell runs").success(), "make resource NAME=gadget succeeds");
     }
 
     /// Copies a file or folder. Unchanged files are not written, so that little is compiled again.

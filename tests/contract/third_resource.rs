@@ -32,7 +32,10 @@ async fn one_file_and_one_line_add_a_resource() {
     assert!(
         ["Order", "OrderPage", "OrdersCreate"].iter().all(|name| document["components"]["schemas"][name].is_object())
     );
-    assert!(document["x-tables"].as_array().expect("tables").iter().any(|table| table["name"] == "orders"));
+    for name in ["orders", "gadgets"] {
+        assert!(document["x-tables"].as_array().expect("tables").iter().any(|table| table["name"] == name), "{name}");
+    }
+    assert!(found.contains(&"gadgets_create"), "make resource registers its resource: {found:?}");
     for operation in &operations {
         assert_eq!(copy.json(&format!("events/{operation}.json"))["requestContext"]["resourceId"], **operation);
     }

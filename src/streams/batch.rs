@@ -48,8 +48,8 @@ const FIRST_FAILED: &str = "the first record of the batch failed: the log says w
 ///
 /// When a response names a record, Lambda retries that record and all later ones as one batch. If the first record
 /// keeps failing, Lambda finally discards the later ones along with it. When the invocation fails instead, Lambda
-/// splits the batch in two, which does not count as a retry, until the record is alone. Then the response names it (Lambda
-/// developer guide, "Configuring partial batch response with DynamoDB and Lambda").
+/// splits the batch in two, which does not count as a retry, until the record is alone. Then the response names it
+/// (Lambda developer guide, "Configuring partial batch response with DynamoDB and Lambda").
 ///
 /// # Errors
 /// The error message for Lambda if it must split the batch.

@@ -1,5 +1,5 @@
-//! A local event bus with the API of EventBridge. It puts events into the queues of their consumers, and appends them to
-//! a file, one event per line.
+//! A local event bus with the API of EventBridge. It puts events into the queues of their consumers, and appends them
+//! to a file, one event per line.
 
 use std::{
     fs::{File, OpenOptions},

@@ -14,9 +14,9 @@ const ABOUT: &str = "A serverless CRUD backend on AWS Lambda and DynamoDB.\n\n\
 
 /// Returns the whole document (OpenAPI 3.0.3, which API Gateway can import).
 ///
-/// It has these extensions: `x-function` describes an operation's Lambda function, its DynamoDB actions and its secrets,
-/// `x-request-model` names the file in `schemas/` that validates its body, `x-tables` lists the tables, `x-consumers`
-/// the functions that handle changes, and `x-jobs` the functions that are invoked manually or by a schedule.
+/// It has these extensions: `x-function` describes an operation's Lambda function, its DynamoDB actions and its
+/// secrets, `x-request-model` names the file in `schemas/` that validates its body, `x-tables` lists the tables,
+/// `x-consumers` the functions that handle changes, and `x-jobs` the functions that an operator or a schedule invokes.
 /// `x-gateway-responses` lists the responses of API Gateway itself, `x-cors` the headers that pages may send and read.
 pub fn document() -> Value {
     let operations: Vec<_> = operations().into_iter().map(|operation| (operation.contract(), operation)).collect();

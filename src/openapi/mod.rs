@@ -21,7 +21,7 @@ use crate::operations::{Body, operations};
 pub use document::document;
 pub use files::{DOCUMENT, File, RELEASED, drift, files, leftovers};
 
-/// Returns the JSON Schema (draft 4) of an operation's request body, which the gateway validates before the function runs.
+/// Returns the JSON Schema (draft 4) by which the gateway validates an operation's request body.
 pub fn request_model(operation: &str) -> Option<Value> {
     let operation = operations().into_iter().find(|known| known.name == operation)?;
     operation.contract().body.as_ref().map(model)

@@ -19,7 +19,8 @@ pub struct Operation {
     pub method: &'static str,
     /// The path template.
     pub path: String,
-    /// The name of the operation: its operationId, its sample event and, unless [`Operation::function`] differs, its function.
+    /// The name of the operation: its operationId, its sample event and, unless [`Operation::function`] differs, its
+    /// function.
     pub name: String,
     /// The name of its Lambda function, which is Lambda's handler setting. Operations of one function share the handler.
     pub function: String,

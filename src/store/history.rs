@@ -19,8 +19,8 @@ use crate::{
 };
 
 const EVENT_ID: &str = "eventId";
-/// The maximum number of queries for one page. More than one is needed only if entries have expired.
-const MAX_QUERIES: usize = 2;
+/// The number of rows that the second query for a page reads, which is also its last.
+const EXTRA_ROWS: usize = 200;
 
 impl Store {
     /// Appends an entry. A repeat of the same entry succeeds and changes nothing.
@@ -105,9 +105,10 @@ impl Store {
     ) -> Result<(Vec<Row>, Option<String>), Error> {
         let (limit, now) = (usize::from(query.limit), now().timestamp());
         let mut rows = Vec::new();
-        for _ in 0..MAX_QUERIES {
-            let (found, next) = self.query_history(key, query, end).await?;
-            let is_full = found.len() > limit;
+        // Only expired entries make a second query necessary: it reads further, so that few pages are short.
+        for max_rows in [limit + 1, EXTRA_ROWS] {
+            let (found, next) = self.query_history(key, query, end, max_rows).await?;
+            let is_full = found.len() == max_rows;
             end = next;
             // DynamoDB deletes expired rows with a delay. An expired entry counts as absent.
             rows.extend(found.into_iter().filter(|row| expiry(row).is_none_or(|expiry| expiry > now)));
@@ -124,17 +125,18 @@ impl Store {
         Ok((rows, end))
     }
 
-    /// Returns the entries after a key, at most one more than the limit, and the last key if there may be more.
+    /// Returns at most `max_rows` entries after a key, and the last key if there may be more.
     async fn query_history(
         &self,
         key: &str,
         query: &ListQuery,
         after: Option<String>,
+        max_rows: usize,
     ) -> Result<(Vec<Row>, Option<String>), Error> {
         let request = self.client.query().table_name(self.table_name(HISTORY));
         let mut request = request
             .scan_index_forward(query.order == Order::Ascending)
-            .limit(i32::from(query.limit) + 1)
+            .limit(i32::try_from(max_rows).unwrap_or(i32::MAX))
             .key_condition_expression("#record = :record")
             .expression_attribute_names("#record", HISTORY_RECORD)
             .expression_attribute_values(":record", string(key))

@@ -47,9 +47,9 @@ const FIRST_FAILED: &str = "the first record of the batch failed: the log says w
 /// records failed.
 ///
 /// When a response names a record, Lambda retries that record and all later ones as one batch. If the first record
-/// keeps failing, Lambda finally discards the later ones along with it. When the invocation fails instead, Lambda splits
-/// the batch in two, which does not count as a retry, until the record is alone. Then the response names it (Lambda
-/// developer guide, "Configuring partial batch response with DynamoDB and Lambda").
+/// keeps failing, Lambda finally discards the later ones along with it. When the invocation fails instead, Lambda
+/// splits the batch in two, which does not count as a retry, until the record is alone. Then the response names it
+/// (Lambda developer guide, "Configuring partial batch response with DynamoDB and Lambda").
 ///
 /// # Errors
 /// The error message for Lambda if it must split the batch.
@@ -111,8 +111,8 @@ async fn handle(app: &Arc<App>, consumer: &dyn Consumer, event: &str, deadline: 
 impl Outcome {
     /// Writes the log line of the batch.
     ///
-    /// `crashed` is true after a panic or a timeout, whatever the response is. `callFailed` is true if the invocation counts
-    /// in Lambda's metric `Errors`. Errors of the metric without such a line come from processes that died.
+    /// `crashed` is true after a panic or a timeout, whatever the response is. `callFailed` is true if the invocation
+    /// counts in Lambda's metric `Errors`. Errors of the metric without such a line come from processes that died.
     fn log(&self, app: &App, function: &str, start: Instant, call_failed: bool) {
         let level = if self.failures.is_empty() { LogLevel::Info } else { LogLevel::Error };
         log(app.config.log_level, level, start, || {
@@ -180,7 +180,7 @@ async fn first_failure(
     Ok(())
 }
 
-/// Returns the next records that can be handled concurrently: records of different keys, up to one that cannot be parsed.
+/// Returns the next records that can be handled concurrently: of different keys, up to one that cannot be parsed.
 fn next_group<'a>(rest: &[&'a Record]) -> Vec<&'a EventRecord> {
     let mut keys = HashSet::new();
     let readable = rest.iter().map_while(|record| Some((&record.key, record.content.as_ref()?)));

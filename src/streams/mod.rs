@@ -3,8 +3,8 @@
 //! At most two consumers can read the stream of a table: [`audit_append`] and [`events_publish`]. Each is a
 //! [`Consumer`], which [`serve`] runs as a Lambda function. [`respond`] handles one batch; [`respond_or_fail`] does the
 //! same, and fails the invocation when Lambda must split the batch. Every other consumer receives events from the bus
-//! through a queue. It is an [`EventConsumer`], usually built by [`on_event`], which [`serve_messages`] runs as a Lambda
-//! function. [`crate::functions::consumers`] lists all consumers, and the local server runs them too.
+//! through a queue. It is an [`EventConsumer`], usually built by [`on_event`], which [`serve_messages`] runs as a
+//! Lambda function. [`crate::functions::consumers`] lists all consumers, and the local server runs them too.
 //!
 //! ```no_run
 //! use std::sync::Arc;

@@ -70,7 +70,7 @@ async fn errors_are_reported_in_one_line() {
         (format!("http://{closed}"), vec![], "error: no server responds at http://"),
         ("nonsense".into(), vec![], "error: nonsense is not an http URL"),
         (server.url.clone(), vec!["--key", "wrong"], "error: the server does not know the API key"),
-        (server.url.clone(), vec!["--users", "0"], "error: items need owners"),
+        (server.url.clone(), vec!["--users", "0"], "error: items need owners: set --users to at least 1"),
     ];
     for (url, options, expected) in cases {
         let (code, text) = seed(&url, &options).await;

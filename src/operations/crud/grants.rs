@@ -29,7 +29,7 @@ pub fn update(collection: &Collection) -> Vec<Grant> {
     Grant::merged(own.into_iter().chain(unique).chain(references(collection)))
 }
 
-/// Returns the grants of a delete, which reads unique values to release them, and records the principal for the history.
+/// Returns the grants of a delete, which reads unique values to release them, and stores the principal for the history.
 pub fn delete(collection: &Collection) -> Vec<Grant> {
     let read_first = uniques(collection, &[]).map(|_| own(collection, &["GetItem"]));
     let write = [own(collection, &["DeleteItem"]), Grant::on(BOOKKEEPING, &["PutItem"])];

@@ -47,7 +47,7 @@ fn resource<R: Resource>(request: &Request) -> Result<R, Error> {
 /// A patch is validated by merging it into a valid resource: all violations are then in the patch.
 ///
 /// # Errors
-/// Returns the same errors as [`resource`]. Null for a required field is a violation.
+/// Returns the same errors as `resource`. Null for a required field is a violation.
 pub fn edit<R: Resource>(request: &Request) -> Result<Edit<R>, Error> {
     if request.method() == Method::PUT {
         return resource(request).map(Edit::Replace);
@@ -115,7 +115,7 @@ pub fn header(request: &Request, name: &str) -> Option<String> {
 /// Decodes the resource in the body of a `POST`, and its idempotency key if any.
 ///
 /// # Errors
-/// Returns the same errors as [`resource`]. A key that is empty, too long or not printable ASCII is a violation.
+/// Returns the same errors as `resource`. A key that is empty, too long or not printable ASCII is a violation.
 pub fn creation<R: Resource>(request: &Request) -> Result<(R, Option<IdempotencyKey>), Error> {
     let key = idempotency_key(request);
     let body = json_body(request, &["application/json"]).and_then(|value| {

@@ -40,8 +40,8 @@ impl Copy {
         }
         copy.prune(Path::new("src"));
         copy.prune(Path::new("migrations"));
-        copy.add_gadgets();
         copy.add_orders();
+        copy.add_gadgets();
         copy.add_migration();
         copy
     }

@@ -14,7 +14,7 @@ use serverless_crud::{
 
 use crate::{
     faulty_proxy::FaultyProxy,
-    support::{self, TestServer, config},
+    support::{self, TestServer, config, proxy::Proxy},
 };
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -55,13 +55,16 @@ pub async fn deliver<'a>(app: &Arc<App>, name: &str, consumer: &dyn Consumer, re
 }
 
 /// A server whose streams are read only by the tests, with faulty proxies between the consumers, DynamoDB and the bus.
+///
+/// Behind the faults, a second proxy enforces the grants of each consumer.
 pub struct Rig {
     pub server: TestServer,
     pub dynamodb: FaultyProxy,
     pub bus: FaultyProxy,
     /// The age of the changes in seconds, as the consumers see it.
     pub age: i64,
-    app: Arc<App>,
+    config: Config,
+    grants: Proxy,
     random: fastrand::Rng,
 }
 
@@ -81,10 +84,19 @@ impl Rig {
                 .await
                 .unwrap();
         }
-        let (dynamodb, bus) = (FaultyProxy::to(&server.dynamodb_url, seed).await, FaultyProxy::to_bus(seed + 1).await);
+        let grants = Proxy::start(&server.dynamodb_url).await;
+        let (dynamodb, bus) = (FaultyProxy::to(&grants.url, seed).await, FaultyProxy::to_bus(seed + 1).await);
         let config = Config { events_endpoint_url: Some(bus.url.clone()), ..config() };
-        let app = App::new(config, support::dynamodb(&dynamodb.url));
-        Self { server, dynamodb, bus, age: 60, app, random: fastrand::Rng::with_seed(seed + 2) }
+        Self { server, dynamodb, bus, age: 60, config, grants, random: fastrand::Rng::with_seed(seed + 2) }
+    }
+
+    /// Returns the app of a consumer, whose requests name the consumer.
+    fn app_of(&self, name: &str) -> Arc<App> {
+        App::new(self.config.clone(), support::dynamodb_as(&self.dynamodb.url, name))
+    }
+
+    fn assert_nothing_was_denied(&self) {
+        assert_eq!(self.grants.denied(), [], "the consumer needs a right that it lacks");
     }
 
     /// Delivers all changes to a consumer, in batches of random size, until none is left.
@@ -92,6 +104,7 @@ impl Rig {
         let Source::Streams { tables, changes, consumer, .. } = definition(name).source else {
             return self.drain_events(name).await;
         };
+        let app = self.app_of(name);
         for table in tables {
             let (arn, records) = self.records(&format!("local-{table}")).await;
             let wanted = records.into_iter().filter(|record| changes.contains(&record["eventName"].as_str().unwrap()));
@@ -99,7 +112,8 @@ impl Rig {
             let mut rest = &records[..];
             while !rest.is_empty() {
                 let (batch, others) = rest.split_at(self.random.usize(1..=rest.len().min(100)));
-                let discarded = deliver(&self.app, name, consumer.as_ref(), batch).await;
+                let discarded = deliver(&app, name, consumer.as_ref(), batch).await;
+                self.assert_nothing_was_denied();
                 assert_eq!(discarded.len(), 0, "{name} discards nothing");
                 rest = others;
             }
@@ -145,7 +159,8 @@ impl Rig {
         };
         let batch = json!({ "Records": events.iter().enumerate().map(message).collect::<Value>() }).to_string();
         let consumer: &dyn EventConsumer = consumer.as_ref();
-        let response = streams::respond_to_messages(&self.app, name, consumer, &batch, LIMIT).await.unwrap();
+        let response = streams::respond_to_messages(&self.app_of(name), name, consumer, &batch, LIMIT).await.unwrap();
+        self.assert_nothing_was_denied();
         let remaining = response.batch_item_failures.iter().map(|failure| failure.item_identifier.parse::<usize>());
         remaining.map(|index| events[index.unwrap()].clone()).collect()
     }
@@ -153,7 +168,8 @@ impl Rig {
     /// Delivers records unchanged to a consumer, which must handle all of them.
     pub async fn deliver(&self, name: &str, records: &[Value]) {
         let Source::Streams { consumer, .. } = definition(name).source else { panic!("{name} reads no stream") };
-        let discarded = deliver(&self.app, name, consumer.as_ref(), records).await;
+        let discarded = deliver(&self.app_of(name), name, consumer.as_ref(), records).await;
+        self.assert_nothing_was_denied();
         assert_eq!(discarded.len(), 0, "{name} discards nothing");
     }
 

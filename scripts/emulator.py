@@ -38,13 +38,27 @@ class Capabilities:
     key_id: bool
     # Invoke answers with a function error for a function that exits while it starts.
     start_errors: bool
+    # A message that keeps failing reaches the dead-letter queue soon after the source queue's attributes are shortened.
+    prompt_dead_letters: bool
 
 
 MINISTACK = Capabilities(
-    throttling=True, iam=True, gateway_responses=True, metric_math_alarms=False, key_id=False, start_errors=True
+    throttling=True,
+    iam=True,
+    gateway_responses=True,
+    metric_math_alarms=False,
+    key_id=False,
+    start_errors=True,
+    prompt_dead_letters=True,
 )
 LOCALSTACK = Capabilities(
-    throttling=False, iam=False, gateway_responses=False, metric_math_alarms=True, key_id=True, start_errors=False
+    throttling=False,
+    iam=False,
+    gateway_responses=False,
+    metric_math_alarms=True,
+    key_id=True,
+    start_errors=False,
+    prompt_dead_letters=False,
 )
 
 

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use clap::Parser;
 use serverless_crud::{
     local::{self, stop_signal},
-    runtime,
+    runtime, service,
 };
 
 #[tokio::main]
 async fn main() -> ExitCode {
     runtime::report_panics();
-    let server = match local::start(local::Options::parse()).await {
+    let server = match local::start(service(), local::Options::parse()).await {
         Ok(server) => server,
         Err(error) => {
             eprintln!("error: {error}");

@@ -8,7 +8,7 @@ use serde_json::json;
 use utoipa_swagger_ui::Config;
 
 use super::Options;
-use crate::{http::Answer, openapi};
+use crate::{functions::Service, http::Answer, openapi};
 
 /// The page that embeds Swagger UI.
 const PAGE: &str = include_str!("docs.html");
@@ -22,8 +22,8 @@ pub struct Docs {
 
 impl Docs {
     /// Returns the pages of a server. Their requests use its API key.
-    pub fn new(options: &Options) -> Self {
-        let mut document = openapi::document();
+    pub fn new(service: &Service, options: &Options) -> Self {
+        let mut document = openapi::document(service);
         // The server that delivered the page, whatever its host and port.
         document["servers"] = json!([{ "url": "/", "description": "This server." }]);
         let key = json!(options.key).to_string().replace('<', "\\u003c");

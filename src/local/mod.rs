@@ -29,6 +29,6 @@ pub use database::embedded_client;
 pub use error::StartError;
 pub use options::Options;
 pub use scratch::Scratch;
-pub use server::{Server, start, start_with};
+pub use server::{Server, start};
 pub use signals::stop_signal;
 pub use welcome::welcome;

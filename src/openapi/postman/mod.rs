@@ -10,8 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::{dialect, responses};
 use crate::{
+    functions::Service,
     local::Options,
-    operations::{Collection, resources, schema},
+    operations::{Collection, Operation, schema},
 };
 
 const COLLECTION_ID: &str = "6f2f4c1e-5a0b-4c57-9a53-2b1d3a9f0c01";
@@ -29,21 +30,21 @@ const RESPONSE_CHECKS: [&str; 6] = [
 ];
 
 /// Returns the files of the folder, by name.
-pub fn files() -> Vec<(String, Value)> {
+pub fn files(service: &Service) -> Vec<(String, Value)> {
     let name = env!("CARGO_PKG_NAME");
     let options = Options::default();
     let aws = "https://abcdef1234.execute-api.eu-central-1.amazonaws.com/prod";
     let local = format!("http://{}:{}", options.host, options.port);
     vec![
-        (format!("{name}.postman_collection.json"), collection()),
+        (format!("{name}.postman_collection.json"), collection(service)),
         ("aws.postman_environment.json".into(), environment(AWS_ID, "AWS", aws, "")),
         ("local.postman_environment.json".into(), environment(LOCAL_ID, "local", &local, &options.key)),
     ]
 }
 
-fn collection() -> Value {
-    let resources = resources();
-    let folders = resources.iter().map(|collection| folder(&resources, collection));
+fn collection(service: &Service) -> Value {
+    let (resources, actions) = (service.resources(), service.actions().collect::<Vec<_>>());
+    let folders = resources.iter().map(|collection| folder(&resources, &actions, collection));
     json!({
         "info": {
             "_postman_id": COLLECTION_ID,
@@ -62,8 +63,8 @@ fn collection() -> Value {
     })
 }
 
-fn folder(resources: &[Collection], collection: &Collection) -> Value {
-    let steps = steps::steps(resources, collection);
+fn folder(resources: &[Collection], actions: &[Operation], collection: &Collection) -> Value {
+    let steps = steps::steps(resources, actions, collection);
     let mut groups: Vec<(String, Vec<Value>)> = Vec::new();
     for (group, step) in steps {
         match groups.last_mut() {

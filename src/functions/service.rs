@@ -21,7 +21,7 @@ pub struct Service {
     transforms: &'static [(&'static str, Transform)],
 }
 
-/// What the service needs of a resource, independent of its type.
+/// The parts of a resource that the service needs, independent of its type.
 #[derive(Clone)]
 struct Entry {
     decoder: Decoder,

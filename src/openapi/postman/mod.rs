@@ -19,8 +19,9 @@ const LOCAL_ID: &str = "6f2f4c1e-5a0b-4c57-9a53-2b1d3a9f0c02";
 const AWS_ID: &str = "6f2f4c1e-5a0b-4c57-9a53-2b1d3a9f0c03";
 
 /// The checks of every response.
-const RESPONSE_CHECKS: [&str; 6] = [
+const RESPONSE_CHECKS: [&str; 7] = [
     r#"pm.test("no fault of the server's", () => pm.expect(pm.response.code).to.be.below(500));"#,
+    r#"if (pm.response.code === 429) pm.test("within the limits of the key's usage plan: use a key of a larger plan or a delay between requests", () => pm.expect.fail());"#,
     "if (pm.response.code >= 400) {",
     r#"  pm.test("a problem", () => pm.expect(pm.response.headers.get("Content-Type")).to.include("application/problem+json"));"#,
     r#"  pm.test("in the form of RFC 9457", () => pm.response.to.have.jsonSchema(JSON.parse(pm.collectionVariables.get("schema_problem"))));"#,
@@ -48,7 +49,7 @@ fn collection() -> Value {
         "info": {
             "_postman_id": COLLECTION_ID,
             "name": env!("CARGO_PKG_NAME"),
-            "description": "Run it as a whole or a folder at a time, in order: each request builds on the ones before. It clears up after itself.",
+            "description": "Run it as a whole or a folder at a time, in order: each request builds on the ones before. It clears up after itself. With a key of a small usage plan, set a delay between requests.",
             "schema": "https://schema.getpostman.com/json/collection/v2.1.0/collection.json",
         },
         "auth": { "type": "apikey", "apikey": [

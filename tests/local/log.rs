@@ -66,7 +66,8 @@ async fn requests_and_batches_are_one_line_each_without_body_keys_or_personal_da
 async fn successful_batches_are_not_logged_by_default() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Process::start(folder.path(), &[]);
-    let created = server.request(Method::POST, "/v1/users").json(&user("ada@example.com")).send().await.expect("an answer");
+    let created =
+        server.request(Method::POST, "/v1/users").json(&user("ada@example.com")).send().await.expect("an answer");
     assert_eq!(created.status(), 201);
     while std::fs::read(folder.path().join("events.jsonl")).unwrap_or_default().is_empty() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;

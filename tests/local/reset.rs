@@ -30,7 +30,8 @@ async fn count_users(server: &Process) -> usize {
 
 async fn with_a_user(data: &Path) {
     let server = Process::start(data, &[]);
-    let created = server.request(Method::POST, "/v1/users").json(&user("ada@example.com")).send().await.expect("an answer");
+    let created =
+        server.request(Method::POST, "/v1/users").json(&user("ada@example.com")).send().await.expect("an answer");
     assert_eq!(created.status(), 201);
     server.into_lines();
 }

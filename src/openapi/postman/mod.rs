@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{dialect, responses};
 use crate::{
-    local::Options,
+    gateway::{LOCAL_HOST, LOCAL_KEY, LOCAL_PORT},
     operations::{Collection, resources, schema},
 };
 
@@ -32,13 +32,12 @@ const RESPONSE_CHECKS: [&str; 7] = [
 /// Returns the files of the folder, by name.
 pub fn files() -> Vec<(String, Value)> {
     let name = env!("CARGO_PKG_NAME");
-    let options = Options::default();
     let aws = "https://abcdef1234.execute-api.eu-central-1.amazonaws.com/prod";
-    let local = format!("http://{}:{}", options.host, options.port);
+    let local = format!("http://{LOCAL_HOST}:{LOCAL_PORT}");
     vec![
         (format!("{name}.postman_collection.json"), collection()),
         ("aws.postman_environment.json".into(), environment(AWS_ID, "AWS", aws, "")),
-        ("local.postman_environment.json".into(), environment(LOCAL_ID, "local", &local, &options.key)),
+        ("local.postman_environment.json".into(), environment(LOCAL_ID, "local", &local, LOCAL_KEY)),
     ]
 }
 

@@ -22,6 +22,7 @@
 //! | [`runtime`] | the Lambda runtime loop: events in, responses out |
 //! | [`streams`] | the consumers of the tables' change streams and of the event bus |
 //! | [`migrate`] | data migrations on live tables |
+//! | `gateway` | routes, proxy events and own responses of API Gateway (feature `local`) |
 //! | `openapi` | the OpenAPI document and the event schemas (feature `local`) |
 //! | `local` | the local server: a gateway and an embedded DynamoDB (feature `local`) |
 //!
@@ -62,6 +63,8 @@ pub mod cursors;
 mod deadline;
 pub mod error;
 pub mod functions;
+#[cfg(feature = "local")]
+pub mod gateway;
 pub mod handlers;
 pub mod http;
 #[cfg(feature = "local")]

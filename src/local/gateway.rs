@@ -25,21 +25,17 @@ use uuid::Uuid;
 use super::{
     Options,
     docs::Docs,
-    event::{ProxyRequest, proxy_event},
     health::health,
     payload,
     plan::{Key, Plan, Refusal},
-    router::{PathParameters, RestResource, Router},
     validation::Models,
 };
 use crate::{
     app::App,
     error::Error,
     functions::Service,
-    http::{
-        self, Answer, Problem, cors,
-        gateway::{self, GatewayResponse},
-    },
+    gateway::{self, GatewayResponse, PathParameters, ProxyRequest, RestResource, Router, proxy_event},
+    http::{self, Answer, Problem, cors},
     operations::{Access, Operation},
     runtime,
 };

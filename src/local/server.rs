@@ -80,7 +80,10 @@ pub async fn start(service: Service, options: Options) -> Result<Server, StartEr
     prepared
         .map_err(|error| if let Some(folder) = &folder { error.of_database(folder.database_file()) } else { error })?;
     let delivery = match (streamed, setup) {
-        (Some(embedded), Some(setup)) => Some(setup.deliver(&service, &app, &client, &embedded.database).await?),
+        (Some(embedded), Some(setup)) => {
+            let app = if options.log_consumers { app.clone() } else { quiet(&app, &client) };
+            Some(setup.deliver(&service, &app, &client, &embedded.database).await?)
+        }
         _ => None,
     };
 
@@ -174,6 +177,11 @@ fn config(options: &Options, cursor_secret: String, dynamodb_url: &str, events_e
         history_days: HISTORY_DAYS,
         ca_bundle: None,
     }
+}
+
+/// Returns the same app, which logs only failures.
+fn quiet(app: &App, client: &Client) -> Arc<App> {
+    App::new(Config { log_level: LogLevel::Error, ..app.config.clone() }, client.clone())
 }
 
 /// Returns an error if the engine lacks a feature that the store relies on.

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use chrono::DateTime;
 use serde_json::{Value, json};
 use serverless_crud::{
-    local::event::{ProxyRequest, proxy_event},
+    gateway::{ProxyRequest, proxy_event},
     operations::Operation,
 };
 

@@ -6,10 +6,10 @@ mod options;
 mod output;
 mod progress_bar;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, iter, process::ExitCode};
 
+use crate::{functions::Service, migrate::Failure};
 use clap::Parser;
-use serverless_crud::migrate::Failure;
 
 use options::Options;
 
@@ -46,10 +46,11 @@ pub enum ExitStatus {
     InvalidFiles = 6,
 }
 
+/// Runs the command.
 #[tokio::main]
-async fn main() -> ExitCode {
-    let options = Options::parse();
-    let status = match commands::run(&options).await {
+pub async fn migrate(service: Service, arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let options = Options::parse_from(iter::once("migrate".into()).chain(arguments));
+    let status = match commands::run(&service, &options).await {
         Ok(status) => status,
         Err(error) => {
             let (status, reason) = match error {

@@ -118,9 +118,8 @@ class Run:
             changes.hidden()
         with step("failed changes are replayed"):
             changes.replayed()
-        if self.emulator.has.prompt_dead_letters:
-            with step("dead-lettered events are replayed"):
-                changes.sent_back()
+        with step("dead-lettered events are replayed"):
+            changes.sent_back()
         with step("deploy again: nothing changes"):
             self.second_deployment()
         if self.emulator.has.alias_updates:

@@ -322,7 +322,7 @@ class Run:
         """Returns the functions of the event source mappings that are not being deleted.
 
         A deletion completes later (Lambda API Reference, DeleteEventSourceMapping). In LocalStack a mapping first uses up
-        the retries of the batch in its hands, which the migrated records make fail: that takes half an hour.
+        the retries of its current batch, which fails if it has the migrated records.
         """
         mappings = self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
         return [mapping["FunctionArn"] for mapping in mappings if mapping["State"] != "Deleting"]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Result, options::Options};
+use crate::{error::Result, options::Options};
 
 /// The runtime and trust store of a function.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -14,7 +14,7 @@
 //! | [`store`] | typed access to the DynamoDB tables |
 //! | [`cursors`] | signed positions in a list, and the keys that sign them |
 //! | [`config`] | the configuration, read from environment variables |
-//! | `deadline` | the deadline of the current request |
+//! | [`deadline`] | the deadline of the current request |
 //! | [`app`] | the state that a cold start builds and all requests share |
 //! | [`functions`] | the Lambda functions of the one executable, by name |
 //! | [`runtime`] | the Lambda runtime loop: events in, responses out |
@@ -57,7 +57,7 @@ pub mod actions;
 pub mod app;
 pub mod config;
 pub mod cursors;
-mod deadline;
+pub mod deadline;
 pub mod error;
 pub mod functions;
 #[cfg(feature = "local")]

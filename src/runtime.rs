@@ -23,10 +23,12 @@ use serde_json::{Value, json, value::RawValue};
 use tokio::runtime::{Builder, LocalOptions};
 
 use crate::{
-    app::{self, App, Config, LogLevel, metered},
+    app::{App, Config, LogLevel},
+    deadline,
     error::{Crash, Error},
     http::{self, Answer, Request, RequestFacts},
     record::{format_time, now},
+    store::metered,
 };
 
 /// Set once this process has handled an event.
@@ -173,7 +175,7 @@ where
         // Boxed: inlined, the future's type is too deep for the compiler in a build without optimizations.
         Box::pin(handler(app.clone(), request)).await
     };
-    let guarded = app::within(limit, AssertUnwindSafe(work).catch_unwind());
+    let guarded = deadline::within(limit, AssertUnwindSafe(work).catch_unwind());
     let (outcome, capacity_units) = metered(guarded).await;
     let result = match outcome {
         Ok(Ok(result)) => result,

@@ -14,11 +14,7 @@ use aws_sdk_dynamodb::{
     config::{Builder, SharedHttpClient},
 };
 
-pub use crate::{
-    config::{Config, ConfigError, CursorSecret, LogLevel},
-    deadline::within,
-    store::metered,
-};
+pub use crate::config::{Config, ConfigError, CursorSecret, LogLevel};
 use crate::{cursors::CursorKeys, store::Store};
 pub use client::{client, client_with_http};
 pub use secrets::secrets_client;

@@ -5,6 +5,7 @@
 
 mod cursor;
 mod fetched;
+mod key_pair;
 mod secret;
 
 use std::sync::Arc;
@@ -16,24 +17,7 @@ use self::{
     fetched::FetchedKeys,
 };
 use crate::error::Error;
-
-/// The current and the previous key.
-pub struct KeyPair {
-    current: CursorKey,
-    previous: Option<CursorKey>,
-}
-
-impl KeyPair {
-    /// Creates the cursor of the page after `position`, signed with the current key.
-    pub fn seal(&self, list: &str, position: &[u8]) -> String {
-        self.current.seal(list, position)
-    }
-
-    fn has_signed(&self, list: &str, cursor: &ParsedCursor) -> bool {
-        let keys = [Some(&self.current), self.previous.as_ref()];
-        keys.into_iter().flatten().any(|key| key.has_signed(list, cursor))
-    }
-}
+pub use key_pair::KeyPair;
 
 /// The source of the keys that sign and verify cursors.
 #[derive(Clone)]

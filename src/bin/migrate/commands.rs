@@ -18,11 +18,11 @@ use serverless_crud::{
 };
 
 use crate::{
-    CommandError, ExitStatus,
     connect::connect,
     options::{Command, Options, UpOptions},
     output,
     progress_bar::with_progress_bar,
+    status::{CommandError, ExitStatus},
 };
 
 /// Runs the selected subcommand.

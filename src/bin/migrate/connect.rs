@@ -6,7 +6,7 @@ use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::{Client, config::Builder};
 use serverless_crud::{app, cursors::CursorKeys, local::embedded_client, store::Store};
 
-use crate::{CommandError, options::Options};
+use crate::{options::Options, status::CommandError};
 
 /// The prefix of the names of all stages.
 const PROJECT: &str = "serverless-crud";

@@ -59,6 +59,21 @@ impl CursorKeys {
     /// # Errors
     /// Returns [`Error::Invalid`] for a cursor that is malformed, forged, expired or of another list, and
     /// [`Error::Unavailable`] if the keys cannot be fetched.
+    ///
+    /// # Examples
+    /// ```
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// use serverless_crud::cursors::CursorKeys;
+    ///
+    /// let keys = CursorKeys::fixed("a secret of any length");
+    /// let (_page, pair) = keys.fetch_during(async { "a page" }).await;
+    /// let cursor = pair.await?.seal("items?order=asc", b"position");
+    /// assert_eq!(keys.open("items?order=asc", &cursor).await?, b"position");
+    /// assert!(keys.open("items?order=desc", &cursor).await.is_err(), "a cursor is bound to its list");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # })
+    /// ```
     pub async fn open(&self, list: &str, cursor: &str) -> Result<Vec<u8>, Error> {
         let cursor = ParsedCursor::parse(cursor)?;
         let is_signed = match &self.0 {

@@ -31,7 +31,7 @@ pub use migration::{
     WriteMarker, WriteOutcome,
 };
 pub use request::metered;
-pub use row::{MIGRATION, Row, WRITE_ID, WRITTEN_BY, decode, encode, without_own_attributes};
+pub use row::{MIGRATION, Row, WRITE_ID, WRITTEN_BY, decode, encode, filter_key, without_own_attributes};
 pub use schema::{
     BOOKKEEPING, BOOKKEEPING_KEY, HISTORY, IndexDefinition, TableDefinition, bookkeeping_table, history_table,
     resource_table,

@@ -1,5 +1,12 @@
 //! A CRUD backend on AWS Lambda and DynamoDB.
 //!
+//! A resource is a struct in [`resources`]: its fields, their constraints, its unique fields, references and filters. An
+//! operation is a value of [`operations`]: method, path, parameters, responses, permissions and handler. The Lambda
+//! functions, the tables, the API with its validation, the OpenAPI document and the client follow from these two.
+//!
+//! To read the code, follow one request below, from [`handlers::update`] to [`store::Table::update`]. To change it, start
+//! with CONTRIBUTING.md: it has the steps to add a field, a filter, a resource, an action or a consumer.
+//!
 //! # Modules
 //!
 //! | module | content |

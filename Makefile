@@ -14,14 +14,14 @@ ENDPOINT ?=
 CONSUMER ?=
 DRY_RUN ?=
 FORCE ?=
-# The data folder of the local server for replay without STAGE.
+# The data folder of the local server, for reset and for replay without STAGE.
 DATA ?= .local
 EVENT ?= {}
 # Arguments of run, seed, fuzz and bench: make run ARGS="--memory --port 4000"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
+.PHONY: help run reset seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
 	bench bench-streams bench-migrate build deploy diff destroy migrate migrations api-key \
 	rotate-cursor-secret replay resource rename audit
 
@@ -30,6 +30,9 @@ help: ## List the targets
 
 run: ## Serve the API on 127.0.0.1:3000 with an embedded DynamoDB
 	$(CARGO) run --bin local -- $(ARGS)
+
+reset: ## Delete the local server's data after a confirmation: ARGS="--yes" skips it
+	$(CARGO) run --quiet --bin local -- --reset --data $(DATA) $(ARGS)
 
 seed: ## Fill a running server with sample data
 	$(CARGO) run --bin seed -- $(ARGS)

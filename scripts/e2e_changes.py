@@ -150,12 +150,14 @@ class Changes:
 
     def sent_back(self, consumer: str = "users_cascade") -> None:
         """Tests that a dead-lettered event moves back to its queue and is handled."""
+        name = f"{self.stack}-{consumer}"
+        url = lambda suffix="": self.sqs.get_queue_url(QueueName=f"{name}{suffix}")["QueueUrl"]
+        queue, dead_letters = url(), url("-dead-letters")
+        # The events of earlier tests would be dead-lettered too.
+        wait_until(lambda: self.waiting(queue) == 0, lambda: "the consumer does not empty its queue")
         with self.broken(consumer):
             user = self.created("users", {"name": "Ada", "email": f"{uuid.uuid4()}@example.com"})
             item = self.created("items", {"name": "Lamp", "priceCents": 1, "currency": "EUR", "ownerId": user})
-            name = f"{self.stack}-{consumer}"
-            url = lambda suffix="": self.sqs.get_queue_url(QueueName=f"{name}{suffix}")["QueueUrl"]
-            queue, dead_letters = url(), url("-dead-letters")
             before = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy", "VisibilityTimeout"])
             policy = json.loads(before["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": 1}
             soon = {"RedrivePolicy": json.dumps(policy), "VisibilityTimeout": "1"}

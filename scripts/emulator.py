@@ -38,8 +38,10 @@ class Capabilities:
     key_id: bool
     # Invoke answers with a function error for a function that exits while it starts.
     start_errors: bool
-    # A message that keeps failing reaches the dead-letter queue soon after the source queue's attributes are shortened.
-    prompt_dead_letters: bool
+    # CloudFormation moves an alias to a new version of its function. LocalStack's takes a reference to a changed function
+    # for a changed name and creates the alias once more, which fails: localstack/localstack#13351. The stack then loses
+    # most of its resources, so that it cannot be deleted either.
+    alias_updates: bool
 
 
 MINISTACK = Capabilities(
@@ -49,7 +51,7 @@ MINISTACK = Capabilities(
     metric_math_alarms=False,
     key_id=False,
     start_errors=True,
-    prompt_dead_letters=True,
+    alias_updates=True,
 )
 LOCALSTACK = Capabilities(
     throttling=False,
@@ -58,7 +60,7 @@ LOCALSTACK = Capabilities(
     metric_math_alarms=True,
     key_id=True,
     start_errors=False,
-    prompt_dead_letters=False,
+    alias_updates=False,
 )
 
 

@@ -33,6 +33,7 @@ use super::{
 use crate::{
     app::App,
     error::Error,
+    functions::Service,
     gateway::{self, GatewayResponse, PathParameters, ProxyRequest, RestResource, Router, proxy_event},
     http::{self, Answer, Problem, cors},
     operations::{Access, Operation},
@@ -61,15 +62,16 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Returns a gateway to these operations, with `host` as the host of its URLs.
+    /// Returns a gateway to the operations of a service, with `host` as the host of its URLs.
     pub fn new(
         app: Arc<App>,
         functions: HashMap<String, Arc<App>>,
-        operations: Vec<Operation>,
+        service: &Service,
         options: &Options,
         host: String,
         running: mpsc::Sender<()>,
     ) -> Self {
+        let operations = service.operations();
         let statuses = |operation: &Operation| (operation.name.clone(), operation.contract().statuses());
         Self {
             app,
@@ -78,7 +80,7 @@ impl Gateway {
             models: if options.no_validation { Models::none() } else { Models::new(&operations) },
             statuses: operations.iter().map(statuses).collect(),
             router: Router::new(operations),
-            docs: Docs::new(options),
+            docs: Docs::new(service, options),
             host,
             function_timeout: Duration::from_secs_f64(options.timeout),
             integration_timeout: Duration::from_secs_f64(options.integration_timeout).min(MAX_INTEGRATION),

@@ -58,12 +58,21 @@ pub struct Options {
     /// Log only requests that fail with a server error.
     #[arg(long)]
     pub quiet: bool,
+    /// Log successful batches of the consumers too, not only failures.
+    #[arg(long, conflicts_with = "quiet")]
+    pub log_consumers: bool,
     /// The file to which published events are appended, one per line; by default `events.jsonl` in the data folder.
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
     /// Do not run the stream consumers: no history, no events, no cascade.
     #[arg(long)]
     pub no_consumers: bool,
+    /// Delete the data in the folder after a confirmation, and exit.
+    #[arg(long, conflicts_with_all = ["memory", "endpoint_url"])]
+    pub reset: bool,
+    /// Delete without the confirmation of `--reset`.
+    #[arg(long, requires = "reset")]
+    pub yes: bool,
     /// Do not apply migrations.
     #[arg(long)]
     pub no_migrations: bool,

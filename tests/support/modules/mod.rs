@@ -124,6 +124,12 @@ impl Modules {
         self.libraries.get(name) == Some(&self.modules[place].root)
     }
 
+    /// Returns the modules that a library's root declares.
+    pub fn tops(&self, library: &str) -> BTreeSet<&str> {
+        let modules = self.modules.iter().enumerate().filter(|(place, _)| self.is_in_library(*place, library));
+        modules.filter_map(|(_, module)| module.top()).collect()
+    }
+
     /// Returns a module.
     pub fn module(&self, place: usize) -> &Module {
         &self.modules[place]

@@ -219,6 +219,7 @@ describe('the stage', () => {
       'ApiKeyIdPremium',
       'ApiUrl',
       'EventBus',
+      'FailedChanges',
       'MigrationMachine',
     ]);
   });

@@ -3,7 +3,6 @@
 import { CfnOutput } from 'aws-cdk-lib';
 import { EndpointType, type IResource, type RequestValidator, RestApi } from 'aws-cdk-lib/aws-apigateway';
 import type { Construct } from 'constructs';
-import { accept } from '../accepted.ts';
 import { ROOT } from '../contract.ts';
 import { Identity } from '../identity.ts';
 import { Problems } from '../problems.ts';
@@ -35,7 +34,6 @@ export class ApiStack extends StageStack {
     });
     new Problems(this, 'Problems', this.rest, contract, options.api.corsOrigins);
     this.identity = new Identity(this, 'Identity', { name: this.serviceName });
-    accept(this.rest, 'Its validator is applied to each method.', 'AwsSolutions-APIG2');
     new CfnOutput(this, 'Id', { key: 'ApiId', value: this.rest.restApiId });
   }
 }

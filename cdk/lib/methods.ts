@@ -15,8 +15,9 @@ import {
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
-import { byPath, type Contract, gatewayResponseOf, type Operation, type ResourceDefinition, ROOT } from './contract.ts';
+import { type Contract, gatewayResponseOf, type Operation } from './contract.ts';
 import type { Live } from './functions.ts';
+import { byPath, type ResourceDefinition, ROOT } from './grouping.ts';
 import { problem, problemHeaders } from './problems.ts';
 import type { ApiStack } from './stacks/api.ts';
 import type { StageOptions } from './stages.ts';

@@ -1,6 +1,7 @@
 // Checks of AWS's quotas before a deployment.
 
-import { type ConsumerDefinition, type Contract, ROOT } from './contract.ts';
+import type { ConsumerDefinition, Contract } from './contract.ts';
+import { ROOT } from './grouping.ts';
 import type { FunctionOptions, StageOptions } from './stages.ts';
 
 /** AWS's default quota of concurrent executions, over all functions of an account in a region. */

@@ -1,7 +1,7 @@
 // The service in one stage: its stacks, in the order of their deployment.
 
 import type { App } from 'aws-cdk-lib';
-import { byResource } from './contract.ts';
+import { byResource } from './grouping.ts';
 import { checkQuotas } from './quotas.ts';
 import { checkShards } from './shards.ts';
 import { ApiStack } from './stacks/api.ts';

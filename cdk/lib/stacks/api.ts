@@ -3,7 +3,7 @@
 import { CfnOutput } from 'aws-cdk-lib';
 import { EndpointType, type IResource, type RequestValidator, RestApi } from 'aws-cdk-lib/aws-apigateway';
 import type { Construct } from 'constructs';
-import { ROOT } from '../contract.ts';
+import { ROOT } from '../grouping.ts';
 import { Identity } from '../identity.ts';
 import { Problems } from '../problems.ts';
 import { type ServiceProps, StageStack } from './stage-stack.ts';

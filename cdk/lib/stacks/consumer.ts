@@ -40,7 +40,7 @@ export class ConsumerStack extends StageStack {
       options: options.alarms,
     });
     if (options.functions.canary) {
-      new Canary(this, 'Canary', { name: `${prefix}${definition.name}`, functions: [live], failures: alarms.failures });
+      new Canary(this, 'Canary', { name: this.stackName, functions: [live], failures: alarms.failures });
     }
   }
 }

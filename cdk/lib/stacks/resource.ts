@@ -3,9 +3,9 @@
 import type { Construct } from 'constructs';
 import { Canary } from '../canary.ts';
 import { countColdStarts } from '../cold-starts.ts';
-import type { ResourceDefinition } from '../contract.ts';
 import { FunctionAlarms } from '../function-alarms.ts';
 import { Functions } from '../functions.ts';
+import type { ResourceDefinition } from '../grouping.ts';
 import { Methods } from '../methods.ts';
 import type { ApiStack } from './api.ts';
 import type { DataStack } from './data.ts';
@@ -28,7 +28,7 @@ export class ResourceStack extends StageStack {
     countColdStarts(this, serviceName, live);
     const alarms = new FunctionAlarms(this, 'Alarms', { name: serviceName, functions: live, options: options.alarms });
     if (options.functions.canary) {
-      new Canary(this, 'Canary', { name: `${prefix}${resource.name}`, functions: live, failures: alarms.failures });
+      new Canary(this, 'Canary', { name: this.stackName, functions: live, failures: alarms.failures });
     }
   }
 }

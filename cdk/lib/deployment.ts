@@ -19,7 +19,7 @@ import { accessLogFormat } from './access-log.ts';
 import type { StageOptions } from './stages.ts';
 import { removalPolicy } from './tables.ts';
 
-/** The resources of which a deployment is a snapshot (API Gateway developer guide, "Deploy REST APIs in API Gateway"). */
+/** The resources of which a deployment is a snapshot (AWS CDK API reference, "class Deployment"). */
 const PARTS = /^AWS::ApiGateway::(Authorizer|GatewayResponse|Method|Model|RequestValidator|Resource)$/;
 
 export interface DeploymentProps {

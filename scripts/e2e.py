@@ -19,8 +19,9 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import ClientError
 
-from e2e_assembly import adapt, contract_without, functions_of
+from e2e_assembly import adapt
 from e2e_changes import Changes
+from e2e_resource import AddedResource
 from emulator import STAGE, Emulator, Failure
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +30,6 @@ WORK = ROOT / "target" / "e2e-run"
 FUNCTIONS = WORK / "lambda"
 BOOTSTRAP = FUNCTIONS / "functions" / "bootstrap"
 ASSEMBLY = WORK / "assembly"
-CONTRACT_WITHOUT_ITEMS = WORK / "contract"
 SERVICE = f"serverless-crud-{STAGE}"
 ACCOUNT, REGION = "000000000000", "us-east-1"
 ARCHITECTURE = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
@@ -97,13 +97,12 @@ class Run:
             self.check_remains()
 
     def steps(self) -> None:
-        contract_without("items", ROOT, CONTRACT_WITHOUT_ITEMS)
+        resource = AddedResource(self, WORK / "contract")
         with step("deploy without a resource"):
-            self.deploy(CONTRACT_WITHOUT_ITEMS)
+            resource.deploy_without()
         outputs = self.outputs()
-        user = self.create_user(outputs)
         with step("add the resource"):
-            self.add_items(outputs, user)
+            resource.add()
         if self.emulator.has.iam:
             with step("queues and buckets require TLS"):
                 self.remove_tls_policies()
@@ -138,7 +137,7 @@ class Run:
             with step("a role without grants is refused"):
                 self.revoke(outputs)
         with step("remove the resource"):
-            self.remove_items(outputs, user)
+            resource.remove()
 
     def remove_tls_policies(self) -> None:
         """Checks that queues and buckets require TLS, then removes the policies, since the emulator does not support TLS."""
@@ -176,49 +175,10 @@ class Run:
         adapt(ASSEMBLY, self.emulator.has)
         return self.script("deploy", str(ASSEMBLY), STAGE)
 
-    def create_user(self, outputs: dict[str, str]) -> str:
-        user = {"name": "Grace", "email": "grace@example.com"}
-        status, body = self.emulator.request("POST", outputs["ApiId"], "/v1/users", self.key(outputs, "Premium"), user)
-        if status != 201:
-            raise Failure(f"creating a user fails: {status} {body}")
-        return body["id"]
-
-    def add_items(self, outputs: dict[str, str], user: str) -> None:
-        """Deploys the resource, and checks that it is served and that the other one did not change."""
-        before = self.live_versions("users")
-        self.expect_status(outputs, "/v1/items", 404)
-        self.deploy()
-        self.check_untouched(outputs, user, before)
-        self.expect_status(outputs, "/v1/items", 200)
-
-    def remove_items(self, outputs: dict[str, str], user: str) -> None:
-        """Deploys without the resource, and checks that only it is gone."""
-        before = self.live_versions("users")
-        self.deploy(CONTRACT_WITHOUT_ITEMS)
-        self.check_untouched(outputs, user, before)
-        self.expect_status(outputs, "/v1/items", 404)
-        stacks = [stack["StackName"] for stack in self.client("cloudformation").describe_stacks()["Stacks"]]
-        tables = self.client("dynamodb").list_tables()["TableNames"]
-        left = [name for name in [*stacks, *tables] if name.endswith(("-items", "-users-cascade"))]
-        if left or self.live_versions("items"):
-            raise Failure(f"the deployment did not delete {', '.join(left) or 'the functions of items'}")
-
-    def check_untouched(self, outputs: dict[str, str], user: str, versions: dict[str, str]) -> None:
-        """Checks that the API, its keys, the versions of the users' functions and their records are those of before."""
-        kept = {name: value for name, value in outputs.items() if name.startswith("Api")}
-        if not kept.items() <= self.outputs().items() or self.live_versions("users") != versions:
-            raise Failure("the deployment of another resource changed the users' functions, the API or its keys")
-        self.expect_status(outputs, f"/v1/users/{user}", 200)
-
-    def expect_status(self, outputs: dict[str, str], path: str, expected: int) -> None:
-        if (status := self.status(outputs, "GET", path)) != expected:
-            raise Failure(f"GET {path} responds with {status}, not {expected}")
-
     def outputs(self) -> dict[str, str]:
         """Returns the outputs of all stacks."""
-        stacks = self.client("cloudformation").describe_stacks()["Stacks"]
-        own = [stack for stack in stacks if stack["StackName"].startswith(SERVICE)]
-        return {output["OutputKey"]: output["OutputValue"] for stack in own for output in stack.get("Outputs", [])}
+        outputs = [output for stack in self.deployed_stacks() for output in stack.get("Outputs", [])]
+        return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 
     def migrate(self) -> None:
         """Writes records of the oldest shape, runs the migrations with the state machine, and checks the result."""
@@ -314,7 +274,8 @@ class Run:
 
     def second_deployment(self) -> None:
         log = self.deploy()
-        changed = [stack for stack in self.deployed_stacks() if f"{stack} (no changes)" not in log]
+        stacks = [stack["StackName"] for stack in self.deployed_stacks()]
+        changed = [stack for stack in stacks if f"{stack} (no changes)" not in log]
         if changed:
             raise Failure(f"a second deployment changed {', '.join(changed)}: see target/e2e-run/deploy.log")
 
@@ -372,14 +333,9 @@ class Run:
     def status(self, outputs: dict[str, str], method: str, path: str) -> int:
         return self.emulator.request(method, outputs["ApiId"], path, self.key(outputs, "Premium"))[0]
 
-    def deployed_stacks(self) -> list[str]:
+    def deployed_stacks(self) -> list[dict]:
         stacks = self.client("cloudformation").describe_stacks()["Stacks"]
-        return [stack["StackName"] for stack in stacks if stack["StackName"].startswith(SERVICE)]
-
-    def live_versions(self, resource: str) -> dict[str, str]:
-        """Returns the live version of each deployed function of a resource."""
-        found = {function["FunctionName"] for function in self.client("lambda").list_functions()["Functions"]}
-        return {name: self.live_version(name) for name in functions_of(resource, ROOT) if f"{SERVICE}-{name}" in found}
+        return [stack for stack in stacks if stack["StackName"].startswith(SERVICE)]
 
     def live_version(self, name: str) -> str:
         return self.client("lambda").get_alias(FunctionName=f"{SERVICE}-{name}", Name="live")["FunctionVersion"]

@@ -1,39 +1,10 @@
-"""The contract and the templates that `make e2e` deploys: without a resource, and without what an emulator lacks."""
+"""Changes of the templates that `make e2e` deploys, for emulators that lack something."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from emulator import Capabilities
-
-
-def contract_without(resource: str, source: Path, target: Path) -> None:
-    """Writes the contract to a folder as it would be without a resource, its table, and the consumers that write to it."""
-    document = json.loads((source / "openapi.json").read_text())
-    target.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(source / "schemas", target / "schemas", dirs_exist_ok=True)
-    paths = document["paths"].items()
-    document["paths"] = {name: item for name, item in paths if not f"{name}/".startswith(f"/v1/{resource}/")}
-    document["x-tables"] = [table for table in document["x-tables"] if table["name"] != resource]
-    consumers = document["x-consumers"]
-    document["x-consumers"] = [consumer for consumer in consumers if resource not in tables_granted(consumer)]
-    for consumer in document["x-consumers"]:
-        consumer["tables"] = [table for table in consumer.get("tables", []) if table != resource]
-    for job in document["x-jobs"]:
-        job["grants"] = [grant for grant in job["grants"] if grant["table"] != resource]
-    (target / "openapi.json").write_text(json.dumps(document))
-
-
-def functions_of(resource: str, source: Path) -> set[str]:
-    """Returns the names of the functions of a resource's operations."""
-    paths = json.loads((source / "openapi.json").read_text())["paths"]
-    own = [item for name, item in paths.items() if f"{name}/".startswith(f"/v1/{resource}/")]
-    return {operation["x-function"]["name"] for item in own for operation in item.values()}
-
-
-def tables_granted(function: dict) -> set[str]:
-    return {grant["table"] for grant in function["grants"]}
 
 
 def adapt(assembly: Path, has: Capabilities) -> None:

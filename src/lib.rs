@@ -5,6 +5,7 @@
 //! | module | content |
 //! | --- | --- |
 //! | [`resources`] | the resources: one struct each, with the constraints of its fields |
+//! | [`access`] | the principal of a request, and the rules of what it may do |
 //! | [`record`] | the types that all modules share: `Resource`, `Record`, `Edit`, `ListQuery` |
 //! | [`error`] | the error enum, by what the client can do about an error |
 //! | [`http`] | parsing of requests, building of responses and problem details |
@@ -52,6 +53,7 @@
 //!    queue, and finally go to its dead-letter queue.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod actions;
 pub mod app;
 pub mod config;

@@ -17,11 +17,18 @@ FORCE ?=
 # The data folder of the local server for replay without STAGE.
 DATA ?= .local
 EVENT ?= {}
+# The local user of `make token`: by default the one of this machine.
+USER ?= user
+ROLE ?=
+TENANT ?=
+SCOPE ?=
+TTL ?=
+URL ?=
 # Arguments of run, seed, fuzz and bench: make run ARGS="--memory --port 4000"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
+.PHONY: help run token seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
 	bench bench-streams bench-migrate build deploy diff destroy migrate migrations api-key \
 	rotate-cursor-secret replay resource rename audit
 
@@ -30,6 +37,11 @@ help: ## List the targets
 
 run: ## Serve the API on 127.0.0.1:3000 with an embedded DynamoDB
 	$(CARGO) run --bin local -- $(ARGS)
+
+token: ## Print a token of a user of the running server: USER=ada; ROLE=admin TENANT=acme SCOPE="items:read" TTL=3600
+	@$(CARGO) run --quiet --bin local -- token --user '$(USER)' $(foreach role,$(ROLE),--role '$(role)') \
+		$(if $(TENANT),--tenant '$(TENANT)') $(if $(SCOPE),--scope '$(SCOPE)') $(if $(TTL),--ttl '$(TTL)') \
+		--data '$(DATA)' $(if $(URL),--url '$(URL)')
 
 seed: ## Fill a running server with sample data
 	$(CARGO) run --bin seed -- $(ARGS)

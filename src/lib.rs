@@ -17,6 +17,7 @@
 //! | [`config`] | the configuration, read from environment variables |
 //! | `deadline` | the deadline of the current request |
 //! | [`app`] | the state that a cold start builds and all requests share |
+//! | [`authorizer`] | the authorizer: bearer tokens in, policies of what their users may call out |
 //! | [`functions`] | the Lambda functions of the one executable, by name |
 //! | [`runtime`] | the Lambda runtime loop: events in, responses out |
 //! | [`streams`] | the consumers of the tables' change streams and of the event bus |
@@ -56,6 +57,7 @@
 pub mod access;
 pub mod actions;
 pub mod app;
+pub mod authorizer;
 pub mod config;
 pub mod cursors;
 mod deadline;

@@ -8,9 +8,9 @@ use std::process::ExitCode;
 pub use consumers::{ConsumerDefinition, Source, Start, consumers, decoders};
 pub use jobs::{Job, JobFuture, jobs};
 
-use crate::{operations::operations, runtime, streams};
+use crate::{authorizer, operations::operations, runtime, streams};
 
-/// Runs the function with this name: an operation, a consumer or a job.
+/// Runs the function with this name: an operation, a consumer, the authorizer or a job.
 ///
 /// An unknown name is logged in one line, and fails the start of the Lambda function.
 pub fn serve(name: &str) -> ExitCode {
@@ -22,6 +22,9 @@ pub fn serve(name: &str) -> ExitCode {
             Source::Streams { consumer, .. } => streams::serve(consumer),
             Source::Events { consumer, .. } => streams::serve_messages(consumer),
         };
+    }
+    if name == authorizer::FUNCTION {
+        return authorizer::serve(operations());
     }
     match jobs().into_iter().find(|job| job.name == name) {
         Some(job) => runtime::serve_job(job.run),

@@ -11,7 +11,8 @@ use tokio::{
 };
 
 use super::{
-    Options, StartError,
+    Options, StartError, TokenClaims,
+    authorization::Authorization,
     database::{Embedded, Folder, client_of, embedded_client, endpoint_client, folder_client, new_secret},
     delivery::{Delivery, DeliverySetup},
     gateway::{self, Gateway},
@@ -36,6 +37,7 @@ pub struct Server {
     url: String,
     dynamodb_url: String,
     options: Options,
+    authorization: Arc<Authorization>,
     stop: oneshot::Sender<()>,
     gateway: JoinHandle<io::Result<()>>,
     /// Closed when the last function has ended.
@@ -89,11 +91,15 @@ pub async fn start_with(options: Options, operations: Vec<Operation>) -> Result<
     let (running, functions) = mpsc::channel(1);
     let (stop, stopped) = oneshot::channel();
     let apps = function_apps(&operations, &app.config, &client);
-    let gateway = Gateway::new(app, apps, operations, &options, address.to_string(), running);
+    let url = format!("http://{address}");
+    let path = folder.as_ref().map(|_| options.data.as_path());
+    let authorization = Arc::new(Authorization::open(&options, path, &url, operations.clone())?);
+    let gateway = Gateway::new(app, apps, operations, authorization.clone(), &options, address.to_string(), running);
     Ok(Server {
-        url: format!("http://{address}"),
+        url,
         dynamodb_url,
         options,
+        authorization,
         stop,
         gateway: tokio::spawn(gateway::serve(gateway, listener, stopped)),
         functions,
@@ -117,6 +123,11 @@ impl Server {
     /// Returns the API key of the basic usage plan.
     pub fn key(&self) -> &str {
         &self.options.key
+    }
+
+    /// Signs a token of the local issuer; none if the tokens are of another one.
+    pub fn token(&self, claims: &TokenClaims) -> Option<String> {
+        self.authorization.issuer().map(|issuer| issuer.token(claims))
     }
 
     /// Returns the options of the server.

@@ -34,6 +34,7 @@ pub fn sample_event(operation: &Operation) -> Value {
         headers: &headers,
         body: body.unwrap_or_default().as_bytes(),
         key: (&Options::default().key, "basic"),
+        authorizer: None,
         source_ip: [127, 0, 0, 1].into(),
         host: "127.0.0.1:3000",
         id: EXAMPLE_ID,

@@ -10,6 +10,7 @@ use super::{
     discovery::Discovery,
     event::AuthorizerEvent,
     keys::Keys,
+    refresh::Intervals,
     settings::Settings,
 };
 use crate::{config::LogLevel, operations::Operation, runtime};
@@ -25,7 +26,7 @@ const UNAUTHORIZED: &str = "Unauthorized";
 pub fn serve(operations: Vec<Operation>) -> ExitCode {
     let start = async move || {
         let settings = Settings::from_env()?;
-        let keys = Keys::discovered(Discovery::new(&settings));
+        let keys = Keys::discovered(Discovery::new(&settings), Intervals::default());
         let authorizer = Authorizer::new(settings, keys, operations);
         authorizer.prime().await;
         Ok(Arc::new(authorizer))

@@ -7,7 +7,13 @@ use std::{
 
 use serde_json::json;
 
-use super::{Refusal, discovery::Discovery, jwks::Key, reason::Reason, refresh::Schedule};
+use super::{
+    Refusal,
+    discovery::Discovery,
+    jwks::Key,
+    reason::Reason,
+    refresh::{Intervals, Schedule},
+};
 use crate::{config::LogLevel, runtime};
 
 /// The keys of the issuer, which are fetched when they are unknown or old.
@@ -32,16 +38,16 @@ struct State {
 impl Keys {
     /// Creates keys that are never fetched.
     pub fn fixed(keys: Vec<Key>) -> Self {
-        Self::new(None, keys)
+        Self::new(None, keys, Intervals::default())
     }
 
     /// Creates keys that are fetched from the issuer.
-    pub fn discovered(discovery: Discovery) -> Self {
-        Self::new(Some(discovery), Vec::new())
+    pub fn discovered(discovery: Discovery, intervals: Intervals) -> Self {
+        Self::new(Some(discovery), Vec::new(), intervals)
     }
 
-    fn new(discovery: Option<Discovery>, keys: Vec<Key>) -> Self {
-        let (schedule, known) = (Schedule::new(Instant::now()), keys.into());
+    fn new(discovery: Option<Discovery>, keys: Vec<Key>, intervals: Intervals) -> Self {
+        let (schedule, known) = (Schedule::new(intervals, Instant::now()), keys.into());
         let state = State { known, schedule, started: 0, ended: 0, has_failed: false };
         Self { discovery, state: Mutex::new(state), fetch: tokio::sync::Mutex::default() }
     }

@@ -31,5 +31,5 @@ pub use jwks::Key;
 pub use keys::Keys;
 pub use policy::{MethodArn, Policy};
 pub use reason::Reason;
-pub use refresh::Schedule;
+pub use refresh::{Intervals, Schedule};
 pub use settings::Settings;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     app::LogLevel,
-    authorizer::{self, Authorizer, AuthorizerEvent, Discovery, Keys, Refusal, Settings},
+    authorizer::{self, Authorizer, AuthorizerEvent, Discovery, Intervals, Keys, Refusal, Settings},
     http::{
         Answer,
         gateway::{self, GatewayResponse},
@@ -38,7 +38,7 @@ impl Authorization {
     ) -> Result<Self, StartError> {
         let (settings, keys, issuer) = if options.issuer.is_some() {
             let settings = external(options)?;
-            let keys = Keys::discovered(Discovery::new(&settings));
+            let keys = Keys::discovered(Discovery::new(&settings), Intervals::default());
             (settings, keys, None)
         } else {
             let issuer = Issuer::create(folder, url)?;

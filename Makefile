@@ -14,7 +14,7 @@ ENDPOINT ?=
 CONSUMER ?=
 DRY_RUN ?=
 FORCE ?=
-# The data folder of the local server for replay without STAGE.
+# The data folder of the local server, for reset, token and for replay without STAGE.
 DATA ?= .local
 EVENT ?= {}
 # The local user of `make token`: by default the one of this machine.
@@ -28,7 +28,7 @@ URL ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run token seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
+.PHONY: help run reset token seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
 	bench bench-streams bench-migrate build deploy diff destroy migrate migrations api-key \
 	rotate-cursor-secret replay resource rename audit
 
@@ -37,6 +37,9 @@ help: ## List the targets
 
 run: ## Serve the API on 127.0.0.1:3000 with an embedded DynamoDB
 	$(CARGO) run --bin local -- $(ARGS)
+
+reset: ## Delete the local server's data after a confirmation: ARGS="--yes" skips it
+	$(CARGO) run --quiet --bin local -- --reset --data $(DATA) $(ARGS)
 
 token: ## Print a token of a user of the running server: USER=ada; ROLE=admin TENANT=acme SCOPE="items:read" TTL=3600
 	@$(CARGO) run --quiet --bin local -- token --user '$(USER)' $(foreach role,$(ROLE),--role '$(role)') \

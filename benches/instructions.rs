@@ -28,8 +28,8 @@ use aws_smithy_runtime_api::{
 use serde_json::{Value, json};
 use serverless_crud::{
     app::{App, CachingSigner, Config, CursorSecret, LogLevel, client_with_http},
-    operations::{Handler, operations},
-    runtime,
+    operations::Handler,
+    runtime, service,
 };
 
 /// The numbers of events in the two runs.
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 /// Sends events to one operation.
 fn run(operation: &str, events: u32) {
     let event = fs::read_to_string(project().join(format!("events/{operation}.json"))).unwrap();
-    let found = operations().into_iter().find(|known| known.name == operation).unwrap();
+    let found = service().operations().into_iter().find(|known| known.name == operation).unwrap();
     let handler: Handler = found.handler;
     let config = Config {
         table_prefix: "bench-".into(),

@@ -1,9 +1,11 @@
-//! The Rust transforms, listed under the names that migration files use.
+//! The migration files, and the Rust transforms under the names that the files use.
 
-mod rekey;
 mod split_tags;
 
-use super::Transform;
+use crate::migrate::Transform;
+
+/// The names and contents of the files of this folder, which the build script lists.
+pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
 /// All transforms.
-pub const TRANSFORMS: &[(&str, Transform)] = &[("rekey", rekey::rekey), ("split_tags", split_tags::split_tags)];
+pub const TRANSFORMS: &[(&str, Transform)] = &[("split_tags", split_tags::split_tags)];

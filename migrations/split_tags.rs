@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::Fields;
+use crate::migrate::Fields;
 
 const MAX_TAGS: usize = 20;
 const MAX_TAG_LENGTH: usize = 40;

@@ -4,6 +4,7 @@
 //!
 //! | module | content |
 //! | --- | --- |
+//! | [`service`] | the list of what this project serves: its resources, actions, consumers and migrations |
 //! | [`resources`] | the resources: one struct each, with the constraints of its fields |
 //! | [`access`] | the principal of a request, and the rules of what it may do |
 //! | [`record`] | the types that all modules share: `Resource`, `Record`, `Edit`, `ListQuery` |
@@ -11,17 +12,19 @@
 //! | [`http`] | parsing of requests, building of responses and problem details |
 //! | [`handlers`] | the CRUD handlers, generic over the resource |
 //! | [`actions`] | the operations beyond CRUD, one file each |
-//! | [`operations`] | the list of all operations, each with its contract |
+//! | [`consumers`] | the consumers of events, one file each |
+//! | [`operations`] | operations as values with their contracts, and the CRUD operations |
 //! | [`store`] | typed access to the DynamoDB tables |
 //! | [`cursors`] | signed positions in a list, and the keys that sign them |
 //! | [`config`] | the configuration, read from environment variables |
 //! | `deadline` | the deadline of the current request |
 //! | [`app`] | the state that a cold start builds and all requests share |
 //! | [`authorizer`] | the authorizer: bearer tokens in, policies of what their users may call out |
-//! | [`functions`] | the Lambda functions of the one executable, by name |
+//! | [`functions`] | a service: the list of its operations, consumers and jobs, which are the Lambda functions of the one executable |
 //! | [`runtime`] | the Lambda runtime loop: events in, responses out |
 //! | [`streams`] | the consumers of the tables' change streams and of the event bus |
 //! | [`migrate`] | data migrations on live tables |
+//! | `gateway` | routes, proxy events and own responses of API Gateway (feature `local`) |
 //! | `openapi` | the OpenAPI document and the event schemas (feature `local`) |
 //! | `local` | the local server: a gateway and an embedded DynamoDB (feature `local`) |
 //!
@@ -59,20 +62,28 @@ pub mod actions;
 pub mod app;
 pub mod authorizer;
 pub mod config;
+pub mod consumers;
 pub mod cursors;
 mod deadline;
 pub mod error;
 pub mod functions;
+#[cfg(feature = "local")]
+pub mod gateway;
 pub mod handlers;
 pub mod http;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod migrate;
+#[path = "../migrations/mod.rs"]
+mod migrations;
 #[cfg(feature = "local")]
 pub mod openapi;
 pub mod operations;
 pub mod record;
 pub mod resources;
 pub mod runtime;
+mod service;
 pub mod store;
 pub mod streams;
+
+pub use service::service;

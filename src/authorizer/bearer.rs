@@ -1,6 +1,6 @@
 //! The bearer token in the headers of a request (RFC 6750 §2.1).
 
-use super::reason::Reason;
+use super::refusal::Reason;
 
 /// The largest token that is looked at. API Gateway's limit for all headers is 10,240 bytes (Amazon API Gateway developer
 /// guide, "Quotas for configuring and running a REST API").

@@ -9,7 +9,7 @@ use super::{
     identity,
     keys::Keys,
     policy::{MethodArn, Policy},
-    reason::Reason,
+    refusal::Refusal,
     settings::Settings,
     token,
 };
@@ -32,23 +32,6 @@ pub struct Authorized {
     pub policy_document: Policy,
     /// The context of the request: strings, which the function receives in `requestContext.authorizer`.
     pub context: Map<String, Value>,
-}
-
-/// The reason why there is no decision to cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The request has no valid token: the client gets a 401.
-    Token(Reason),
-    /// The issuer's keys cannot be fetched: the client may try again.
-    Unavailable,
-    /// The event is not of a method of the API it names.
-    Event,
-}
-
-impl From<Reason> for Refusal {
-    fn from(reason: Reason) -> Self {
-        Self::Token(reason)
-    }
 }
 
 impl Authorizer {

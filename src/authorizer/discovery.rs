@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use serde_json::Value;
 
-use super::{jwks::Key, settings::Settings};
+use super::{jwks::Key, settings::Settings, url::is_allowed};
 
 /// The time limit of a fetch, which is two requests.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -103,21 +103,6 @@ impl Discovery {
         let body = body.map_err(|error| failed(&error.to_string()))?.to_bytes();
         serde_json::from_slice(&body).map_err(|_| failed("is not JSON"))
     }
-}
-
-/// Returns true if keys may be fetched from a URL: over https, or from this machine if that is allowed.
-pub fn is_allowed(url: &Uri, allows_http_loopback: bool) -> bool {
-    let host = url.host().unwrap_or_default();
-    match url.scheme_str() {
-        Some("https") => !host.is_empty(),
-        Some("http") => allows_http_loopback && is_loopback(host),
-        _ => false,
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn mozilla_roots() -> RootCertStore {

@@ -6,11 +6,12 @@ use lambda_http::lambda_runtime;
 use serde_json::json;
 
 use super::{
-    decision::{Authorized, Authorizer, Refusal},
+    decision::{Authorized, Authorizer},
     discovery::Discovery,
     event::AuthorizerEvent,
     keys::Keys,
     refresh::Intervals,
+    refusal::Refusal,
     settings::Settings,
 };
 use crate::{config::LogLevel, operations::Operation, runtime};

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{reason::Reason, settings::Settings, token::Claims};
+use super::{refusal::Reason, settings::Settings, token::Claims};
 use crate::access::{Kind, Principal, user_id};
 
 /// The maximum length of a subject (OpenID Connect Core 1.0, §2), and of a tenant.

@@ -8,11 +8,10 @@ use std::{
 use serde_json::json;
 
 use super::{
-    Refusal,
     discovery::Discovery,
     jwks::Key,
-    reason::Reason,
     refresh::{Intervals, Schedule},
+    refusal::{Reason, Refusal},
 };
 use crate::{config::LogLevel, runtime};
 

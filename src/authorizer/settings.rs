@@ -2,7 +2,7 @@
 
 use http::Uri;
 
-use super::discovery::is_allowed;
+use super::url::is_allowed;
 use crate::config::{ConfigError, LogLevel, ca_bundle};
 
 /// The settings of the authorizer.

@@ -10,7 +10,12 @@ use jsonwebtoken::{
 };
 use serde_json::{Map, Value};
 
-use super::{Refusal, crypto, keys::Keys, reason::Reason, settings::Settings};
+use super::{
+    crypto,
+    keys::Keys,
+    refusal::{Reason, Refusal},
+    settings::Settings,
+};
 
 /// The claims of a token.
 pub type Claims = Map<String, Value>;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Parser;
-use serverless_crud::openapi;
+use serverless_crud::{openapi, service};
 
 /// Writes openapi.json and every other file that is generated from the operations and types.
 #[derive(Parser)]
@@ -51,17 +51,17 @@ fn refusals(root: &Path) -> io::Result<Vec<String>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    Ok(openapi::compatibility::index_changes(&released, &openapi::document()))
+    Ok(openapi::compatibility::index_changes(&released, &openapi::document(&service())))
 }
 
 fn write(root: &Path, release: bool) -> io::Result<ExitCode> {
-    for file in openapi::files() {
+    for file in openapi::files(&service()) {
         write_file(&root.join(&file.path), &file.content)?;
         if release && file.path == openapi::DOCUMENT {
             write_file(&root.join(openapi::RELEASED), &file.content)?;
         }
     }
-    for path in openapi::leftovers(root)? {
+    for path in openapi::leftovers(&service(), root)? {
         fs::remove_file(root.join(path))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -75,7 +75,7 @@ fn write_file(path: &Path, content: &str) -> io::Result<()> {
 }
 
 fn check(root: &Path) -> io::Result<ExitCode> {
-    let drift = openapi::drift(root)?;
+    let drift = openapi::drift(&service(), root)?;
     for path in &drift {
         eprintln!("{path} is out of date: run `make contract`");
     }

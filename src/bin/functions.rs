@@ -2,8 +2,8 @@
 
 use std::{env, process::ExitCode};
 
-use serverless_crud::functions;
+use serverless_crud::{functions, service};
 
 fn main() -> ExitCode {
-    functions::serve(&env::var("_HANDLER").unwrap_or_default())
+    functions::serve(&service(), &env::var("_HANDLER").unwrap_or_default())
 }

@@ -1,11 +1,15 @@
 //! Serves the API on this machine: `make run`, and prints tokens of its users: `make token`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use serverless_crud::{
     local::{self, Issuer, TokenClaims, stop_signal},
-    runtime,
+    runtime, service,
 };
 
 /// The options of the server, or another command.
@@ -46,7 +50,11 @@ async fn main() -> ExitCode {
             Err(error) => fail(&error),
         };
     }
-    let server = match local::start(arguments.options).await {
+    let options = arguments.options;
+    if options.reset {
+        return reset(&options);
+    }
+    let server = match local::start(service(), options).await {
         Ok(server) => server,
         Err(error) => return fail(&error),
     };
@@ -62,4 +70,25 @@ async fn main() -> ExitCode {
 fn fail(error: &local::StartError) -> ExitCode {
     eprintln!("error: {error}");
     ExitCode::FAILURE
+}
+
+/// Deletes the data in the folder after a confirmation.
+fn reset(options: &local::Options) -> ExitCode {
+    let folder = options.data.display();
+    let outcome =
+        local::reset(&options.data, || options.yes || confirm(&format!("Delete all data in {folder}? [y/N] ")));
+    match outcome {
+        Ok(local::Reset::Done) => println!("The data in {folder} is deleted."),
+        Ok(local::Reset::Declined) => println!("Nothing was deleted."),
+        Err(error) => return fail(&error),
+    }
+    ExitCode::SUCCESS
+}
+
+/// Asks a question. Returns true if the answer is yes; no answer is a no.
+fn confirm(question: &str) -> bool {
+    print!("{question}");
+    let mut answer = String::new();
+    let read = io::stdout().flush().and_then(|()| io::stdin().read_line(&mut answer));
+    read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
 }

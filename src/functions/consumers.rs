@@ -1,29 +1,15 @@
-//! The list of all consumers: those of the tables' streams, and those of the event bus.
+//! The definition of a consumer: of the tables' streams, or of the event bus.
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::{
-    operations::{Grant, List, list},
-    record::{Action, Resource},
-    resources::{Item, User},
+    operations::Grant,
+    record::Action,
     store::{BOOKKEEPING, HISTORY},
     streams::{self, Consumer, Decoder, EventConsumer, Repeat},
 };
-
-/// Returns the decoder of each resource.
-pub fn decoders() -> Vec<Decoder> {
-    let mut decoders = Vec::new();
-    list(&mut decoders);
-    decoders
-}
-
-impl List for Vec<Decoder> {
-    fn resource<R: Resource>(&mut self) {
-        self.push(Decoder::of::<R>());
-    }
-}
 
 /// A consumer: a function that handles changes, and its permissions.
 #[derive(Serialize)]
@@ -84,48 +70,62 @@ pub enum Start {
     Latest,
 }
 
-/// Returns every consumer.
-pub fn consumers() -> Vec<ConsumerDefinition> {
-    let read_deletions = || Grant::on(BOOKKEEPING, &["GetItem"]);
-    vec![
-        ConsumerDefinition {
-            name: "audit_append",
-            source: every_change(Arc::new(streams::audit_append(decoders()))),
-            grants: vec![Grant::on(HISTORY, &["PutItem"]), read_deletions()],
-            publishes: false,
-        },
-        ConsumerDefinition {
-            name: "events_publish",
-            source: every_change(Arc::new(streams::events_publish(decoders()))),
-            grants: vec![read_deletions()],
-            publishes: true,
-        },
-        ConsumerDefinition {
-            name: "users_cascade",
-            // After this delay, the index of owners usually contains all items for the first pass.
-            source: events(&[(User::NAME, Action::Deleted)], 5, Arc::new(streams::users_cascade())),
-            grants: vec![
-                Grant { indexes: vec![streams::OWNER_INDEX.into()], ..Grant::on(Item::COLLECTION, &["Query"]) },
-                Grant::on(Item::COLLECTION, &["GetItem", "UpdateItem"]),
-            ],
-            publishes: false,
-        },
-    ]
+impl ConsumerDefinition {
+    /// Returns the definition of a consumer of events of these resources and actions, without permissions.
+    pub fn of_events(name: &'static str, events: &[(&str, Action)], consumer: impl EventConsumer) -> Self {
+        let types = events.iter().map(|(resource, action)| format!("{resource}.{}", action.name())).collect();
+        let (repeats, consumer) = (consumer.repeat(), Arc::new(consumer));
+        let source = Source::Events { types, delay_seconds: 0, repeats, consumer };
+        Self { name, source, grants: Vec::new(), publishes: false }
+    }
+
+    /// Sets the delay in seconds before an event is delivered, at most 900, the maximum delay of an SQS message.
+    #[must_use]
+    pub fn delayed(mut self, seconds: u16) -> Self {
+        if let Source::Events { delay_seconds, .. } = &mut self.source {
+            *delay_seconds = seconds;
+        }
+        self
+    }
+
+    /// Sets the DynamoDB actions it needs.
+    #[must_use]
+    pub fn granted(self, grants: impl Into<Vec<Grant>>) -> Self {
+        Self { grants: grants.into(), ..self }
+    }
+}
+
+/// Returns the consumer that appends every change to the history.
+pub fn audit_append(decoders: Vec<Decoder>) -> ConsumerDefinition {
+    ConsumerDefinition {
+        name: "audit_append",
+        source: every_change(&decoders, Arc::new(streams::audit_append(decoders.clone()))),
+        grants: vec![Grant::on(HISTORY, &["PutItem"]), read_deletions()],
+        publishes: false,
+    }
+}
+
+/// Returns the consumer that publishes every change to the bus.
+pub fn events_publish(decoders: Vec<Decoder>) -> ConsumerDefinition {
+    ConsumerDefinition {
+        name: "events_publish",
+        source: every_change(&decoders, Arc::new(streams::events_publish(decoders.clone()))),
+        grants: vec![read_deletions()],
+        publishes: true,
+    }
+}
+
+fn read_deletions() -> Grant {
+    Grant::on(BOOKKEEPING, &["GetItem"])
 }
 
 /// Returns the source of every change of every resource.
-fn every_change(consumer: Arc<dyn Consumer>) -> Source {
+fn every_change(decoders: &[Decoder], consumer: Arc<dyn Consumer>) -> Source {
     Source::Streams {
-        tables: decoders().iter().map(|decoder| decoder.collection).collect(),
+        tables: decoders.iter().map(|decoder| decoder.collection).collect(),
         changes: vec!["INSERT", "MODIFY", "REMOVE"],
         batching_window: 0,
         start: Start::TrimHorizon,
         consumer,
     }
-}
-
-/// Returns the source of these types of events, with the delay of their delivery.
-fn events(types: &[(&str, Action)], delay_seconds: u16, consumer: Arc<dyn EventConsumer>) -> Source {
-    let types = types.iter().map(|(resource, action)| format!("{resource}.{}", action.name())).collect();
-    Source::Events { types, delay_seconds, repeats: consumer.repeat(), consumer }
 }

@@ -1,4 +1,4 @@
-//! The list of jobs: functions that an operator or a schedule invokes.
+//! Jobs: functions that an operator or a schedule invokes.
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::{
     app::App,
     error::Error,
-    migrate,
-    operations::{Grant, row_schemas},
+    migrate::{Migrations, run_job},
+    operations::Grant,
     store::BOOKKEEPING,
 };
 
@@ -17,7 +17,7 @@ use crate::{
 const MIGRATION_ACTIONS: &[&str] = &["ConditionCheckItem", "Scan", "UpdateItem"];
 
 /// A function that an operator or a schedule invokes.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Job {
     /// The function: Lambda's handler setting.
     pub name: &'static str,
@@ -25,19 +25,24 @@ pub struct Job {
     pub grants: Vec<Grant>,
     /// The code.
     #[serde(skip)]
-    pub run: fn(Arc<App>, Value, Duration) -> JobFuture,
+    pub run: Box<JobHandler>,
 }
 
+/// The code of a job, which receives the event and the remaining time.
+pub type JobHandler = dyn Fn(Arc<App>, Value, Duration) -> JobFuture;
 /// The result of a job.
 pub type JobFuture = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
 
-/// Returns every job.
-pub fn jobs() -> Vec<Job> {
-    let tables = row_schemas().into_iter().map(|(table, _)| Grant::on(table, MIGRATION_ACTIONS));
+/// Returns the job that applies the pending migrations.
+pub fn migrations_run(migrations: Migrations) -> Job {
+    let tables = migrations.schemas.iter().map(|schema| Grant::on(schema.table, MIGRATION_ACTIONS));
     let ledger = Grant::on(BOOKKEEPING, &["GetItem", "PutItem", "UpdateItem"]);
-    vec![Job {
+    Job {
         name: "migrations_run",
         grants: tables.chain([ledger]).collect(),
-        run: |app, event, remaining| Box::pin(migrate::run_job(app, event, remaining)),
-    }]
+        run: Box::new(move |app, event, remaining| {
+            let migrations = migrations.clone();
+            Box::pin(run_job(move || migrations.compiled(), app, event, remaining))
+        }),
+    }
 }

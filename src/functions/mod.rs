@@ -1,32 +1,35 @@
-//! The Lambda functions. One executable contains all of them, and Lambda's handler setting selects the one to run.
+//! The Lambda functions of a service. One executable contains all of them, and Lambda's handler setting selects the one
+//! to run.
 
 mod consumers;
 mod jobs;
+mod service;
 
 use std::process::ExitCode;
 
-pub use consumers::{ConsumerDefinition, Source, Start, consumers, decoders};
-pub use jobs::{Job, JobFuture, jobs};
+pub use consumers::{ConsumerDefinition, Source, Start};
+pub use jobs::{Job, JobFuture};
+pub use service::Service;
 
-use crate::{authorizer, operations::operations, runtime, streams};
+use crate::{authorizer, runtime, streams};
 
-/// Runs the function with this name: an operation, a consumer, the authorizer or a job.
+/// Runs the function of a service with this name: an operation, a consumer, the authorizer or a job.
 ///
 /// An unknown name is logged in one line, and fails the start of the Lambda function.
-pub fn serve(name: &str) -> ExitCode {
-    if let Some(operation) = operations().into_iter().find(|operation| operation.function == name) {
+pub fn serve(service: &Service, name: &str) -> ExitCode {
+    if let Some(operation) = service.operations().into_iter().find(|operation| operation.function == name) {
         return runtime::serve(move |app, request| (operation.handler)(app, request));
     }
-    if let Some(consumer) = consumers().into_iter().find(|consumer| consumer.name == name) {
+    if let Some(consumer) = service.consumers().into_iter().find(|consumer| consumer.name == name) {
         return match consumer.source {
             Source::Streams { consumer, .. } => streams::serve(consumer),
             Source::Events { consumer, .. } => streams::serve_messages(consumer),
         };
     }
     if name == authorizer::FUNCTION {
-        return authorizer::serve(operations());
+        return authorizer::serve(service.operations());
     }
-    match jobs().into_iter().find(|job| job.name == name) {
+    match service.jobs().into_iter().find(|job| job.name == name) {
         Some(job) => runtime::serve_job(job.run),
         None => runtime::stop(&format!("there is no function `{name}`: the handler setting names one")),
     }

@@ -10,10 +10,12 @@ use crate::error::{Error, Violation};
 /// The `Retry-After` header, in seconds.
 const RETRY_AFTER: &str = "1";
 
-// The details that functions and API Gateway share.
-pub(super) const INVALID: &str = "The request is not valid: see errors.";
-pub(super) const BUSY: &str = "The service is busy: try again.";
-pub(super) const INTERNAL: &str = "Something went wrong on our side.";
+/// The detail of an invalid request, from a function or from API Gateway.
+pub const INVALID: &str = "The request is not valid: see errors.";
+/// The detail of a temporary failure.
+pub const BUSY: &str = "The service is busy: try again.";
+/// The detail of an internal error.
+pub const INTERNAL: &str = "Something went wrong on our side.";
 
 /// An `application/problem+json` body.
 ///

@@ -12,10 +12,8 @@ use super::{
 use crate::{
     app::LogLevel,
     authorizer::{self, Authorizer, AuthorizerEvent, Discovery, Intervals, Keys, Refusal, Settings},
-    http::{
-        Answer,
-        gateway::{self, GatewayResponse},
-    },
+    gateway::{self, GatewayResponse},
+    http::Answer,
     operations::Operation,
 };
 

@@ -22,7 +22,8 @@ use super::{StartError, disk::DiskWatch};
 use crate::app;
 
 const DATABASE_FILE: &str = "dynamodb.sqlite";
-const LOCK_FILE: &str = "lock";
+/// The file that a server locks while it uses the folder.
+pub(super) const LOCK_FILE: &str = "lock";
 const SECRET_FILE: &str = "cursor-secret";
 
 /// The interval at which expired rows are deleted. DynamoDB takes up to a few days.

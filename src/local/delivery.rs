@@ -19,7 +19,7 @@ use super::{
     queues::{self, Queue},
     stream_poller::StreamPoller,
 };
-use crate::app::App;
+use crate::{app::App, functions::Service};
 
 const EVENTS_FILE: &str = "events.jsonl";
 const FAILED_FOLDER: &str = "failed-changes";
@@ -39,14 +39,14 @@ impl DeliverySetup {
     ///
     /// # Errors
     /// [`StartError::Folder`].
-    pub async fn open(data: Option<&Folder>, events: Option<PathBuf>) -> Result<Self, StartError> {
+    pub async fn open(service: &Service, data: Option<&Folder>, events: Option<PathBuf>) -> Result<Self, StartError> {
         let is_temporary = data.is_none();
         let folder = data.map_or_else(|| env::temp_dir().join(Uuid::now_v7().to_string()), |data| data.file(""));
         let failed = |path: &Path| {
             let path = path.to_owned();
             |cause| StartError::Folder { path, cause }
         };
-        let queues = Arc::new(queues::open(&folder).map_err(failed(&folder))?);
+        let queues = Arc::new(queues::open(service.consumers(), &folder).map_err(failed(&folder))?);
         let events = events.or_else(|| data.map(|data| data.file(EVENTS_FILE)));
         let started = Bus::start(events.as_deref(), &queues).await;
         let bus = started.map_err(failed(events.as_deref().unwrap_or(&folder)))?;
@@ -62,12 +62,18 @@ impl DeliverySetup {
     ///
     /// # Errors
     /// [`StartError::Folder`].
-    pub async fn deliver(self, app: &Arc<App>, client: &Client, database: &Database) -> Result<Delivery, StartError> {
+    pub async fn deliver(
+        self,
+        service: &Service,
+        app: &Arc<App>,
+        client: &Client,
+        database: &Database,
+    ) -> Result<Delivery, StartError> {
         let file = self.folder.join(ADDRESS_FILE);
-        let started = Invocations::start(app, &file).await;
+        let started = Invocations::start(service, app, &file).await;
         let invocations = started.map_err(|cause| StartError::Folder { path: file, cause })?;
         let failed = (!self.is_temporary).then(|| self.folder.join(FAILED_FOLDER));
-        let stream_poller = StreamPoller::start(app, client, database, failed);
+        let stream_poller = StreamPoller::start(service.consumers(), app, client, database, failed);
         let queue_poller = QueuePoller::start(app, &self.queues);
         Ok(Delivery { setup: self, invocations, stream_poller, queue_poller })
     }

@@ -1,14 +1,14 @@
-//! The pages about the API: `/openapi.json`, and `/docs`, which shows it in Swagger UI.
+//! The pages about the API: `/openapi.json`, `/docs`, which shows it in Swagger UI, and `/`, which redirects there.
 
 use std::sync::Arc;
 
-use axum::http::{Response, header};
+use axum::http::{Response, StatusCode, header};
 use lambda_http::Body;
 use serde_json::json;
 use utoipa_swagger_ui::Config;
 
 use super::Options;
-use crate::{http::Answer, openapi};
+use crate::{functions::Service, http::Answer, openapi};
 
 /// The page that embeds Swagger UI.
 const PAGE: &str = include_str!("docs.html");
@@ -22,8 +22,8 @@ pub struct Docs {
 
 impl Docs {
     /// Returns the pages of a server. Their requests use its API key.
-    pub fn new(options: &Options) -> Self {
-        let mut document = openapi::document();
+    pub fn new(service: &Service, options: &Options) -> Self {
+        let mut document = openapi::document(service);
         // The server that delivered the page, whatever its host and port.
         document["servers"] = json!([{ "url": "/", "description": "This server." }]);
         let key = json!(options.key).to_string().replace('<', "\\u003c");
@@ -37,6 +37,7 @@ impl Docs {
     /// The page at a path.
     pub fn page(&self, path: &str) -> Option<Answer> {
         match path {
+            "/" => Some(redirect("/docs")),
             "/openapi.json" => Some(answer("application/json", self.document.clone())),
             "/docs" | "/docs/" => Some(answer("text/html; charset=utf-8", self.page.clone())),
             _ => self.asset(path.strip_prefix("/docs/")?),
@@ -47,6 +48,11 @@ impl Docs {
         let file = utoipa_swagger_ui::serve(name, self.assets.clone()).ok().flatten()?;
         Some(answer(&file.content_type, file.bytes.into_owned()))
     }
+}
+
+fn redirect(location: &str) -> Answer {
+    let builder = Response::builder().status(StatusCode::FOUND).header(header::LOCATION, location);
+    builder.body(Body::Empty).expect("a path is a header value")
 }
 
 fn answer(media_type: &str, body: impl Into<Body>) -> Answer {

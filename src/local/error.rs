@@ -35,6 +35,8 @@ pub enum StartError {
     NoIssuer(PathBuf),
     /// Another server uses the data folder.
     FolderInUse(PathBuf),
+    /// The folder holds no data of a local server.
+    NoData(PathBuf),
     /// The database file cannot be read.
     Database {
         /// The file.
@@ -109,6 +111,7 @@ impl fmt::Display for StartError {
                 let path = path.display();
                 write!(formatter, "another local server uses {path}: stop it, or choose another folder with --data")
             }
+            Self::NoData(path) => write!(formatter, "{} holds no data of a local server", path.display()),
             Self::Database { path, cause } => {
                 let path = path.display();
                 write!(formatter, "cannot read the database {path}: {cause}; move it away to start with an empty one")

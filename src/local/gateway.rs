@@ -27,20 +27,17 @@ use super::{
     Options,
     authorization::{Authorization, MethodRequest},
     docs::Docs,
-    event::{ProxyRequest, proxy_event},
     health::health,
     payload,
     plan::{Key, Plan, Refusal},
-    router::{PathParameters, RestResource, Router},
     validation::Models,
 };
 use crate::{
     app::App,
     error::Error,
-    http::{
-        self, Answer, Problem, cors,
-        gateway::{self, GatewayResponse},
-    },
+    functions::Service,
+    gateway::{self, GatewayResponse, PathParameters, ProxyRequest, RestResource, Router, proxy_event},
+    http::{self, Answer, Problem, cors},
     operations::{Access, Operation},
     runtime,
 };
@@ -68,16 +65,17 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Returns a gateway to these operations, with `host` as the host of its URLs.
+    /// Returns a gateway to the operations of a service, with `host` as the host of its URLs.
     pub fn new(
         app: Arc<App>,
         functions: HashMap<String, Arc<App>>,
-        operations: Vec<Operation>,
+        service: &Service,
         authorization: Arc<Authorization>,
         options: &Options,
         host: String,
         running: mpsc::Sender<()>,
     ) -> Self {
+        let operations = service.operations();
         let statuses = |operation: &Operation| (operation.name.clone(), operation.contract().statuses());
         Self {
             app,
@@ -86,7 +84,7 @@ impl Gateway {
             models: if options.no_validation { Models::none() } else { Models::new(&operations) },
             statuses: operations.iter().map(statuses).collect(),
             router: Router::new(operations),
-            docs: Docs::new(options),
+            docs: Docs::new(service, options),
             authorization,
             host,
             function_timeout: Duration::from_secs_f64(options.timeout),

@@ -6,9 +6,8 @@ use super::StartError;
 use crate::{
     app::LogLevel,
     error::Error,
-    operations::row_schemas,
     runtime,
-    store::{IndexDefinition, Store, TableDefinition, TableKeys, add_index, remove_index, table_keys},
+    store::{IndexDefinition, RowSchema, Store, TableDefinition, TableKeys, add_index, remove_index, table_keys},
 };
 
 /// Creates missing indexes, recreates those with another key, and adds the key attributes to existing rows.
@@ -18,7 +17,12 @@ use crate::{
 ///
 /// # Errors
 /// [`StartError::Table`], and [`StartError::Tables`] when DynamoDB refuses.
-pub async fn update(store: &Store, tables: &[TableDefinition], is_embedded: bool) -> Result<(), StartError> {
+pub async fn update(
+    store: &Store,
+    tables: &[TableDefinition],
+    schemas: &[RowSchema],
+    is_embedded: bool,
+) -> Result<(), StartError> {
     for table in tables {
         let existing = table_keys(store, table).await.map_err(StartError::refused)?;
         check_key(&existing, table)?;
@@ -27,7 +31,8 @@ pub async fn update(store: &Store, tables: &[TableDefinition], is_embedded: bool
             return Err(external_table_error(&existing, index));
         }
         if !missing.is_empty() {
-            create_indexes(store, table, &existing, &missing).await.map_err(StartError::refused)?;
+            let schema = schemas.iter().find(|schema| schema.table == table.name);
+            create_indexes(store, table, schema, &existing, &missing).await.map_err(StartError::refused)?;
         }
     }
     Ok(())
@@ -38,12 +43,12 @@ pub async fn update(store: &Store, tables: &[TableDefinition], is_embedded: bool
 async fn create_indexes(
     store: &Store,
     table: &TableDefinition,
+    schema: Option<&RowSchema>,
     existing: &TableKeys,
     missing: &[&IndexDefinition],
 ) -> Result<(), Error> {
-    let shape = row_schemas().into_iter().find(|(name, _)| *name == table.name);
-    let rows = match shape {
-        Some((_, shape)) => store.rebuild_index_attributes(&shape).await?,
+    let rows = match schema {
+        Some(schema) => store.rebuild_index_attributes(schema).await?,
         None => 0,
     };
     for index in missing {

@@ -14,14 +14,17 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     app::App,
-    functions::{Source, consumers},
-    streams,
+    functions::{ConsumerDefinition, Service, Source},
+    streams::{self, Consumer},
 };
 
 /// The maximum duration of an invocation.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// The largest event a function takes (Lambda developer guide, "Lambda quotas").
 const MAX_BYTES: usize = 6 * 1024 * 1024;
+
+/// The stream consumers by name.
+type Consumers = Vec<(&'static str, Arc<dyn Consumer>)>;
 
 /// The running listener.
 pub struct Invocations {
@@ -33,13 +36,18 @@ impl Invocations {
     ///
     /// # Errors
     /// When the file cannot be written, or nothing can be listened on.
-    pub async fn start(app: &Arc<App>, file: &Path) -> io::Result<Self> {
+    pub async fn start(service: &Service, app: &Arc<App>, file: &Path) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let of_streams = |definition: ConsumerDefinition| match definition.source {
+            Source::Streams { consumer, .. } => Some((definition.name, consumer)),
+            Source::Events { .. } => None,
+        };
+        let consumers: Consumers = service.consumers().into_iter().filter_map(of_streams).collect();
         fs::write(file, format!("http://{}", listener.local_addr()?))?;
         let service = Router::new()
             .route("/2015-03-31/functions/{name}/invocations", post(invoke))
             .layer(DefaultBodyLimit::max(MAX_BYTES))
-            .with_state(app.clone());
+            .with_state((app.clone(), Arc::new(consumers)));
         Ok(Self { server: tokio::spawn(async { axum::serve(listener, service).await }) })
     }
 
@@ -50,13 +58,12 @@ impl Invocations {
 }
 
 /// Implements `Invoke` (Lambda API reference).
-async fn invoke(State(app): State<Arc<App>>, PathPart(name): PathPart<String>, event: String) -> Response {
-    let consumer = consumers().into_iter().find_map(|definition| match definition.source {
-        Source::Streams { consumer, .. } if name == format!("local-{}", definition.name) => {
-            Some((definition.name, consumer))
-        }
-        _ => None,
-    });
+async fn invoke(
+    State((app, consumers)): State<(Arc<App>, Arc<Consumers>)>,
+    PathPart(name): PathPart<String>,
+    event: String,
+) -> Response {
+    let consumer = consumers.iter().find(|(function, _)| name == format!("local-{function}"));
     let Some((function, consumer)) = consumer else {
         let error = json!({ "Type": "User", "Message": format!("Function not found: {name}") });
         let kind = [("x-amzn-errortype", "ResourceNotFoundException")];

@@ -4,15 +4,17 @@ use std::{num::NonZeroU32, path::PathBuf};
 
 use clap::Parser;
 
+use crate::gateway;
+
 /// Serves the API on this machine, as API Gateway, Lambda and DynamoDB would.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "local", version)]
 pub struct Options {
     /// The address to listen on.
-    #[arg(long, default_value = "127.0.0.1")]
+    #[arg(long, default_value = gateway::LOCAL_HOST)]
     pub host: String,
     /// The port of the API; 0 for a free one.
-    #[arg(long, default_value_t = 3000)]
+    #[arg(long, default_value_t = gateway::LOCAL_PORT)]
     pub port: u16,
     /// The port of the embedded DynamoDB; 0 for a free one.
     #[arg(long, default_value_t = 8000)]
@@ -30,7 +32,7 @@ pub struct Options {
     #[arg(long, default_value = "local-")]
     pub table_prefix: String,
     /// The API key of the basic usage plan.
-    #[arg(long, default_value = "local-basic-key-0123456789")]
+    #[arg(long, default_value = gateway::LOCAL_KEY)]
     pub key: String,
     /// The API key of the premium usage plan.
     #[arg(long, default_value = "local-premium-key-0123456789")]
@@ -62,12 +64,21 @@ pub struct Options {
     /// Log only requests that fail with a server error.
     #[arg(long)]
     pub quiet: bool,
+    /// Log successful batches of the consumers too, not only failures.
+    #[arg(long, conflicts_with = "quiet")]
+    pub log_consumers: bool,
     /// The file to which published events are appended, one per line; by default `events.jsonl` in the data folder.
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
     /// Do not run the stream consumers: no history, no events, no cascade.
     #[arg(long)]
     pub no_consumers: bool,
+    /// Delete the data in the folder after a confirmation, and exit.
+    #[arg(long, conflicts_with_all = ["memory", "endpoint_url"])]
+    pub reset: bool,
+    /// Delete without the confirmation of `--reset`.
+    #[arg(long, requires = "reset")]
+    pub yes: bool,
     /// Do not apply migrations.
     #[arg(long)]
     pub no_migrations: bool,

@@ -10,7 +10,7 @@ use axum::{
 use futures_util::StreamExt;
 use tokio::time;
 
-use crate::http::gateway::REQUEST_TOO_LARGE;
+use crate::gateway::REQUEST_TOO_LARGE;
 
 /// API Gateway's limit for a payload.
 const MAX_PAYLOAD: usize = 10 * 1024 * 1024;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    functions::{Source, consumers},
+    functions::{ConsumerDefinition, Source},
     streams::{EventConsumer, REPEAT_QUEUE_SUFFIX},
 };
 
@@ -57,9 +57,9 @@ pub struct Message {
 ///
 /// # Errors
 /// When a folder cannot be created.
-pub fn open(folder: &Path) -> io::Result<Vec<Queue>> {
+pub fn open(consumers: Vec<ConsumerDefinition>, folder: &Path) -> io::Result<Vec<Queue>> {
     let mut queues = Vec::new();
-    for definition in consumers() {
+    for definition in consumers {
         let Source::Events { types, delay_seconds, repeats, consumer } = definition.source else { continue };
         let queue = |name: String, delay, visibility_timeout, max_receives| Queue {
             consumer: definition.name,

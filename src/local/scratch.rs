@@ -5,11 +5,10 @@ use tokio::net::TcpListener;
 use super::{
     StartError,
     database::{Embedded, embedded_client},
-    server::unstreamed_tables,
 };
 use crate::{
     cursors::CursorKeys,
-    store::{Store, create_missing_tables},
+    store::{Store, TableDefinition, create_missing_tables},
 };
 
 /// Empty tables, which are dropped with the value.
@@ -19,17 +18,18 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Creates the tables.
+    /// Creates these tables, without streams.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start() -> Result<Self, StartError> {
+    pub async fn start(tables: Vec<TableDefinition>) -> Result<Self, StartError> {
         let failed = |cause| StartError::Address { address: "127.0.0.1".into(), cause };
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
         let url = format!("http://{}", listener.local_addr().map_err(failed)?);
         let embedded = Embedded::start(None, listener)?;
         let store = Store::new(embedded_client(&url), "scratch-", CursorKeys::none());
-        create_missing_tables(&store, &unstreamed_tables()).await.map_err(StartError::refused)?;
+        let tables: Vec<_> = tables.into_iter().map(TableDefinition::without_stream).collect();
+        create_missing_tables(&store, &tables).await.map_err(StartError::refused)?;
         Ok(Self { store, _embedded: embedded })
     }
 

@@ -20,8 +20,9 @@ use super::{
 };
 use crate::{
     app::{App, Config, CursorSecret, LogLevel},
+    functions::Service,
     migrate::{self, Failure, Halt, Migration, Progress},
-    operations::{Operation, operations, tables},
+    operations::Operation,
     store::{Store, TableDefinition, create_missing_tables},
 };
 
@@ -36,6 +37,7 @@ const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Server {
     url: String,
     dynamodb_url: String,
+    service: Service,
     options: Options,
     authorization: Arc<Authorization>,
     stop: oneshot::Sender<()>,
@@ -47,19 +49,11 @@ pub struct Server {
     _folder: Option<Folder>,
 }
 
-/// Starts the local server. It accepts requests when this returns.
+/// Starts a local server of a service. It accepts requests when this returns.
 ///
 /// # Errors
 /// The first problem, as one line.
-pub async fn start(options: Options) -> Result<Server, StartError> {
-    start_with(options, operations()).await
-}
-
-/// Starts the local server with these operations instead of the project's.
-///
-/// # Errors
-/// As [`start`].
-pub async fn start_with(options: Options, operations: Vec<Operation>) -> Result<Server, StartError> {
+pub async fn start(service: Service, options: Options) -> Result<Server, StartError> {
     let (listener, address) = listen(&options.host, options.port, "--port").await?;
     let folder = if options.memory { None } else { Some(Folder::open(&options.data)?) };
     let cursor_secret = folder.as_ref().map_or_else(|| Ok(new_secret()), Folder::cursor_secret)?;
@@ -74,30 +68,39 @@ pub async fn start_with(options: Options, operations: Vec<Operation>) -> Result<
     };
     let streamed = embedded.as_ref().filter(|_| !options.no_consumers);
     let setup = match streamed {
-        Some(_) => Some(DeliverySetup::open(folder.as_ref(), options.events.clone()).await?),
+        Some(_) => Some(DeliverySetup::open(&service, folder.as_ref(), options.events.clone()).await?),
         None => None,
     };
     let events_url = setup.as_ref().map(|setup| setup.events_url().to_owned());
     let app = App::new(config(&options, cursor_secret, &dynamodb_url, events_url), client.clone());
-    let tables = if streamed.is_some() { tables() } else { unstreamed_tables() };
-    let prepared = prepare(&app.store, &tables, &options, embedded.is_some()).await;
+    let mut tables = service.tables();
+    if streamed.is_none() {
+        // Streams without readers would only slow down writes.
+        tables = tables.into_iter().map(TableDefinition::without_stream).collect();
+    }
+    let prepared = prepare(&app.store, &service, &tables, &options, embedded.is_some()).await;
     prepared
         .map_err(|error| if let Some(folder) = &folder { error.of_database(folder.database_file()) } else { error })?;
     let delivery = match (streamed, setup) {
-        (Some(embedded), Some(setup)) => Some(setup.deliver(&app, &client, &embedded.database).await?),
+        (Some(embedded), Some(setup)) => {
+            let app = if options.log_consumers { app.clone() } else { quiet(&app, &client) };
+            Some(setup.deliver(&service, &app, &client, &embedded.database).await?)
+        }
         _ => None,
     };
 
     let (running, functions) = mpsc::channel(1);
     let (stop, stopped) = oneshot::channel();
+    let operations = service.operations();
     let apps = function_apps(&operations, &app.config, &client);
     let url = format!("http://{address}");
     let path = folder.as_ref().map(|_| options.data.as_path());
-    let authorization = Arc::new(Authorization::open(&options, path, &url, operations.clone())?);
-    let gateway = Gateway::new(app, apps, operations, authorization.clone(), &options, address.to_string(), running);
+    let authorization = Arc::new(Authorization::open(&options, path, &url, operations)?);
+    let gateway = Gateway::new(app, apps, &service, authorization.clone(), &options, address.to_string(), running);
     Ok(Server {
         url,
         dynamodb_url,
+        service,
         options,
         authorization,
         stop,
@@ -123,6 +126,11 @@ impl Server {
     /// Returns the API key of the basic usage plan.
     pub fn key(&self) -> &str {
         &self.options.key
+    }
+
+    /// Returns the service that the server runs.
+    pub fn service(&self) -> &Service {
+        &self.service
     }
 
     /// Signs a token of the local issuer; none if the tokens are of another one.
@@ -183,6 +191,11 @@ fn config(options: &Options, cursor_secret: String, dynamodb_url: &str, events_e
     }
 }
 
+/// Returns the same app, which logs only failures.
+fn quiet(app: &App, client: &Client) -> Arc<App> {
+    App::new(Config { log_level: LogLevel::Error, ..app.config.clone() }, client.clone())
+}
+
 /// Returns an error if the engine lacks a feature that the store relies on.
 async fn check_engine(store: &Store, url: &str) -> Result<(), StartError> {
     let missing = store.missing_feature().await.map_err(StartError::refused)?;
@@ -195,14 +208,10 @@ fn function_apps(operations: &[Operation], config: &Config, client: &Client) -> 
     operations.iter().map(|operation| app(&operation.function)).collect()
 }
 
-/// Returns the tables without streams. Streams without readers would only slow down writes.
-pub(super) fn unstreamed_tables() -> Vec<TableDefinition> {
-    tables().into_iter().map(|table| TableDefinition { stream: false, ..table }).collect()
-}
-
 /// Creates missing tables, applies the pending migrations and updates the indexes.
 async fn prepare(
     store: &Store,
+    service: &Service,
     tables: &[TableDefinition],
     options: &Options,
     is_embedded: bool,
@@ -212,10 +221,12 @@ async fn prepare(
         check_engine(store, url).await?;
     }
     if !options.no_migrations {
-        let migrations = options.migrations.as_deref().map_or_else(migrate::compiled, migrate::read);
+        let sources = service.migration_sources();
+        let migrations =
+            options.migrations.as_deref().map_or_else(|| sources.compiled(), |folder| sources.read(folder));
         apply_migrations(store, migrations).await?;
     }
-    indexes::update(store, tables, is_embedded).await
+    indexes::update(store, tables, &service.row_schemas(), is_embedded).await
 }
 
 /// Applies the pending migrations.

@@ -19,7 +19,7 @@ use tokio::{sync::watch, task::JoinHandle, time};
 use super::failed;
 use crate::{
     app::App,
-    functions::{Source, Start, consumers},
+    functions::{ConsumerDefinition, Source, Start},
     store::{BOOKKEEPING, BOOKKEEPING_KEY},
     streams::{self, Consumer},
 };
@@ -54,11 +54,17 @@ struct Shared {
 
 impl StreamPoller {
     /// Starts every stream consumer at its last position.
-    pub fn start(app: &Arc<App>, client: &Client, database: &Database, failed: Option<PathBuf>) -> Self {
+    pub fn start(
+        consumers: Vec<ConsumerDefinition>,
+        app: &Arc<App>,
+        client: &Client,
+        database: &Database,
+        failed: Option<PathBuf>,
+    ) -> Self {
         let shared = Arc::new(Shared { app: app.clone(), client: client.clone(), database: database.clone(), failed });
         let (stop, stopped) = watch::channel(false);
         let mut readers = Vec::new();
-        for definition in consumers() {
+        for definition in consumers {
             let Source::Streams { tables, changes, start, consumer, .. } = definition.source else { continue };
             for table in tables {
                 let (shared, consumer, changes) = (shared.clone(), consumer.clone(), changes.clone());

@@ -3,23 +3,25 @@
 use serde_json::{Map, Value};
 
 use super::{Options, Server};
-use crate::operations::{operations, resources, tables};
+use crate::functions::Service;
 
 /// Returns the message: the URLs, the operations, the API keys and an example request.
 pub fn welcome(server: &Server) -> String {
     let (url, dynamodb_url, key) = (server.url(), server.dynamodb_url(), server.key());
-    let options = server.options();
+    let (service, options) = (server.service(), server.options());
     let data = match (&options.endpoint_url, options.memory) {
         (Some(_), _) => "there".to_owned(),
         (None, true) => "in memory".to_owned(),
         (None, false) => format!("in {}", options.data.display()),
     };
-    let table = tables().first().map(|table| format!("{}{}", options.table_prefix, table.name)).unwrap_or_default();
+    let table =
+        service.tables().first().map(|table| format!("{}{}", options.table_prefix, table.name)).unwrap_or_default();
+    let operations = service.operations().into_iter();
     let mut routes: Vec<_> =
-        operations().into_iter().map(|operation| format!("  {:<6} {}", operation.method, operation.path)).collect();
+        operations.map(|operation| format!("  {:<6} {}", operation.method, operation.path)).collect();
     routes.extend(["/health", "/openapi.json", "/docs"].map(|page| format!("  {:<6} {page}", "GET")));
     let routes = routes.join("\n");
-    let example = example_request(url, key);
+    let example = example_request(service, url, key);
     format!(
         "
 The API listens on {url}
@@ -63,8 +65,8 @@ fn token_hint(server: &Server) -> String {
 }
 
 /// Returns a valid request: a create of the first resource with the required fields of its example.
-fn example_request(url: &str, key: &str) -> String {
-    let Some(resource) = resources().into_iter().next() else { return String::new() };
+fn example_request(service: &Service, url: &str, key: &str) -> String {
+    let Some(resource) = service.resources().into_iter().next() else { return String::new() };
     let required = resource.schema["required"].as_array().cloned().unwrap_or_default();
     let fields = required.iter().filter_map(Value::as_str);
     let body: Map<String, Value> = fields.map(|field| (field.to_owned(), resource.example[field].clone())).collect();

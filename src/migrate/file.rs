@@ -9,12 +9,8 @@ use sha2::{Digest, Sha256};
 use super::{
     Failure,
     expression::{Clauses, bind_placeholders, parse_clauses, placeholders},
-    migrations::TRANSFORMS,
 };
-use crate::{
-    operations::row_schemas,
-    store::{RawExpression, RowSchema},
-};
+use crate::store::{RawExpression, RowSchema};
 
 /// Prefixes of DynamoDB's messages about an expression it cannot parse.
 const UNREADABLE: [&str; 3] = ["Invalid ConditionExpression", "Invalid FilterExpression", "Invalid UpdateExpression"];
@@ -26,6 +22,9 @@ pub type Fields = Map<String, Value>;
 ///
 /// It must be idempotent: applied to its own result, it returns that result.
 pub type Transform = fn(Fields) -> Result<Fields, String>;
+
+/// The transform that every service has: it recomputes the index attributes, as every rewrite does, and nothing else.
+const REKEY: (&str, Transform) = ("rekey", Ok);
 
 /// A migration.
 #[derive(Clone)]
@@ -75,11 +74,16 @@ struct Document {
 }
 
 impl Migration {
-    /// Parses a file from its name and content.
+    /// Parses a file from its name and content. It can name these tables and transforms.
     ///
     /// # Errors
     /// Returns every fault found, each with its remedy.
-    pub fn parse(file: &str, content: &str) -> Result<Self, Vec<String>> {
+    pub(super) fn parse(
+        file: &str,
+        content: &str,
+        schemas: &[RowSchema],
+        transforms: &[(&str, Transform)],
+    ) -> Result<Self, Vec<String>> {
         let (number, name) = parse_file_name(file).ok_or_else(|| {
             vec![format!("{file}: is not a valid migration name: use one like 0007_what_it_does.toml")]
         })?;
@@ -87,8 +91,8 @@ impl Migration {
             faults.into_iter().map(|fault| format!("{file}: {fault}")).collect()
         };
         let document = read(file, content).map_err(|fault| with_file_name(vec![fault]))?;
-        let schema = schema_of(&document.table).map_err(|fault| with_file_name(vec![fault]))?;
-        let (filter, change) = document.check(&schema).map_err(with_file_name)?;
+        let schema = schema_of(schemas, &document.table).map_err(|fault| with_file_name(vec![fault]))?;
+        let (filter, change) = document.check(&schema, transforms).map_err(with_file_name)?;
         let checksum = checksum(content);
         Ok(Self { number, name, checksum, schema, description: document.description, filter, change })
     }
@@ -119,7 +123,11 @@ impl Migration {
 }
 
 impl Document {
-    fn check(&self, schema: &RowSchema) -> Result<(RawExpression, Change), Vec<String>> {
+    fn check(
+        &self,
+        schema: &RowSchema,
+        transforms: &[(&str, Transform)],
+    ) -> Result<(RawExpression, Change), Vec<String>> {
         let mut faults = self.check_placeholders();
         let mut collect_fault = |outcome: Result<_, String>, part: &str| {
             outcome.map_err(|fault| faults.push(format!("`{part}` {fault}"))).ok()
@@ -142,7 +150,7 @@ impl Document {
                     None
                 }
             },
-            (None, Some(name)) => match TRANSFORMS.iter().find(|(known, _)| known == name) {
+            (None, Some(name)) => match transforms.iter().chain([&REKEY]).find(|(known, _)| known == name) {
                 Some((_, transform)) => Some(Change::Transform(*transform)),
                 None => {
                     faults.push(format!("the transform `{name}` is not in migrations/mod.rs: add it there"));
@@ -210,11 +218,10 @@ fn check_value(value: &toml::Value) -> Result<(), String> {
     }
 }
 
-fn schema_of(table: &str) -> Result<RowSchema, String> {
-    let schemas = row_schemas();
-    let known = schemas.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" or ");
-    let found = schemas.into_iter().find(|(name, _)| *name == table);
-    found.map(|(_, schema)| schema).ok_or_else(|| format!("there is no table `{table}`: use {known}"))
+fn schema_of(schemas: &[RowSchema], table: &str) -> Result<RowSchema, String> {
+    let known = || schemas.iter().map(|schema| schema.table).collect::<Vec<_>>().join(" or ");
+    let found = schemas.iter().find(|schema| schema.table == table).cloned();
+    found.ok_or_else(|| format!("there is no table `{table}`: use {}", known()))
 }
 
 /// Parses `0002_items_list_shards.toml` into 2 and `items_list_shards`.

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 
-use super::{Failure, Halt, Migration, Progress, RATES, SEGMENTS, Settings, compiled, up};
+use super::{Failure, Halt, Migration, Progress, RATES, SEGMENTS, Settings, up};
 use crate::{app::App, error::Error};
 
 /// The part of the function's time reserved for writes in progress, the checkpoint and the response.
@@ -46,7 +46,7 @@ impl Event {
     }
 }
 
-/// Applies pending migrations for at most `remaining`.
+/// Applies the pending ones of `migrations` for at most `remaining`.
 ///
 /// The event may contain `to`, the last migration to apply, the budget `maxRcu` and `maxWcu`, and `segments`. The answer
 /// is `{"done": true}` when nothing is left and `{"done": false}` when the job must be called again. It has `failed` if
@@ -54,15 +54,7 @@ impl Event {
 ///
 /// # Errors
 /// Returns a retryable error such as [`Error::Unavailable`].
-pub async fn run_job(app: Arc<App>, event: Value, remaining: Duration) -> Result<Value, Error> {
-    run_job_with(compiled, app, event, remaining).await
-}
-
-/// Applies other migrations than the compiled ones, as [`run_job`] does.
-///
-/// # Errors
-/// Returns the errors of [`run_job`].
-pub async fn run_job_with(
+pub async fn run_job(
     migrations: impl FnOnce() -> Result<Vec<Migration>, Failure>,
     app: Arc<App>,
     event: Value,

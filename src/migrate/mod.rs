@@ -1,6 +1,6 @@
 //! Data migrations on live tables, defined by the files in `migrations/`.
 //!
-//! [`compiled`] loads the files, [`load_status`] compares them with the ledger, and [`up`] applies the pending ones: it
+//! [`Migrations`] parses the files, [`load_status`] compares them with the ledger, and [`up`] applies the pending ones: it
 //! takes the [`Lock`] and runs the backfill engine over the table of each migration in order. Each write has the
 //! migration's filter as its condition expression. docs/migrations.md explains why that is sufficient.
 
@@ -13,8 +13,6 @@ mod folder;
 mod halt;
 mod job;
 mod lock;
-#[path = "../../migrations/mod.rs"]
-mod migrations;
 mod plan;
 mod probe;
 mod progress;
@@ -30,9 +28,9 @@ pub use budget::{Budget, Reservation};
 pub use expression::Clauses;
 pub use failure::Failure;
 pub use file::{Change, Fields, Migration, Transform};
-pub use folder::{compiled, read};
+pub use folder::Migrations;
 pub use halt::Halt;
-pub use job::{run_job, run_job_with};
+pub use job::run_job;
 pub use lock::{Lock, LockSettings};
 pub use plan::{Example, Plan, Planner};
 pub use progress::Progress;

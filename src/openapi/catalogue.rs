@@ -7,7 +7,6 @@ use crate::{
     operations::{
         Collection,
         history::{EXAMPLE_EVENT, EXAMPLE_SEQUENCE, data, data_example},
-        resources,
         schema::{self, EXAMPLE_ID, EXAMPLE_TIME},
     },
     record::Action,
@@ -17,8 +16,7 @@ use crate::{
 const INTRODUCTION: &str = include_str!("catalogue.md");
 
 /// Returns the schemas, and the page with an example of each.
-pub fn files() -> Vec<File> {
-    let resources = resources();
+pub fn files(resources: &[Collection]) -> Vec<File> {
     let kinds = || resources.iter().flat_map(|collection| Action::ALL.map(|action| (collection, action)));
     let schema = |(collection, action): (&Collection, Action)| {
         let path = format!("schemas/{}.v{SCHEMA_VERSION}.json", kind(collection, action));

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::{dialect, gateway, operation::operation, responses};
 use crate::{
-    functions::{consumers, jobs},
-    operations::{Collection, Contract, Operation, Parameter, history, operations, resources, tables},
+    functions::Service,
+    operations::{Collection, Contract, Operation, Parameter, history},
 };
 
 const ABOUT: &str = "A serverless CRUD backend on AWS Lambda and DynamoDB.\n\n\
@@ -18,8 +18,9 @@ const ABOUT: &str = "A serverless CRUD backend on AWS Lambda and DynamoDB.\n\n\
 /// secrets, `x-request-model` names the file in `schemas/` that validates its body, `x-tables` lists the tables,
 /// `x-consumers` the functions that handle changes, and `x-jobs` the functions that an operator or a schedule invokes.
 /// `x-gateway-responses` lists the responses of API Gateway itself, `x-cors` the headers that pages may send and read.
-pub fn document() -> Value {
-    let operations: Vec<_> = operations().into_iter().map(|operation| (operation.contract(), operation)).collect();
+pub fn document(service: &Service) -> Value {
+    let operations = service.operations().into_iter();
+    let operations: Vec<_> = operations.map(|operation| (operation.contract(), operation)).collect();
     json!({
         "openapi": "3.0.3",
         "info": {
@@ -30,7 +31,7 @@ pub fn document() -> Value {
         },
         "servers": servers(),
         "security": [{ "apiKey": [] }],
-        "tags": tags(),
+        "tags": tags(&service.resources()),
         "paths": paths(&operations),
         "components": {
             "securitySchemes": { "apiKey": { "type": "apiKey", "in": "header", "name": "x-api-key" } },
@@ -39,9 +40,9 @@ pub fn document() -> Value {
             "responses": responses::shared_problems(),
             "schemas": schemas(&operations),
         },
-        "x-tables": tables(),
-        "x-consumers": consumers(),
-        "x-jobs": jobs(),
+        "x-tables": service.tables(),
+        "x-consumers": service.consumers(),
+        "x-jobs": service.jobs(),
         "x-gateway-responses": gateway::gateway_responses(),
         "x-cors": gateway::cors(),
     })
@@ -62,10 +63,10 @@ fn servers() -> Value {
     ])
 }
 
-fn tags() -> Value {
+fn tags(resources: &[Collection]) -> Value {
     let tag =
         |collection: &Collection| json!({ "name": collection.name, "description": collection.schema["description"] });
-    resources().iter().map(tag).collect()
+    resources.iter().map(tag).collect()
 }
 
 fn paths(operations: &[(Contract, Operation)]) -> Value {

@@ -1,14 +1,11 @@
 //! Sample events of API Gateway for each function, for `cargo lambda invoke` and tests.
 
-use axum::http::{HeaderMap, HeaderValue, header};
 use chrono::{DateTime, Utc};
+use http::{HeaderMap, HeaderValue, header};
 use serde_json::Value;
 
 use crate::{
-    local::{
-        Options,
-        event::{ProxyRequest, proxy_event},
-    },
+    gateway::{LOCAL_HOST, LOCAL_KEY, LOCAL_PORT, ProxyRequest, proxy_event},
     operations::{
         Operation,
         schema::{EXAMPLE_ID, EXAMPLE_TIME},
@@ -33,10 +30,10 @@ pub fn sample_event(operation: &Operation) -> Value {
         query: None,
         headers: &headers,
         body: body.unwrap_or_default().as_bytes(),
-        key: (&Options::default().key, "basic"),
+        key: (LOCAL_KEY, "basic"),
         authorizer: None,
         source_ip: [127, 0, 0, 1].into(),
-        host: "127.0.0.1:3000",
+        host: &format!("{LOCAL_HOST}:{LOCAL_PORT}"),
         id: EXAMPLE_ID,
         time: EXAMPLE_TIME.parse::<DateTime<Utc>>().expect("the example is RFC 3339"),
     })

@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, fs, io, path::Path};
 use serde_json::Value;
 
 use super::{catalogue, document, events::sample_event, model, postman};
-use crate::operations::{Body, Operation, operations};
+use crate::{
+    functions::Service,
+    operations::{Body, Operation},
+};
 
 /// The document.
 pub const DOCUMENT: &str = "openapi.json";
@@ -24,10 +27,17 @@ pub struct File {
 }
 
 /// Returns every generated file.
-pub fn files() -> Vec<File> {
-    let document = File::pretty(DOCUMENT, &document());
-    let postman = postman::files().into_iter().map(|(name, content)| File::pretty(format!("postman/{name}"), &content));
-    std::iter::once(document).chain(models()).chain(events()).chain(catalogue::files()).chain(postman).collect()
+pub fn files(service: &Service) -> Vec<File> {
+    let (resources, operations) = (service.resources(), service.operations());
+    let document = File::pretty(DOCUMENT, &document(service));
+    let postman =
+        postman::files(service).into_iter().map(|(name, content)| File::pretty(format!("postman/{name}"), &content));
+    std::iter::once(document)
+        .chain(models(&operations))
+        .chain(events(&operations))
+        .chain(catalogue::files(&resources))
+        .chain(postman)
+        .collect()
 }
 
 impl File {
@@ -39,37 +49,37 @@ impl File {
 }
 
 /// Returns API Gateway's models. They are compact, because their size is limited.
-fn models() -> Vec<File> {
+fn models(operations: &[Operation]) -> Vec<File> {
     let file = |body: Body| File {
         path: format!("schemas/{}.json", body.content.name),
         content: format!("{}\n", model(&body)),
     };
-    operations().iter().filter_map(|operation| operation.contract().body).map(file).collect()
+    operations.iter().filter_map(|operation| operation.contract().body).map(file).collect()
 }
 
 /// Returns a sample event for each operation.
-fn events() -> Vec<File> {
+fn events(operations: &[Operation]) -> Vec<File> {
     let file =
         |operation: &Operation| File::pretty(format!("events/{}.json", operation.name), &sample_event(operation));
-    operations().iter().map(file).collect()
+    operations.iter().map(file).collect()
 }
 
 /// Returns the paths of the files under `root` that differ from the generated ones, are missing, or are left over.
 ///
 /// # Errors
 /// When a folder cannot be read.
-pub fn drift(root: &Path) -> io::Result<Vec<String>> {
+pub fn drift(service: &Service, root: &Path) -> io::Result<Vec<String>> {
     let differs = |file: &File| fs::read_to_string(root.join(&file.path)).ok().as_ref() != Some(&file.content);
-    let changed = files().into_iter().filter(differs).map(|file| file.path);
-    Ok(changed.chain(leftovers(root)?).collect())
+    let changed = files(service).into_iter().filter(differs).map(|file| file.path);
+    Ok(changed.chain(leftovers(service, root)?).collect())
 }
 
 /// Returns the files in generated folders that are not generated any more, as after a resource was removed.
 ///
 /// # Errors
 /// When a folder cannot be read.
-pub fn leftovers(root: &Path) -> io::Result<Vec<String>> {
-    let known: BTreeSet<String> = files().into_iter().map(|file| file.path).collect();
+pub fn leftovers(service: &Service, root: &Path) -> io::Result<Vec<String>> {
+    let known: BTreeSet<String> = files(service).into_iter().map(|file| file.path).collect();
     let mut found = Vec::new();
     for folder in FOLDERS.iter().filter(|folder| root.join(folder).exists()) {
         for entry in fs::read_dir(root.join(folder))? {

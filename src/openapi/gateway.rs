@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::http::{
-    cors,
+use crate::{
     gateway::{GatewayResponse, RESPONSES},
+    http::cors,
 };
 
 /// Returns `x-gateway-responses`: the answers with the response types they are for.

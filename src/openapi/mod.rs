@@ -16,14 +16,14 @@ pub mod shards;
 
 use serde_json::Value;
 
-use crate::operations::{Body, operations};
+use crate::{functions::Service, operations::Body};
 
 pub use document::document;
 pub use files::{DOCUMENT, File, RELEASED, drift, files, leftovers};
 
 /// Returns the JSON Schema (draft 4) by which the gateway validates an operation's request body.
-pub fn request_model(operation: &str) -> Option<Value> {
-    let operation = operations().into_iter().find(|known| known.name == operation)?;
+pub fn request_model(service: &Service, operation: &str) -> Option<Value> {
+    let operation = service.operations().into_iter().find(|known| known.name == operation)?;
     operation.contract().body.as_ref().map(model)
 }
 

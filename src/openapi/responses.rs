@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     error::{Error, Violation},
-    http::{gateway, problem},
+    gateway,
+    http::problem,
     operations::{ProblemResponse, pascal_case},
 };
 

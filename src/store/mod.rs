@@ -3,29 +3,21 @@
 //! [`Table`] has a method for each operation on records. Reads and plain writes are one request each. A write that
 //! changes a unique field or a reference is one transaction.
 //!
-//! Migrations work on raw rows: [`Store::scan_page`] and [`Store::write_row`] read and write them, and the
-//! `ledger_` methods store their progress.
+//! Migrations work on raw rows: `migration` has the methods for them, and for the ledger of their progress.
 
 mod admin;
-mod backfill;
 mod engine;
-mod entry;
 mod expression;
 mod guards;
 mod health;
 mod history;
 mod indexes;
-mod ledger;
 mod list;
-mod lock;
+mod migration;
 mod prime;
-mod probe;
 mod request;
-mod rewrite;
 mod row;
-mod row_schema;
 mod schema;
-mod stored_row;
 mod table;
 mod transaction;
 mod transition;
@@ -36,19 +28,17 @@ use std::{marker::PhantomData, sync::Arc};
 use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 
 pub use admin::create_missing_tables;
-pub use backfill::{PageRequest, RawExpression, ScannedPage, WriteOutcome};
-pub use entry::{Entry, Segment, State};
 pub use indexes::{TableKeys, add_index, remove_index, table_keys};
-pub use lock::LockRow;
+pub use migration::{
+    Entry, LockRow, PageRequest, RawExpression, RowSchema, RowUpdate, ScannedPage, Segment, State, StoredRow,
+    WriteMarker, WriteOutcome,
+};
 pub use request::metered;
-pub use rewrite::RowUpdate;
 pub use row::{MIGRATION, Row, WRITE_ID, WRITTEN_BY, decode, encode, without_own_attributes};
-pub use row_schema::RowSchema;
 pub use schema::{
     BOOKKEEPING, BOOKKEEPING_KEY, HISTORY, IndexDefinition, TableDefinition, bookkeeping_table, history_table,
     resource_table,
 };
-pub use stored_row::{StoredRow, WriteMarker};
 
 use crate::{cursors::CursorKeys, record::Resource};
 use request::RetryBudget;

@@ -38,6 +38,14 @@ pub struct TableDefinition {
     pub stream: bool,
 }
 
+impl TableDefinition {
+    /// Returns the same table without a stream.
+    #[must_use]
+    pub fn without_stream(self) -> Self {
+        Self { stream: false, ..self }
+    }
+}
+
 /// The definition of a global secondary index.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

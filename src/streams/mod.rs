@@ -4,7 +4,8 @@
 //! [`Consumer`], which [`serve`] runs as a Lambda function. [`respond`] handles one batch; [`respond_or_fail`] does the
 //! same, and fails the invocation when Lambda must split the batch. Every other consumer receives events from the bus
 //! through a queue. It is an [`EventConsumer`], usually built by [`on_event`], which [`serve_messages`] runs as a
-//! Lambda function. [`crate::functions::consumers`] lists all consumers, and the local server runs them too.
+//! Lambda function. [`crate::functions::Service::consumers`] lists all consumers,
+//! and the local server runs them too.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -42,7 +43,6 @@ mod events_publish;
 mod messages;
 mod on_event;
 mod other_shape;
-mod users_cascade;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -59,7 +59,6 @@ pub use decoder::Decoder;
 pub use events_publish::events_publish;
 pub use messages::{REPEAT_QUEUE_SUFFIX, respond_to_messages};
 pub use on_event::{Event, EventConsumer, OnEvent, Repeat, on_event};
-pub use users_cascade::{OWNER_INDEX, users_cascade};
 
 use crate::runtime;
 

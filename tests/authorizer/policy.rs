@@ -1,12 +1,12 @@
 //! The policy: all operations of the API that the principal may call, of this API and stage, and nothing else.
 
 use serde_json::{Value, json};
-use serverless_crud::operations::operations;
 
 use crate::{
     function::{ARN, Function, event_with},
     issuer::Issuer,
     signer::Signer,
+    support::service,
 };
 
 const BASE: &str = "arn:aws:execute-api:eu-central-1:123456789012:abcdef1234/prod/";
@@ -37,7 +37,7 @@ async fn policy_covers_every_operation_of_this_stage_and_nothing_else() {
     let (mut function, token) = start().await;
     let policy = function.invoke(event_with(&token)).await.0.unwrap()["policyDocument"].clone();
     assert_eq!(policy["Version"], "2012-10-17");
-    for operation in operations() {
+    for operation in service().operations() {
         let path = operation.path.trim_start_matches('/').replace("{id}", "019a7d3e-0c00-7000-8000-000000000000");
         assert!(allows(&policy, &format!("{BASE}{}/{path}", operation.method)), "{}", operation.name);
         for base in [BASE.replace("prod", "dev"), BASE.replace("abcdef1234", "other"), BASE.replace("central", "west")]

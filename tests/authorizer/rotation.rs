@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use serverless_crud::{
-    authorizer::{Authorizer, AuthorizerEvent, Intervals, Reason, Refusal},
-    operations::operations,
-};
+use serverless_crud::authorizer::{Authorizer, AuthorizerEvent, Intervals, Reason, Refusal};
 
 use crate::{
     function::event_with,
     issuer::{CONFIGURATION, Fault, Issuer},
     signer::{Signer, with},
+    support::service,
 };
 
 struct Setup {
@@ -24,7 +22,7 @@ struct Setup {
 async fn setup(intervals: Intervals) -> Setup {
     let signer = Signer::new();
     let issuer = Issuer::start(&signer).await;
-    let authorizer = Authorizer::new(issuer.settings(), issuer.keys(intervals), operations());
+    let authorizer = Authorizer::new(issuer.settings(), issuer.keys(intervals), service().operations());
     authorizer.prime().await;
     Setup { signer, issuer, authorizer }
 }
@@ -144,7 +142,7 @@ async fn issuer_that_is_unreachable_at_the_start_is_asked_again() {
     let (signer, intervals) = (Signer::new(), Intervals::default());
     let issuer = Issuer::start(&signer).await;
     issuer.fault(CONFIGURATION, Some(Fault::Status(500)));
-    let authorizer = Authorizer::new(issuer.settings(), issuer.keys(intervals), operations());
+    let authorizer = Authorizer::new(issuer.settings(), issuer.keys(intervals), service().operations());
     let setup = Setup { signer, issuer, authorizer };
     setup.authorizer.prime().await;
     assert_eq!(setup.decide("rsa").await, UNAVAILABLE);

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use serverless_crud::{
-    openapi::{document, files, request_model},
-    operations::{operations, tables},
-};
+use serverless_crud::openapi::{document, files, request_model};
+
+use crate::support::service;
 
 fn documented(document: &Value) -> impl Iterator<Item = (&String, &Value)> {
     let paths = document["paths"].as_object().expect("there are paths").values();
@@ -15,9 +14,9 @@ fn documented(document: &Value) -> impl Iterator<Item = (&String, &Value)> {
 
 #[test]
 fn document_has_every_operation_with_the_data_for_the_stack() {
-    let document = document();
-    assert_eq!(documented(&document).count(), operations().len());
-    for operation in operations() {
+    let document = document(&service());
+    assert_eq!(documented(&document).count(), service().operations().len());
+    for operation in service().operations() {
         let found = &document["paths"][&operation.path][operation.method.to_lowercase()];
         assert_eq!(found["operationId"], operation.name);
         assert_eq!(found["x-function"]["name"], operation.function);
@@ -27,15 +26,19 @@ fn document_has_every_operation_with_the_data_for_the_stack() {
         let signs_cursors = contract.parameters.iter().any(|parameter| parameter.name == "cursor");
         assert_eq!(found["x-function"]["secrets"], if signs_cursors { json!(["cursor"]) } else { Value::Null });
         let model = found["x-request-model"].as_str().map(|name| format!("schemas/{name}.json"));
-        assert_eq!(model.is_some(), request_model(&operation.name).is_some(), "{}", operation.name);
-        assert!(model.is_none_or(|model| files().iter().any(|file| file.path == model)), "{}", operation.name);
+        assert_eq!(model.is_some(), request_model(&service(), &operation.name).is_some(), "{}", operation.name);
+        assert!(
+            model.is_none_or(|model| files(&service()).iter().any(|file| file.path == model)),
+            "{}",
+            operation.name
+        );
     }
-    assert_eq!(document["x-tables"], serde_json::to_value(tables()).expect("tables are JSON"));
+    assert_eq!(document["x-tables"], serde_json::to_value(service().tables()).expect("tables are JSON"));
 }
 
 #[test]
 fn problems_have_an_example_of_their_status() {
-    let document = document();
+    let document = document(&service());
     for (_, operation) in documented(&document) {
         for (status, response) in operation["responses"].as_object().expect("there are responses") {
             let response = resolve(&document, response);
@@ -51,7 +54,7 @@ fn problems_have_an_example_of_their_status() {
 
 #[test]
 fn examples_match_their_schemas() {
-    let document = document();
+    let document = document(&service());
     let mut checked = 0;
     for (_, operation) in documented(&document) {
         let responses = operation["responses"].as_object().expect("there are responses").values();
@@ -66,14 +69,14 @@ fn examples_match_their_schemas() {
             }
         }
     }
-    assert!(checked > operations().len());
+    assert!(checked > service().operations().len());
 }
 
 #[test]
 fn models_are_small_and_accept_their_examples() {
-    for operation in operations() {
+    for operation in service().operations() {
         let Some(body) = operation.contract().body else { continue };
-        let model = request_model(&operation.name).expect("it reads a body");
+        let model = request_model(&service(), &operation.name).expect("it reads a body");
         // API Gateway allows 400 KB. Models far below that limit stay readable.
         assert!(model.to_string().len() < 16 * 1024, "{}", operation.name);
         assert!(jsonschema::draft4::is_valid(&model, &body.content.example), "{}", operation.name);
@@ -82,12 +85,15 @@ fn models_are_small_and_accept_their_examples() {
 
 #[test]
 fn the_gateways_415_names_every_media_type_of_a_body() {
-    let document = document();
+    let document = document(&service());
     let responses = document["x-gateway-responses"].as_array().expect("there are responses");
     let response = responses.iter().find(|response| response["status"] == 415).expect("there is a 415");
     let detail = response["detail"].as_str().expect("a text");
-    for media_type in
-        operations().iter().filter_map(|operation| operation.contract().body).flat_map(|body| body.media_types)
+    for media_type in service()
+        .operations()
+        .iter()
+        .filter_map(|operation| operation.contract().body)
+        .flat_map(|body| body.media_types)
     {
         assert!(detail.contains(media_type), "{media_type}");
     }
@@ -95,7 +101,7 @@ fn the_gateways_415_names_every_media_type_of_a_body() {
 
 #[test]
 fn operations_of_one_function_share_the_handler() {
-    let all = operations();
+    let all = service().operations();
     for (index, operation) in all.iter().enumerate() {
         for other in all[..index].iter().filter(|other| other.function == operation.function) {
             assert!(Arc::ptr_eq(&other.handler, &operation.handler), "{} and {}", other.name, operation.name);
@@ -107,7 +113,7 @@ fn operations_of_one_function_share_the_handler() {
 /// tables.
 #[test]
 fn patterns_have_the_same_meaning_in_every_language() {
-    let document = document();
+    let document = document(&service());
     let patterns = patterns(&document);
     assert!(!patterns.is_empty());
     for pattern in patterns {

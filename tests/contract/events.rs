@@ -8,11 +8,14 @@ use lambda_http::Body;
 use serde_json::Value;
 use serverless_crud::{
     app::{App, Config, CursorSecret, client},
-    operations::{Collection, Operation, operations, resources},
+    operations::{Collection, Operation},
     runtime,
 };
 
-use crate::{support::TestServer, top};
+use crate::{
+    support::{TestServer, service},
+    top,
+};
 
 /// Returns the app of a function, with the server's database.
 fn app_of(server: &TestServer) -> Arc<App> {
@@ -63,13 +66,13 @@ fn event(collection: &Collection, operation: &Operation, made: &Made) -> String 
 
 /// Creates a record, after the records that it refers to.
 async fn make(app: &Arc<App>, collection: &Collection, made: &mut Made) {
-    for target in resources() {
+    for target in service().resources() {
         let is_needed = collection.references.iter().any(|reference| reference.collection == target.name);
         if is_needed && !made.contains_key(target.name) {
             Box::pin(make(app, &target, made)).await;
         }
     }
-    let all = operations();
+    let all = service().operations();
     let create = all.iter().find(|operation| operation.method == "POST" && operation.path == collection.path());
     let create = create.expect("a resource can be created");
     let created = invoke(app, create, &event(collection, create, made)).await;
@@ -81,12 +84,13 @@ async fn make(app: &Arc<App>, collection: &Collection, made: &mut Made) {
 
 #[tokio::test]
 async fn functions_accept_their_sample_events() {
-    for collection in resources() {
+    for collection in service().resources() {
         let server = TestServer::start().await;
         let app = app_of(&server);
         let mut made = Made::new();
         make(&app, &collection, &mut made).await;
-        let (deletions, others): (Vec<_>, Vec<_>) = operations()
+        let (deletions, others): (Vec<_>, Vec<_>) = service()
+            .operations()
             .into_iter()
             .filter(|operation| operation.contract().tag == collection.name)
             .partition(|operation| operation.method == "DELETE");

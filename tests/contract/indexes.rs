@@ -9,6 +9,8 @@ use std::{
 use serde_json::{Value, json};
 use serverless_crud::openapi::{RELEASED, compatibility::index_changes, document};
 
+use crate::{support::service, top};
+
 /// Returns a table with these indexes and their keys.
 fn with(indexes: &[(&str, &str)]) -> Value {
     let index = |(name, key): &(&str, &str)| json!({ "name": name, "partitionKey": key, "sortKey": "id" });
@@ -59,7 +61,7 @@ fn make_contract(root: &Path) -> Output {
 fn make_contract_writes_nothing_that_cannot_be_deployed() {
     let root = tempfile::tempdir().expect("a folder");
     let release = |indexes: usize| {
-        let mut released = document();
+        let mut released = document(&service());
         let tables = released["x-tables"].as_array_mut().expect("tables");
         let items = tables.iter_mut().find(|table| table["name"] == "items").expect("items");
         items["indexes"].as_array_mut().expect("indexes").truncate(indexes);
@@ -67,7 +69,7 @@ fn make_contract_writes_nothing_that_cannot_be_deployed() {
         fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder");
         fs::write(path, released.to_string()).expect("it is writable");
     };
-    let all = document()["x-tables"][0]["indexes"].as_array().expect("indexes").len();
+    let all = document(&service())["x-tables"][0]["indexes"].as_array().expect("indexes").len();
     release(all - 2);
     let output = make_contract(root.path());
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -80,7 +82,7 @@ fn make_contract_writes_nothing_that_cannot_be_deployed() {
 
 #[test]
 fn stages_of_the_last_release_can_be_updated_to_this_contract() {
-    let released = fs::read_to_string(crate::top().join(RELEASED)).expect("the released document");
+    let released = fs::read_to_string(top().join(RELEASED)).expect("the released document");
     let released = serde_json::from_str(&released).expect("it is JSON");
-    assert_eq!(index_changes(&released, &document()), Vec::<String>::new());
+    assert_eq!(index_changes(&released, &document(&service())), Vec::<String>::new());
 }

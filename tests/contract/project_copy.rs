@@ -86,7 +86,7 @@ impl Copy {
     fn add_orders(&mut self) {
         let resource = fs::read_to_string(top().join("tests/contract/orders/order.rs")).expect("the fixture");
         self.write(Path::new("src/resources/order.rs"), &resource);
-        self.lines = count(&resource) + "mod order;\npub use\nlist.resource".lines().count();
+        self.lines = count(&resource) + "mod order;\npub use\n.resource".lines().count();
     }
 
     /// Adds the migration.
@@ -179,10 +179,10 @@ fn edits(path: &Path) -> Vec<(String, String)> {
             edit("mod item;\n", "mod item;\nmod order;\n"),
             edit("pub use user::", "pub use order::{Address, Line, Order, OrderStatus};\npub use user::"),
         ],
-        "src/operations/mod.rs" => vec![
-            edit("    list.resource::<Item>();\n", "    list.resource::<Item>();\n    list.resource::<Order>();\n"),
-            edit("resources::{Item, ", "resources::{Item, Order, "),
-        ],
+        "src/service.rs" => vec![edit(
+            ".resource::<resources::Item>()",
+            ".resource::<resources::Item>().resource::<resources::Order>()",
+        )],
         _ => Vec::new(),
     }
 }

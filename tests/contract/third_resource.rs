@@ -4,13 +4,12 @@
 use std::{fs, path::Path, process::Command};
 
 use serde_json::{Value, json};
-use serverless_crud::operations::resources;
 
-use crate::{project_copy::Copy, running::Running, top};
+use crate::{project_copy::Copy, running::Running, support::service, top};
 
 #[tokio::test]
 async fn one_file_and_one_line_add_a_resource() {
-    if resources().iter().any(|collection| collection.name == "orders") {
+    if service().resources().iter().any(|collection| collection.name == "orders") {
         println!("Skipped: the project has orders of its own.");
         return;
     }

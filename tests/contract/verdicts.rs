@@ -9,10 +9,12 @@ use serverless_crud::{
     error::{Error, Location, Violation},
     http,
     openapi::request_model,
-    operations::{Collection, Operation, operations},
+    operations::{Collection, Operation},
     record::Resource,
     resources::{Item, User},
 };
+
+use crate::support::service;
 
 /// Returns the violations that a function finds in a body.
 fn faults<R: Resource>(operation: &Operation, body: &Value) -> Vec<Violation> {
@@ -153,8 +155,8 @@ fn is_in_field_with_format(collection: &Collection, fault: &Violation) -> bool {
 fn assert_agreement<R: Resource>(verb: &str) {
     let collection = Collection::of::<R>();
     let name = format!("{}_{verb}", R::COLLECTION);
-    let operation = operations().into_iter().find(|operation| operation.name == name).expect("it is served");
-    let model = request_model(&name).expect("it reads a body");
+    let operation = service().operations().into_iter().find(|operation| operation.name == name).expect("it is served");
+    let model = request_model(&service(), &name).expect("it reads a body");
     // As in the gateway: only the function checks formats.
     let validator: Validator = jsonschema::options().should_validate_formats(false).build(&model).expect("a schema");
     let config = ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() };

@@ -6,14 +6,16 @@ use axum::http::HeaderMap;
 use chrono::DateTime;
 use serde_json::{Value, json};
 use serverless_crud::{
-    local::event::{ProxyRequest, proxy_event},
-    operations::{Operation, operations},
+    gateway::{ProxyRequest, proxy_event},
+    operations::Operation,
 };
+
+use crate::support::service;
 
 const HOST: &str = "127.0.0.1:3000";
 
 fn operation(name: &str) -> Operation {
-    operations().into_iter().find(|operation| operation.name == name).expect("there is such an operation")
+    service().operations().into_iter().find(|operation| operation.name == name).expect("there is such an operation")
 }
 
 /// Returns the event of a request with these parts.

@@ -35,11 +35,16 @@ async fn premium_key_is_another_caller() {
 }
 
 #[tokio::test]
+async fn root_redirects_to_the_documentation() {
+    let server = TestServer::start().await;
+    let answer = server.anonymous("GET", "/").send().await.expect("an answer");
+    assert_eq!((answer.status().as_u16(), answer.url().path()), (200, "/docs"));
+}
+
+#[tokio::test]
 async fn unknown_path_is_404() {
     let server = TestServer::start().await;
-    for path in
-        ["/", "/v1", "/v1/", "/v1/items/", "/v2/items", "/v1/things", "/v1/items/1/2", "//v1/items", "/V1/items"]
-    {
+    for path in ["/v1", "/v1/", "/v1/items/", "/v2/items", "/v1/things", "/v1/items/1/2", "//v1/items", "/V1/items"] {
         let answer = server.request("GET", path).send().await.expect("an answer");
         assert_eq!(answer.status(), 404, "{path}");
         problem(answer).await;

@@ -6,7 +6,10 @@ use reqwest::Response;
 use serde_json::{Value, json};
 use serverless_crud::{local::Options, openapi::document};
 
-use crate::{problem, support::TestServer};
+use crate::{
+    problem,
+    support::{TestServer, service},
+};
 
 /// The answer that the contract has for a response type, or for 405, which has none.
 fn response_of(document: &Value, response_type: &str) -> Value {
@@ -19,7 +22,7 @@ fn response_of(document: &Value, response_type: &str) -> Value {
 }
 
 async fn assert_equals_contract(answer: Response, response_type: &str) {
-    let expected = response_of(&document(), response_type);
+    let expected = response_of(&document(&service()), response_type);
     for (name, value) in expected["headers"].as_object().expect("headers are an object") {
         let found = answer.headers()[name].to_str().expect("ASCII");
         // The local server knows the time that is left.
@@ -72,7 +75,7 @@ async fn a_preflight_has_the_headers_of_the_contract() {
     let names = |value: &Value| {
         value.as_array().expect("a list").iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
     };
-    let cors = &document()["x-cors"];
+    let cors = &document(&service())["x-cors"];
     let origin = ("origin", "https://page.example");
     let answer = server.anonymous("OPTIONS", "/v1/items").header(origin.0, origin.1).send().await.expect("an answer");
     assert_eq!(answer.headers()["access-control-allow-headers"], names(&cors["allowedHeaders"]));

@@ -11,7 +11,6 @@ use aws_sdk_dynamodb::{
     },
 };
 use serde_json::{Value, json};
-use serverless_crud::local;
 
 use crate::{
     item,
@@ -131,7 +130,7 @@ async fn tables_of_another_endpoint_are_unchanged_and_the_difference_is_one_line
         let mut options = support::in_memory();
         options.endpoint_url = Some(database.dynamodb_url.clone());
         options.table_prefix = prefix.into();
-        local::start(options).await.err().expect("it does not start").to_string()
+        support::start(options).await.err().expect("it does not start").to_string()
     };
     remove_status_index(&client, &[]).await;
     assert_eq!(

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::process::Process;
+use crate::{process::Process, user};
 
 /// Values in the bodies, keys and headers of the requests below, which must not appear in the log.
 const PRIVATE: [&str; 5] = ["Lovelace", "secret.address", "442071838750", "private-idempotency-key", "local-basic-key"];
@@ -11,7 +11,7 @@ const PRIVATE: [&str; 5] = ["Lovelace", "secret.address", "442071838750", "priva
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_and_batches_are_one_line_each_without_body_keys_or_personal_data() {
     let folder = tempfile::tempdir().expect("a folder");
-    let server = Process::start(folder.path(), &[]);
+    let server = Process::start(folder.path(), &["--log-consumers"]);
     let body = json!({ "name": "Ada Lovelace", "email": "secret.address@example.com", "phone": "+442071838750" });
     let post = |body: Value| {
         let request = server.request(Method::POST, "/v1/users").header("Idempotency-Key", "private-idempotency-key");
@@ -60,4 +60,19 @@ async fn requests_and_batches_are_one_line_each_without_body_keys_or_personal_da
             "{private} is in the log"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn successful_batches_are_not_logged_by_default() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Process::start(folder.path(), &[]);
+    let created =
+        server.request(Method::POST, "/v1/users").json(&user("ada@example.com")).send().await.expect("an answer");
+    assert_eq!(created.status(), 201);
+    while std::fs::read(folder.path().join("events.jsonl")).unwrap_or_default().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let lines = server.into_lines();
+    assert!(lines.iter().any(|line| line.contains("POST /v1/users")), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("\"function\"")), "{lines:?}");
 }

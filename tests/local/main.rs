@@ -13,6 +13,7 @@ mod log;
 mod plan;
 mod process;
 mod queues;
+mod reset;
 mod seed;
 mod start;
 mod stop;

@@ -63,6 +63,16 @@ async fn seed_waits_when_it_is_throttled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn seed_names_the_plan_when_its_quota_is_used_up() {
+    let server = TestServer::start_with(|options| options.quota = Some(30)).await;
+    let (code, text) = seed(&server.url, &["--users", "20", "--items", "20"]).await;
+    assert_eq!(code, Some(1), "{text}");
+    let expected =
+        "error: the monthly quota of the API key's usage plan is used up: give a key of a larger plan with --key";
+    assert!(text.starts_with(expected), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn errors_are_reported_in_one_line() {
     let server = TestServer::start().await;
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port was free");

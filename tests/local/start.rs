@@ -3,15 +3,16 @@
 use std::{fs, net::TcpListener, path::Path};
 
 use serde_json::{Value, json};
-use serverless_crud::{
-    local::{self, Options, StartError},
-    operations::tables,
+use serverless_crud::local::{Options, StartError};
+
+use crate::{
+    process,
+    support::{self, TestServer, service, start},
+    user,
 };
 
-use crate::{process, support, support::TestServer, user};
-
 async fn failure(options: Options) -> StartError {
-    match local::start(options).await {
+    match start(options).await {
         Ok(_) => panic!("it started"),
         Err(error) => error,
     }
@@ -77,7 +78,7 @@ async fn damaged_database_is_reported_at_any_step_of_the_start() {
         let (mut damaged, length) = (whole.clone(), whole.len() / 4);
         damaged[(part * length).max(4096)..(part + 1) * length].fill(0x13);
         fs::write(&file, &damaged).expect("it is writable");
-        match local::start(on_disk(folder.path())).await {
+        match start(on_disk(folder.path())).await {
             // The start does not read the damaged pages.
             Ok(server) => server.shutdown().await,
             Err(error) => {
@@ -97,11 +98,11 @@ async fn damaged_database_is_reported_at_any_step_of_the_start() {
 #[tokio::test]
 async fn second_server_on_the_same_folder_is_rejected() {
     let folder = tempfile::tempdir().expect("a folder");
-    let first = local::start(on_disk(folder.path())).await.expect("it starts");
+    let first = start(on_disk(folder.path())).await.expect("it starts");
     let error = failure(on_disk(folder.path())).await;
     assert!(matches!(error, StartError::FolderInUse(_)), "{error:?}");
     first.shutdown().await;
-    local::start(on_disk(folder.path())).await.expect("the folder is free again").shutdown().await;
+    start(on_disk(folder.path())).await.expect("the folder is free again").shutdown().await;
 }
 
 #[test]
@@ -153,7 +154,7 @@ async fn embedded_dynamodb_serves_other_tools() {
         .header("x-amz-date", "20260101T000000Z")
         .header("content-type", "application/x-amz-json-1.0");
     let answer: Value = request.body("{}").send().await.expect("an answer").json().await.expect("JSON");
-    let mut tables: Vec<_> = tables().iter().map(|table| format!("local-{}", table.name)).collect();
+    let mut tables: Vec<_> = service().tables().iter().map(|table| format!("local-{}", table.name)).collect();
     tables.sort();
     assert_eq!(answer["TableNames"], json!(tables));
 }

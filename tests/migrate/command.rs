@@ -3,9 +3,8 @@
 use std::process::Output;
 
 use serde_json::json;
-use serverless_crud::migrate;
 
-use crate::raw::{bookkeeping, id, json_of, old_item, put, rows, run_command, server_with, write};
+use crate::raw::{bookkeeping, id, json_of, old_item, put, read, rows, run_command, server_with, write};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plan_counts_and_shows_five_examples_and_writes_nothing() {
@@ -110,7 +109,7 @@ async fn new_writes_a_valid_next_file() {
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         assert!(folder.path().join(file).exists());
     }
-    assert_eq!(migrate::read(folder.path()).unwrap().len(), 2);
+    assert_eq!(read(folder.path()).unwrap().len(), 2);
     assert_eq!(run_command("http://127.0.0.1:1", &["new", "nothing", "--folder", path]).await.status.code(), Some(2));
 }
 

@@ -1,11 +1,11 @@
 //! The test migrations on old tables: each record is changed once.
 
 use serde_json::{Value, json};
-use serverless_crud::{migrate, store::State};
+use serverless_crud::store::State;
 
 use crate::raw::{
-    assert_migrated, bookkeeping, call, clear_ledger, fixtures, id, migrations, old_item, put, rows, run, server_with,
-    settings, up, write,
+    assert_migrated, bookkeeping, call, clear_ledger, fixtures, id, migrations, old_item, put, read, rows, run,
+    server_with, settings, up, write,
 };
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn new_file_is_applied_after_the_applied_ones() {
     let fourth = "table = \"items\"\ndescription = \"d\"\nfilter = \"attribute_not_exists(note)\"\n\
         update = \"SET note = :note\"\n[values]\n\":note\" = \"n\"\n";
     write(folder.path(), "0004_items_note.toml", fourth);
-    let grown = || migrate::read(folder.path()).unwrap();
+    let grown = || read(folder.path()).unwrap();
     let report = run(url, grown(), &settings()).await.unwrap();
     assert_eq!(report.migrations.iter().map(|ran| (ran.number, ran.written)).collect::<Vec<_>>(), [(4, 20)]);
     rows(url).await.values().for_each(|row| assert_migrated(row, 4));
@@ -150,7 +150,7 @@ async fn migration_whose_result_matches_its_filter_stops_at_the_first_record() {
     for _ in 0..2 {
         let mut settings = settings();
         settings.parallelism.segments = 1;
-        let failure = run(url, migrate::read(folder.path()).unwrap(), &settings).await.unwrap_err().to_string();
+        let failure = run(url, read(folder.path()).unwrap(), &settings).await.unwrap_err().to_string();
         assert!(failure.contains("still matches the filter after its update"), "{failure}");
         // A second run does not write the record again either.
         let written = rows(url).await.values().filter(|row| row["version"]["N"] == "4").count();
@@ -168,7 +168,7 @@ async fn expression_with_all_clauses_is_combined_with_system_attributes() {
         [names]\n\"#state\" = \"status\"\n\"#label\" = \"label\"\n\
         [values]\n\":active\" = \"active\"\n\":label\" = \"old\"\n\":ten\" = 10\n";
     crate::raw::write(folder.path(), "0001_items_label.toml", file);
-    assert!(run(url, migrate::read(folder.path()).unwrap(), &settings()).await.unwrap().done);
+    assert!(run(url, read(folder.path()).unwrap(), &settings()).await.unwrap().done);
     for (number, row) in rows(url).await.values().enumerate() {
         assert_eq!(
             (&row["label"], &row["note"], row.get("tags")),

@@ -1,29 +1,27 @@
 //! Validation of migration files before any write.
 
-use serverless_crud::{
-    migrate::{self, Migration},
-    operations::row_schemas,
+use crate::{
+    raw::{migrations, read, rows, run, server_with, settings, up, write},
+    support::service,
 };
-
-use crate::raw::{migrations, rows, run, server_with, settings, up, write};
 
 const GOOD: &str = "table = \"items\"\ndescription = \"d\"\nfilter = \"attribute_not_exists(note)\"\n\
     update = \"SET note = :note\"\n[values]\n\":note\" = \"n\"\n";
 
 fn faults(content: &str) -> String {
-    Migration::parse("0001_items_note.toml", content).err().unwrap_or_default().join("\n")
+    service().migration_sources().parse("0001_items_note.toml", content).err().unwrap_or_default().join("\n")
 }
 
 #[test]
 fn valid_file_is_accepted_as_toml_and_json() {
     assert_eq!(faults(GOOD), "");
     let json = r#"{ "table": "items", "description": "d", "filter": "attribute_exists(a)", "update": "REMOVE a" }"#;
-    assert!(Migration::parse("0001_items_note.json", json).is_ok());
+    assert!(service().migration_sources().parse("0001_items_note.json", json).is_ok());
 }
 
 #[test]
 fn invalid_file_is_refused_with_the_fault() {
-    let tables = row_schemas().into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" or ");
+    let tables = service().row_schemas().into_iter().map(|schema| schema.table).collect::<Vec<_>>().join(" or ");
     let no_table = format!("there is no table `nothing`: use {tables}");
     for (old, new, expected) in [
         ("\"items\"", "\"nothing\"", no_table.as_str()),
@@ -63,7 +61,7 @@ fn invalid_file_is_refused_with_the_fault() {
 #[test]
 fn file_with_an_invalid_name_is_refused() {
     for name in ["1_items.toml", "0000_items.toml", "0001_Items.toml", "0001.toml", "0001_items.yaml"] {
-        assert!(Migration::parse(name, GOOD).is_err(), "{name}");
+        assert!(service().migration_sources().parse(name, GOOD).is_err(), "{name}");
     }
 }
 
@@ -72,7 +70,7 @@ fn gaps_and_duplicate_numbers_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "0001_items_a.toml", GOOD);
     write(folder.path(), "0003_items_c.toml", GOOD);
-    let read = || migrate::read(folder.path()).err().map(|failure| failure.to_string()).unwrap_or_default();
+    let read = || read(folder.path()).err().map(|failure| failure.to_string()).unwrap_or_default();
     assert_eq!(read(), "migration 0002 is missing: numbers must be consecutive");
     write(folder.path(), "0002_items_b.toml", GOOD);
     assert_eq!(read(), "");
@@ -86,7 +84,7 @@ async fn applied_file_must_not_change_or_disappear() {
     let url = &server.dynamodb_url;
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "0001_items_a.toml", GOOD);
-    let up_folder = || async { run(url, migrate::read(folder.path()).unwrap(), &settings()).await };
+    let up_folder = || async { run(url, read(folder.path()).unwrap(), &settings()).await };
     up_folder().await.unwrap();
     let before = rows(url).await;
 
@@ -127,7 +125,7 @@ async fn file_without_writes_may_change_or_disappear() {
     let server = server_with(5).await;
     let url = &server.dynamodb_url;
     let folder = tempfile::tempdir().unwrap();
-    let up_folder = || async { run(url, migrate::read(folder.path()).unwrap(), &settings()).await };
+    let up_folder = || async { run(url, read(folder.path()).unwrap(), &settings()).await };
     // DynamoDB refuses to add a number to a string.
     let bad = GOOD
         .replace("SET note = :note", "ADD #name :note")
@@ -151,7 +149,7 @@ async fn file_with_writes_must_not_change() {
     other["stock"] = serde_json::json!({ "N": "1" });
     crate::raw::put(url, &[other]).await;
     let folder = tempfile::tempdir().unwrap();
-    let up_folder = || async { run(url, migrate::read(folder.path()).unwrap(), &settings()).await };
+    let up_folder = || async { run(url, read(folder.path()).unwrap(), &settings()).await };
     // Only one record has the attribute that is copied.
     let copies = GOOD.replace("SET note = :note", "SET note = stock").replace("[values]\n\":note\" = \"n\"\n", "");
     write(folder.path(), "0001_items_a.toml", &copies);

@@ -11,7 +11,7 @@ use serverless_crud::{
 
 use crate::{
     raw::{assert_migrated, bookkeeping, fixtures, id, migrations, old_item, put, rows, server_with},
-    support::{TestServer, in_memory},
+    support::{self, TestServer, in_memory},
 };
 
 fn app(url: &str) -> Arc<App> {
@@ -25,7 +25,7 @@ fn app(url: &str) -> Arc<App> {
 
 /// Runs the job with the test migrations.
 async fn job(app: &Arc<App>, event: Value, remaining: Duration) -> Value {
-    migrate::run_job_with(|| Ok(migrations()), Arc::clone(app), event, remaining).await.unwrap()
+    migrate::run_job(|| Ok(migrations()), Arc::clone(app), event, remaining).await.unwrap()
 }
 
 /// Creates an item that the third migration refuses.
@@ -110,7 +110,7 @@ async fn server_reports_failed_migrations_and_can_start_without_them() {
     put(&server.dynamodb_url, &[invalid_item(1)]).await;
     let mut options = in_memory();
     (options.endpoint_url, options.migrations) = (Some(server.dynamodb_url.clone()), Some(fixtures()));
-    let error = serverless_crud::local::start(options).await.err().unwrap().to_string();
+    let error = support::start(options).await.err().unwrap().to_string();
     let expected = format!(
         "cannot apply the migrations: 0003_items_split_tags refused 1 records: {}: a tag is longer than 40 characters; \
          --no-migrations starts without them",

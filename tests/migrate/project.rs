@@ -1,7 +1,7 @@
 //! The project's migrations: each one applies, and a repeat changes nothing.
 
 use serde_json::{Value, json};
-use serverless_crud::{migrate, operations::resources, store::State};
+use serverless_crud::{service, store::State};
 
 use crate::{
     raw::{Rows, clear_ledger, old_item, put, rows, run, settings},
@@ -11,7 +11,7 @@ use crate::{
 /// Starts a server with a record of each resource without references, and items in their oldest form.
 async fn server() -> TestServer {
     let server = TestServer::start_with(|options| options.no_migrations = true).await;
-    for collection in resources() {
+    for collection in service().resources() {
         let path = format!("/v1/{}", collection.name);
         let mut body = collection.example.clone();
         for reference in collection.references {
@@ -28,7 +28,7 @@ async fn server() -> TestServer {
 async fn migrations_apply_and_repeats_change_nothing() {
     let server = server().await;
     let url = &server.dynamodb_url;
-    let all = migrate::compiled().unwrap();
+    let all = service().migration_sources().compiled().unwrap();
     for migration in &all {
         let mut settings = settings();
         settings.to = Some(migration.number);
@@ -49,7 +49,7 @@ async fn migrations_apply_and_repeats_change_nothing() {
 #[tokio::test]
 async fn oldest_items_are_served_and_listed_after_all_migrations() {
     let server = server().await;
-    run(&server.dynamodb_url, migrate::compiled().unwrap(), &settings()).await.unwrap();
+    run(&server.dynamodb_url, service().migration_sources().compiled().unwrap(), &settings()).await.unwrap();
     for list in ["/v1/items?limit=100", "/v1/items?limit=100&status=active"] {
         let page: Value = server.request("GET", list).send().await.unwrap().json().await.unwrap();
         let old = page["data"]

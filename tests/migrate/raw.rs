@@ -14,7 +14,7 @@ use serverless_crud::{
     store::Store,
 };
 
-use crate::support::{TestServer, dynamodb_as};
+use crate::support::{TestServer, dynamodb_as, service};
 
 /// The time limit for a run of the command and for conditions that tests wait for.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -97,7 +97,12 @@ pub fn fixtures() -> PathBuf {
 
 /// Reads the test migrations.
 pub fn migrations() -> Vec<Migration> {
-    migrate::read(&fixtures()).unwrap()
+    read(&fixtures()).unwrap()
+}
+
+/// Reads the migrations of a folder.
+pub fn read(folder: &Path) -> Result<Vec<Migration>, Failure> {
+    service().migration_sources().read(folder)
 }
 
 /// Deletes the ledger entries of migrations.

@@ -3,9 +3,8 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use serverless_crud::migrate;
 
-use crate::raw::{call, old_item, put, rows, run, server_with, settings, write};
+use crate::raw::{call, old_item, put, read, rows, run, server_with, settings, write};
 
 /// Returns the files in a section of the guide.
 fn files(section: &str) -> Vec<String> {
@@ -42,7 +41,7 @@ async fn old_records_are_listed_by_a_new_filter_after_the_recipe() {
             file.replace("weightGrams", "status").replace("attribute_exists(status)", "attribute_exists(#status)");
         let file = if file.contains("#status") { format!("{file}[names]\n\"#status\" = \"status\"\n") } else { file };
         write(folder.path(), "0001_items_status.toml", &file);
-        let migrations = migrate::read(folder.path()).unwrap();
+        let migrations = read(folder.path()).unwrap();
         let mut settings = settings();
         let report = run(url, migrations.clone(), &settings).await.unwrap();
         assert!(report.done, "{report:?}");

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 use serverless_crud::{
-    migrate::{self, Change, Failure, Report, Transform},
+    migrate::{Change, Failure, Report, Transform},
     store::State,
 };
 
 use crate::{
-    raw::{bookkeeping, call, id, migrations, old_item, put, rows, run, server_with, settings, up, write},
+    raw::{bookkeeping, call, id, migrations, old_item, put, read, rows, run, server_with, settings, up, write},
     support::proxy::{Call, Fault, Proxy},
 };
 
@@ -19,7 +19,7 @@ async fn apply(url: &str, segments: u16, file: &str) -> Result<Report, Failure> 
     write(folder.path(), "0001_items_a.toml", file);
     let mut settings = settings();
     settings.parallelism.segments = segments;
-    run(url, migrate::read(folder.path()).unwrap(), &settings).await
+    run(url, read(folder.path()).unwrap(), &settings).await
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn apply_transform(url: &str, transform: Transform) -> Report {
     let file = "table = \"items\"\ndescription = \"d\"\nfilter = \"attribute_not_exists(note)\"\n\
         transform = \"rekey\"\n";
     write(folder.path(), "0001_items_a.toml", file);
-    let mut migrations = migrate::read(folder.path()).unwrap();
+    let mut migrations = read(folder.path()).unwrap();
     migrations[0].change = Change::Transform(transform);
     run(url, migrations, &settings()).await.unwrap()
 }

@@ -12,14 +12,14 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
 };
 use rustls_pki_types::{CertificateDer, pem::PemObject};
-use serverless_crud::{app::Config, local, resources::Item};
+use serverless_crud::{app::Config, resources::Item};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use crate::{
     runtime::app_at,
     support::{
-        TestServer, in_memory,
+        self, TestServer, in_memory,
         proxy::{Call, Fault, Proxy},
     },
 };
@@ -95,7 +95,7 @@ async fn server_refuses_an_engine_without_items_of_failed_conditions() {
             "the DynamoDB at {} lacks {feature}, which conditional writes rely on: use a newer or another one",
             proxy.url
         );
-        assert_eq!(local::start(options).await.err().unwrap().to_string(), expected);
+        assert_eq!(support::start(options).await.err().unwrap().to_string(), expected);
     }
 }
 

@@ -5,10 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
-use serverless_crud::{
-    functions::{Source, consumers},
-    operations::Grant,
-};
+use serverless_crud::{functions::Source, operations::Grant};
 
 use crate::{
     create_item,
@@ -16,7 +13,7 @@ use crate::{
     history,
     mapping::{Rig, sequence},
     path, send,
-    support::TestServer,
+    support::{TestServer, service},
 };
 
 const ITEMS: usize = 12;
@@ -127,7 +124,7 @@ async fn consumer_loses_no_change_while_the_bus_is_down() {
 async fn consumer_grants_match_its_dynamodb_requests() {
     let mut rig = Rig::start(4).await;
     write(&rig.server).await;
-    for consumer in consumers() {
+    for consumer in service().consumers() {
         rig.take_operations();
         if matches!(consumer.source, Source::Events { .. }) {
             let events = rig.published(consumer.name).await;

@@ -7,14 +7,13 @@ use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 use serverless_crud::{
     app::{App, Config},
-    functions::{ConsumerDefinition, Source, consumers},
-    operations::tables,
+    functions::{ConsumerDefinition, Source},
     streams::{self, Consumer, EventConsumer},
 };
 
 use crate::{
     faulty_proxy::FaultyProxy,
-    support::{self, TestServer, config, proxy::Proxy},
+    support::{self, TestServer, config, proxy::Proxy, service},
 };
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -73,7 +72,7 @@ impl Rig {
     pub async fn start(seed: u64) -> Self {
         let server = TestServer::start().await;
         let client = support::dynamodb(&server.dynamodb_url);
-        for table in tables().into_iter().filter(|table| table.stream) {
+        for table in service().tables().into_iter().filter(|table| table.stream) {
             let stream = StreamSpecification::builder();
             let stream = stream.stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages).build().unwrap();
             client
@@ -224,7 +223,7 @@ impl Rig {
 }
 
 fn definition(name: &str) -> ConsumerDefinition {
-    consumers().into_iter().find(|consumer| consumer.name == name).unwrap()
+    service().consumers().into_iter().find(|consumer| consumer.name == name).unwrap()
 }
 
 /// Returns the sequence number of a record, or an empty string.

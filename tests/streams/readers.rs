@@ -5,9 +5,11 @@ use std::{collections::BTreeMap, path::Path};
 use serde_json::Value;
 use serverless_crud::openapi;
 
+use crate::support::service;
+
 #[test]
 fn streams_have_at_most_two_readers() {
-    let document = openapi::document();
+    let document = openapi::document(&service());
     let mut readers: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
     for consumer in document["x-consumers"].as_array().unwrap() {
         for table in consumer["tables"].as_array().into_iter().flatten() {
@@ -22,7 +24,7 @@ fn streams_have_at_most_two_readers() {
 
 #[test]
 fn event_consumers_subscribe_to_existing_events() {
-    let document = openapi::document();
+    let document = openapi::document(&service());
     let types = document["x-consumers"].as_array().unwrap().iter().filter_map(|consumer| consumer["types"].as_array());
     let types: Vec<&str> = types.flatten().map(|kind| kind.as_str().unwrap()).collect();
     assert!(!types.is_empty());

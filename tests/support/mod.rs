@@ -10,8 +10,19 @@ use aws_sdk_dynamodb::config::{AppName, BehaviorVersion, Builder, Credentials, R
 use reqwest::{Client, Method, RequestBuilder};
 use serverless_crud::{
     app::{self, Config, CursorSecret, LogLevel},
-    local::{self, Options, Server},
+    functions::Service,
+    local::{self, Options, Server, StartError},
 };
+
+/// Returns the service that the tests run.
+pub fn service() -> Service {
+    serverless_crud::service()
+}
+
+/// Starts a server of this service.
+pub async fn start(options: Options) -> Result<Server, StartError> {
+    local::start(service(), options).await
+}
 
 /// A local server with an empty in-memory database on free ports.
 pub struct TestServer {
@@ -32,7 +43,7 @@ impl TestServer {
     pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         let mut options = in_memory();
         change(&mut options);
-        let server = local::start(options).await.expect("a server on free ports starts");
+        let server = start(options).await.expect("a server on free ports starts");
         let (url, key, dynamodb_url) = (server.url().into(), server.key().into(), server.dynamodb_url().into());
         Self { url, key, dynamodb_url, client: Client::new(), server }
     }

@@ -14,6 +14,7 @@ use serverless_crud::{
     migrate::{
         self, Budget, Failure, Halt, Migration, MigrationStatus, Parallelism, Plan, Planner, Progress, Settings,
     },
+    service,
     store::Store,
 };
 
@@ -42,10 +43,11 @@ pub async fn run(options: &Options) -> Result<ExitStatus, CommandError> {
 }
 
 fn load_files(options: &Options) -> Result<Vec<Migration>, CommandError> {
-    Ok(match &options.folder {
-        Some(folder) => migrate::read(folder)?,
-        None => migrate::compiled()?,
-    })
+    let sources = service().migration_sources();
+    match &options.folder {
+        Some(folder) => Ok(sources.read(folder)?),
+        None => Ok(sources.compiled()?),
+    }
 }
 
 async fn load_status(options: &Options, store: &Store) -> Result<Vec<MigrationStatus>, CommandError> {
@@ -77,7 +79,7 @@ async fn plan_or_verify(
 ) -> Result<ExitStatus, CommandError> {
     let statuses = load_status(options, store).await?;
     let (halt, progress, reads) = (Arc::new(Halt::default()), Progress::default(), Budget::new(max_rcu));
-    let scratch = Scratch::start().await.map_err(|error| CommandError::Usage(error.to_string()))?;
+    let scratch = Scratch::start(service().tables()).await.map_err(|error| CommandError::Usage(error.to_string()))?;
     let scratch_store = (!is_verify).then(|| scratch.store());
     let planner = Planner { store, scratch: scratch_store, reads: &reads, halt: &halt, progress: &progress };
     let mut plans: Vec<Plan> = Vec::new();
@@ -155,13 +157,14 @@ fn default_operator() -> String {
 
 fn create_file(options: &Options, name: &str) -> Result<ExitStatus, CommandError> {
     let folder = options.folder.clone().unwrap_or_else(|| PathBuf::from("migrations"));
-    let known = migrate::read(&folder)?;
+    let sources = service().migration_sources();
+    let known = sources.read(&folder)?;
     let next = known.last().map_or(1, |migration| migration.number + 1);
     let title = format!("{next:04}_{}", name.to_lowercase().replace(['-', ' '], "_"));
     let file = folder.join(format!("{title}.toml"));
     let table = name.split(['_', '-', ' ']).next().unwrap_or_default();
     let content = TEMPLATE.replace("TABLE", table);
-    Migration::parse(&format!("{title}.toml"), &content).map_err(|faults| CommandError::Usage(faults.join("\n")))?;
+    sources.parse(&format!("{title}.toml"), &content).map_err(|faults| CommandError::Usage(faults.join("\n")))?;
     let written = fs::File::create_new(&file).and_then(|mut file| file.write_all(content.as_bytes()));
     written.map_err(|error| CommandError::Usage(format!("{} cannot be written: {error}", file.display())))?;
     output::value(options, &json!({ "file": file }), &format!("{}: edit it to describe the change", file.display()));

@@ -11,6 +11,9 @@ use uuid::Uuid;
 /// The maximum number of attempts of a request while the server is busy.
 const ATTEMPTS: u32 = 30;
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// The maximum pause before a retry. A used-up quota asks for days.
+const MAX_DELAY: Duration = Duration::from_secs(5);
+const LARGER_PLAN: &str = "give a key of a larger plan with --key, or seed less with --users and --items";
 const PAGE_SIZE: &str = "100";
 
 /// An API to fill with records.
@@ -78,15 +81,19 @@ impl Api {
         for _ in 0..ATTEMPTS {
             let response =
                 request().header("x-api-key", &self.key).send().await.map_err(|error| self.connection_error(&error))?;
+            let delay = retry_after(&response);
             match response.status() {
+                StatusCode::TOO_MANY_REQUESTS if delay > MAX_DELAY => {
+                    return Err(format!("the monthly quota of the API key's usage plan is used up: {LARGER_PLAN}"));
+                }
                 StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                    tokio::time::sleep(retry_delay(&response)).await
+                    tokio::time::sleep(with_jitter(delay.min(MAX_DELAY))).await;
                 }
                 StatusCode::FORBIDDEN => return Err("the server does not know the API key: give it with --key".into()),
                 _ => return Ok(response),
             }
         }
-        Err(format!("{} is too busy", self.url))
+        Err(format!("{} is too busy, or the usage plan of the API key too small: {LARGER_PLAN}", self.url))
     }
 
     fn connection_error(&self, error: &reqwest::Error) -> String {
@@ -113,10 +120,13 @@ async fn read<T: DeserializeOwned>(response: Response) -> Result<T, String> {
     response.json().await.map_err(|error| format!("{path} returned an unreadable response: {error}"))
 }
 
-/// Returns the pause that `Retry-After` asks for, with jitter so that clients do not retry in step.
-fn retry_delay(response: &Response) -> Duration {
+/// Returns the pause that `Retry-After` asks for.
+fn retry_after(response: &Response) -> Duration {
     let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
-    let seconds: u64 = header.and_then(|text| text.parse().ok()).unwrap_or(1);
-    // An exhausted quota lasts for weeks: give up after a few attempts.
-    Duration::from_secs(seconds.min(5)).mul_f64(1.0 + fastrand::f64() / 2.0)
+    Duration::from_secs(header.and_then(|text| text.parse().ok()).unwrap_or(1))
+}
+
+/// Lengthens a pause by up to a half, so that clients do not retry in step.
+fn with_jitter(pause: Duration) -> Duration {
+    pause.mul_f64(1.0 + fastrand::f64() / 2.0)
 }

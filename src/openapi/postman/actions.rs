@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     openapi::dialect,
-    operations::{self, Access, Body, Collection, Contract, Operation},
+    operations::{Access, Body, Collection, Contract, Operation},
 };
 
 /// A version that no new record has.
@@ -15,10 +15,10 @@ const STALE: &str = "\"9\"";
 const FIRST: &str = "\"1\"";
 
 /// Returns the requests of each operation beyond CRUD on a collection, by its summary.
-pub fn of(collection: &Collection) -> Vec<(String, Vec<Step>)> {
-    let described = operations::actions().into_iter().map(|operation| (operation.contract(), operation));
+pub fn of_collection(actions: &[Operation], collection: &Collection) -> Vec<(String, Vec<Step>)> {
+    let described = actions.iter().map(|operation| (operation.contract(), operation));
     let own = described.filter(|(contract, _)| contract.tag == collection.name);
-    own.map(|(contract, operation)| (contract.summary.clone(), steps(collection, &operation, &contract))).collect()
+    own.map(|(contract, operation)| (contract.summary.clone(), steps(collection, operation, &contract))).collect()
 }
 
 /// Returns a valid request to the operation, on a new record if it needs one, and requests that it rejects.

@@ -10,8 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::{dialect, responses};
 use crate::{
-    local::Options,
-    operations::{Collection, resources, schema},
+    functions::Service,
+    gateway::{LOCAL_HOST, LOCAL_KEY, LOCAL_PORT},
+    operations::{Collection, Operation, schema},
 };
 
 const COLLECTION_ID: &str = "6f2f4c1e-5a0b-4c57-9a53-2b1d3a9f0c01";
@@ -19,8 +20,9 @@ const LOCAL_ID: &str = "6f2f4c1e-5a0b-4c57-9a53-2b1d3a9f0c02";
 const AWS_ID: &str = "6f2f4c1e-5a0b-4c57-9a53-2b1d3a9f0c03";
 
 /// The checks of every response.
-const RESPONSE_CHECKS: [&str; 6] = [
+const RESPONSE_CHECKS: [&str; 7] = [
     r#"pm.test("no fault of the server's", () => pm.expect(pm.response.code).to.be.below(500));"#,
+    r#"if (pm.response.code === 429) pm.test("within the limits of the key's usage plan: use a key of a larger plan or a delay between requests", () => pm.expect.fail());"#,
     "if (pm.response.code >= 400) {",
     r#"  pm.test("a problem", () => pm.expect(pm.response.headers.get("Content-Type")).to.include("application/problem+json"));"#,
     r#"  pm.test("in the form of RFC 9457", () => pm.response.to.have.jsonSchema(JSON.parse(pm.collectionVariables.get("schema_problem"))));"#,
@@ -29,26 +31,25 @@ const RESPONSE_CHECKS: [&str; 6] = [
 ];
 
 /// Returns the files of the folder, by name.
-pub fn files() -> Vec<(String, Value)> {
+pub fn files(service: &Service) -> Vec<(String, Value)> {
     let name = env!("CARGO_PKG_NAME");
-    let options = Options::default();
     let aws = "https://abcdef1234.execute-api.eu-central-1.amazonaws.com/prod";
-    let local = format!("http://{}:{}", options.host, options.port);
+    let local = format!("http://{LOCAL_HOST}:{LOCAL_PORT}");
     vec![
-        (format!("{name}.postman_collection.json"), collection()),
+        (format!("{name}.postman_collection.json"), collection(service)),
         ("aws.postman_environment.json".into(), environment(AWS_ID, "AWS", aws, "")),
-        ("local.postman_environment.json".into(), environment(LOCAL_ID, "local", &local, &options.key)),
+        ("local.postman_environment.json".into(), environment(LOCAL_ID, "local", &local, LOCAL_KEY)),
     ]
 }
 
-fn collection() -> Value {
-    let resources = resources();
-    let folders = resources.iter().map(|collection| folder(&resources, collection));
+fn collection(service: &Service) -> Value {
+    let (resources, actions) = (service.resources(), service.actions().collect::<Vec<_>>());
+    let folders = resources.iter().map(|collection| folder(&resources, &actions, collection));
     json!({
         "info": {
             "_postman_id": COLLECTION_ID,
             "name": env!("CARGO_PKG_NAME"),
-            "description": "Run it as a whole or a folder at a time, in order: each request builds on the ones before. It clears up after itself.",
+            "description": "Run it as a whole or a folder at a time, in order: each request builds on the ones before. It clears up after itself. With a key of a small usage plan, set a delay between requests.",
             "schema": "https://schema.getpostman.com/json/collection/v2.1.0/collection.json",
         },
         "auth": { "type": "apikey", "apikey": [
@@ -62,8 +63,8 @@ fn collection() -> Value {
     })
 }
 
-fn folder(resources: &[Collection], collection: &Collection) -> Value {
-    let steps = steps::steps(resources, collection);
+fn folder(resources: &[Collection], actions: &[Operation], collection: &Collection) -> Value {
+    let steps = steps::steps(resources, actions, collection);
     let mut groups: Vec<(String, Vec<Value>)> = Vec::new();
     for (group, step) in steps {
         match groups.last_mut() {

@@ -3,18 +3,18 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    actions,
+    actions::of_collection,
     references::referenced,
     step::Step,
     values::{body, can_repeat, fresh_values, nullable_field, plain_required_field, variable},
 };
-use crate::operations::Collection;
+use crate::operations::{Collection, Operation};
 
 /// Requests with the heading of each.
 type Steps = Vec<(String, Step)>;
 
 /// Returns every request of a resource, in order.
-pub fn steps(resources: &[Collection], collection: &Collection) -> Steps {
+pub fn steps(resources: &[Collection], actions: &[Operation], collection: &Collection) -> Steps {
     let paths = Paths {
         collection,
         list: format!("/v1/{}", collection.name),
@@ -26,7 +26,7 @@ pub fn steps(resources: &[Collection], collection: &Collection) -> Steps {
         let heading = heading.to_owned();
         steps.into_iter().map(move |step| (heading.clone(), step))
     };
-    let beyond = actions::of(collection).into_iter().flat_map(|(heading, steps)| under(&heading, steps));
+    let beyond = of_collection(actions, collection).into_iter().flat_map(|(heading, steps)| under(&heading, steps));
     under("given", before)
         .chain(under("create", paths.create()))
         .chain(under("get", paths.get()))

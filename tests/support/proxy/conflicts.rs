@@ -12,12 +12,12 @@ use std::{
 
 use axum::response::Response;
 use serde_json::{Value, json};
-use serverless_crud::operations::tables;
 
 use super::{
     Call,
     fault::{cancelled, refusal},
 };
+use crate::support::service;
 
 /// The items of all open transactions.
 pub struct Transactions {
@@ -30,7 +30,7 @@ pub struct Transactions {
 
 impl Default for Transactions {
     fn default() -> Self {
-        let keys = tables().into_iter().map(|table| {
+        let keys = service().tables().into_iter().map(|table| {
             let attributes = [table.partition_key].into_iter().chain(table.sort_key).collect();
             (format!("local-{}", table.name), attributes)
         });

@@ -7,12 +7,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
-use serverless_crud::{
-    functions::{consumers, jobs},
-    operations::{Grant, operations},
-};
+use serverless_crud::operations::Grant;
 
 use super::Call;
+use crate::support::service;
 
 /// A DynamoDB action on a table or an index.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,10 +29,11 @@ pub struct Grants(HashMap<String, BTreeSet<Action>>);
 impl Grants {
     /// Returns the grants of all operations, consumers and jobs.
     pub fn declared() -> Self {
+        let service = service();
         let operations =
-            operations().into_iter().map(|operation| (operation.function.clone(), operation.contract().grants));
-        let consumers = consumers().into_iter().map(|consumer| (consumer.name.to_owned(), consumer.grants));
-        let jobs = jobs().into_iter().map(|job| (job.name.to_owned(), job.grants));
+            service.operations().into_iter().map(|operation| (operation.function.clone(), operation.contract().grants));
+        let consumers = service.consumers().into_iter().map(|consumer| (consumer.name.to_owned(), consumer.grants));
+        let jobs = service.jobs().into_iter().map(|job| (job.name.to_owned(), job.grants));
         Self(operations.chain(consumers).chain(jobs).map(|(function, grants)| (function, granted(&grants))).collect())
     }
 

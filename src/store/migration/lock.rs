@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Store,
-    ledger::read,
-    row::{number, string},
+use super::ledger::read;
+use crate::{
+    error::Error,
+    store::{
+        Store,
+        row::{number, string},
+    },
 };
-use crate::error::Error;
 
 const LOCK: &str = "migration-lock";
 

@@ -2,10 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    row::{Row, VERSION, WRITE_ID, id, string},
-    row_schema::RowSchema,
-};
+use super::RowSchema;
+use crate::store::row::{Row, VERSION, WRITE_ID, id, string};
 
 /// The marker that a migration's writes leave in `writeId`: a prefix for all passes, and the value of this pass.
 #[derive(Clone, Debug)]

@@ -5,16 +5,18 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{StreamExt, stream};
 use uuid::Uuid;
 
-use super::{Event, EventConsumer, Repeat, on_event};
 use crate::{
     app::App,
     error::Error,
+    functions::ConsumerDefinition,
+    operations::Grant,
     record::{Action, Edit, ListQuery, Order, Precondition, Record, Resource},
     resources::{Item, ItemStatus, User},
+    streams::{Event, Repeat, on_event},
 };
 
 /// The index that finds the items of an owner, named by the field of its filter.
-pub const OWNER_INDEX: &str = "ownerId";
+const OWNER_INDEX: &str = "ownerId";
 /// The number of items per page.
 const PAGE_SIZE: u8 = 25;
 /// The maximum number of concurrent writes.
@@ -22,28 +24,29 @@ const CONCURRENCY: usize = 8;
 /// The schedule of repeated passes. The index is eventually consistent, and DynamoDB gives no bound for its delay: an
 /// item that got the owner just before the deletion can be missing in the first pass. A later pass finds it.
 const PASSES: Repeat = Repeat::new(Duration::from_secs(15 * 60), Duration::from_secs(6 * 60 * 60));
-const WRITER: &str = "users_cascade";
+const NAME: &str = "users_cascade";
 
-/// Returns the consumer of the deletions of users.
-///
-/// A repeated pass changes nothing that is done: it finds only the remaining items.
-pub fn users_cascade() -> impl EventConsumer {
-    on_event(|app, event: Event<User>| async move {
-        match event.action {
-            Action::Deleted => archive_items_of(&app, event.record).await,
-            Action::Created | Action::Updated => Ok(()),
-        }
-    })
-    .repeated(PASSES)
+/// Defines the consumer of the deletions of users.
+pub fn definition() -> ConsumerDefinition {
+    ConsumerDefinition::of_events(NAME, &[(User::NAME, Action::Deleted)], on_event(archive_items_of).repeated(PASSES))
+        // After this delay, the index of owners usually contains all items for the first pass.
+        .delayed(5)
+        .granted([
+            Grant { indexes: vec![OWNER_INDEX.into()], ..Grant::on(Item::COLLECTION, &["Query"]) },
+            Grant::on(Item::COLLECTION, &["GetItem", "UpdateItem"]),
+        ])
 }
 
-async fn archive_items_of(app: &Arc<App>, user: Uuid) -> Result<(), Error> {
+/// Archives the items of the deleted user. A repeated pass changes nothing that is done: it finds only the remaining
+/// items.
+async fn archive_items_of(app: Arc<App>, event: Event<User>) -> Result<(), Error> {
+    let user = event.record;
     let owner = Item::FILTERS.iter().find(|filter| filter.field == OWNER_INDEX).expect("items are found by owner");
     let mut query =
         ListQuery { limit: PAGE_SIZE, order: Order::Ascending, filter: Some((owner, user.to_string())), cursor: None };
     loop {
         let page = app.store.table::<Item>().list(&query).await?;
-        let archived = stream::iter(page.data).map(|item| archive(app, item, user)).buffer_unordered(CONCURRENCY);
+        let archived = stream::iter(page.data).map(|item| archive(&app, item, user)).buffer_unordered(CONCURRENCY);
         // All archive calls of the page complete before the first error is returned.
         archived.collect::<Vec<_>>().await.into_iter().collect::<Result<(), _>>()?;
         // The index is eventually consistent and can still contain archived items, so that pages continue at the cursor.
@@ -56,7 +59,7 @@ async fn archive_items_of(app: &Arc<App>, user: Uuid) -> Result<(), Error> {
 
 /// Archives the item if it still belongs to the user. A concurrent write leads to a retry with the new version.
 async fn archive(app: &Arc<App>, mut item: Record<Item>, user: Uuid) -> Result<(), Error> {
-    let table = app.store.table::<Item>().written_by(Some(WRITER.into()));
+    let table = app.store.table::<Item>().written_by(Some(NAME.into()));
     while item.resource.owner_id == Some(user) {
         let archived = Item { owner_id: None, status: ItemStatus::Archived, ..item.resource };
         let precondition = Precondition::VersionIn(vec![item.version]);

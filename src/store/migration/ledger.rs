@@ -8,13 +8,15 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 
-use super::{
-    BOOKKEEPING, Entry, Store,
-    request::{retry_reason, retry_while_busy, to_error},
-    row::{Row, number, string},
-    schema::BOOKKEEPING_KEY,
+use super::Entry;
+use crate::{
+    error::Error,
+    store::{
+        BOOKKEEPING, BOOKKEEPING_KEY, Row, Store,
+        request::{retry_reason, retry_while_busy, to_error},
+        row::{number, string},
+    },
 };
-use crate::error::Error;
 
 type Values<'a> = &'a [(&'static str, AttributeValue)];
 

@@ -4,13 +4,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::row::{
-    ID, LIST_SHARD, Row, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, decode, field_text, filter_attribute, index_key,
-    list_key, shard, string,
-};
 use crate::{
     error::Error,
     record::{Filter, Normalization, Reference, Resource, Shards, Unique, to_object},
+    store::row::{
+        ID, LIST_SHARD, Row, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, decode, field_text, filter_attribute,
+        index_key, list_key, shard, string,
+    },
 };
 
 /// The attribute for the creation time, which never changes.

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::{
     RawExpression, StoredRow, WriteMarker,
-    row::{ID, Row, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, id, number, string},
     row_schema::{RowSchema, json},
 };
+use crate::store::row::{ID, Row, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, id, number, string};
 
 /// An update of one row with its condition.
 #[derive(Clone, Debug)]

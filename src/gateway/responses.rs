@@ -2,10 +2,7 @@
 
 use http::{HeaderValue, StatusCode, header};
 
-use super::{
-    Answer, Problem,
-    problem::{BUSY, INTERNAL, INVALID},
-};
+use crate::http::{Answer, BUSY, INTERNAL, INVALID, Problem};
 
 /// A response that API Gateway sends without a function.
 #[derive(Clone, Copy, Debug)]

@@ -9,15 +9,15 @@ use aws_sdk_dynamodb::{
 };
 use serde_json::Value;
 
-use super::{
-    Store, StoredRow, WriteMarker,
-    request::{record_capacity, to_error},
-    rewrite::RowUpdate,
-    row::{ID, WRITE_ID, id, string},
-};
+use super::{RowUpdate, StoredRow, WriteMarker};
 use crate::{
     error::Error,
     record::{format_time, now},
+    store::{
+        Store,
+        request::{record_capacity, to_error},
+        row::{ID, WRITE_ID, id, string},
+    },
 };
 
 /// A DynamoDB expression with the names and values of its placeholders.

@@ -2,13 +2,16 @@
 
 use aws_sdk_dynamodb::types::{ConditionCheck, ReturnValuesOnConditionCheckFailure};
 
-use super::{
-    RawExpression, Store, StoredRow, WriteMarker,
-    request::to_error,
-    row::{ID, WRITE_ID, string},
-    transaction,
+use super::{RawExpression, StoredRow, WriteMarker};
+use crate::{
+    error::Error,
+    store::{
+        Store,
+        request::to_error,
+        row::{ID, WRITE_ID, string},
+        transaction,
+    },
 };
-use crate::error::Error;
 
 impl Store {
     /// Returns true if a row that has the marker matches the filter, as DynamoDB evaluates it. Returns `None` if the row

@@ -4,9 +4,9 @@
 
 use std::net::IpAddr;
 
-use axum::http::HeaderMap;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
+use http::HeaderMap;
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! The reasons for which a token is refused.
+//! The reasons for which a request is refused.
 
 /// A reason for which a token is refused. It is logged, and never sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,5 +61,22 @@ impl Reason {
             Self::NotYetValid => "not_yet_valid",
             Self::Claims => "claims",
         }
+    }
+}
+
+/// The reason why there is no decision to cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The request has no valid token: the client gets a 401.
+    Token(Reason),
+    /// The issuer's keys cannot be fetched: the client may try again.
+    Unavailable,
+    /// The event is not of a method of the API it names.
+    Event,
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self::Token(reason)
     }
 }

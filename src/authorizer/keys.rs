@@ -102,7 +102,8 @@ impl Keys {
         let _fetch = self.fetch.lock().await;
         let is_allowed = {
             let mut state = self.state();
-            state.ended <= before && state.schedule.take(id, Instant::now())
+            let is_known = state.known.iter().any(|key| key.id == id);
+            !is_known && state.ended <= before && state.schedule.take(id, Instant::now())
         };
         if is_allowed {
             self.refresh().await;

@@ -63,7 +63,7 @@ async fn configuration_must_name_the_issuer_and_an_allowed_url() {
         ("https://issuer.example.com", keys.as_str(), "is the configuration of another issuer"),
         (&format!("{url}/"), &keys, "is the configuration of another issuer"),
         (&url, "http://issuer.example.com/keys", "http://issuer.example.com/keys: is not an https URL"),
-        (&url, "file:///etc/passwd", "file:///etc/passwd: is not an https URL"),
+        (&url, "file:///etc/passwd", "has no jwks_uri"),
         (&url, "/keys", "/keys: is not an https URL"),
         (&url, "", "has no jwks_uri"),
     ] {

@@ -92,6 +92,7 @@ impl Forge {
         let valid = self.valid();
         let parts: Vec<&str> = valid.split('.').collect();
         let (signed, signature) = (format!("{}.{}", parts[0], parts[1]), parts[2]);
+        let bytes = self.own.signature("RS256", &signed);
         let another = self.token(json!({}), json!({ "sub": "eve" }));
         let another: Vec<&str> = another.split('.').collect();
         let es256 = message(&Self::header(json!({ "alg": "ES256", "kid": "ec" })), &self.claims(json!({})).to_string());
@@ -107,8 +108,8 @@ impl Forge {
                 format!("{}.{}.{signature}", encode(r#"{"alg":"PS256","kid":"rsa"}"#), parts[1]),
                 "signature",
             ),
-            row("shortened signature", format!("{signed}.{}", &signature[..signature.len() - 4]), "signature"),
-            row("lengthened signature", format!("{signed}.{signature}AAAA"), "malformed"),
+            row("shortened signature", format!("{signed}.{}", encode(&bytes[..bytes.len() - 1])), "signature"),
+            row("lengthened signature", format!("{signed}.{}", encode([bytes.as_slice(), &[0]].concat())), "signature"),
             row(
                 "signature in ASN.1",
                 format!("{es256}.{}", encode(self.own.signature("ES256 in ASN.1", &es256))),

@@ -20,6 +20,7 @@ mod stop;
 #[path = "../support/mod.rs"]
 mod support;
 mod timeout;
+mod tokens;
 mod unusual_requests;
 mod validation;
 

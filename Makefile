@@ -14,14 +14,21 @@ ENDPOINT ?=
 CONSUMER ?=
 DRY_RUN ?=
 FORCE ?=
-# The data folder of the local server, for reset and for replay without STAGE.
+# The data folder of the local server, for reset, token and for replay without STAGE.
 DATA ?= .local
 EVENT ?= {}
+# The local user of `make token`: by default the one of this machine.
+USER ?= user
+ROLE ?=
+TENANT ?=
+SCOPE ?=
+TTL ?=
+URL ?=
 # Arguments of run, seed, fuzz and bench: make run ARGS="--memory --port 4000"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run reset seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
+.PHONY: help run reset token seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
 	bench bench-streams bench-migrate build deploy diff destroy migrate migrations api-key \
 	rotate-cursor-secret replay resource rename audit
 
@@ -33,6 +40,11 @@ run: ## Serve the API on 127.0.0.1:3000 with an embedded DynamoDB
 
 reset: ## Delete the local server's data after a confirmation: ARGS="--yes" skips it
 	$(CARGO) run --quiet --bin local -- --reset --data $(DATA) $(ARGS)
+
+token: ## Print a token of a user of the running server: USER=ada; ROLE=admin TENANT=acme SCOPE="items:read" TTL=3600
+	@$(CARGO) run --quiet --bin local -- token --user '$(USER)' $(foreach role,$(ROLE),--role '$(role)') \
+		$(if $(TENANT),--tenant '$(TENANT)') $(if $(SCOPE),--scope '$(SCOPE)') $(if $(TTL),--ttl '$(TTL)') \
+		--data '$(DATA)' $(if $(URL),--url '$(URL)')
 
 seed: ## Fill a running server with sample data
 	$(CARGO) run --bin seed -- $(ARGS)

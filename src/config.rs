@@ -55,11 +55,7 @@ impl Config {
             table_prefix: checked("TABLE_PREFIX", "must be letters, digits, '-', '_' and '.' alone", is_table_prefix)?,
             cursor_secret: given("CURSOR_SECRET_ARN").map_or(CursorSecret::None, CursorSecret::Arn),
             cors_origins: origins.iter().flat_map(|text| split_origins(text)).map(str::to_owned).collect(),
-            log_level: match given("LOG_LEVEL").as_deref() {
-                None | Some("INFO") => LogLevel::Info,
-                Some("ERROR") => LogLevel::Error,
-                Some(_) => return Err(ConfigError { name: "LOG_LEVEL", problem: "must be INFO or ERROR" }),
-            },
+            log_level: LogLevel::read(given("LOG_LEVEL").as_deref())?,
             region: required("AWS_REGION")?,
             endpoint_url: endpoint("AWS_ENDPOINT_URL_DYNAMODB")?,
             events_endpoint_url: endpoint("AWS_ENDPOINT_URL_EVENTBRIDGE")?,
@@ -70,7 +66,7 @@ impl Config {
                 Some(Ok(days)) if days > 0 => days,
                 Some(_) => return Err(ConfigError { name: "HISTORY_DAYS", problem: "must be a number of days" }),
             },
-            ca_bundle: given("AWS_CA_BUNDLE").map(|path| read_certificates(&path)).transpose()?,
+            ca_bundle: given("AWS_CA_BUNDLE").map(|path| ca_bundle(&path)).transpose()?,
         })
     }
 
@@ -104,6 +100,18 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
+    /// Reads the value of `LOG_LEVEL`. Default: `INFO`.
+    ///
+    /// # Errors
+    /// When it is another text.
+    pub fn read(value: Option<&str>) -> Result<Self, ConfigError> {
+        match value {
+            None | Some("INFO") => Ok(Self::Info),
+            Some("ERROR") => Ok(Self::Error),
+            Some(_) => Err(ConfigError { name: "LOG_LEVEL", problem: "must be INFO or ERROR" }),
+        }
+    }
+
     /// Returns the name of the level in the environment variable.
     pub fn name(self) -> &'static str {
         match self {
@@ -129,7 +137,11 @@ fn are_origins(text: &str) -> bool {
     split_origins(text).all(|origin| origin == "*" || has_host_alone(origin))
 }
 
-fn read_certificates(path: &str) -> Result<Vec<u8>, ConfigError> {
+/// Reads the file of `AWS_CA_BUNDLE`.
+///
+/// # Errors
+/// When it cannot be read, or has no certificates in PEM.
+pub fn ca_bundle(path: &str) -> Result<Vec<u8>, ConfigError> {
     let fault = |problem| ConfigError { name: "AWS_CA_BUNDLE", problem };
     let pem = fs::read(path).map_err(|_| fault("names a file that cannot be read"))?;
     let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();

@@ -13,6 +13,7 @@
 //! | --- | --- |
 //! | [`service`] | the list of what this project serves: its resources, actions, consumers and migrations |
 //! | [`resources`] | the resources: one struct each, with the constraints of its fields |
+//! | [`access`] | the principal of a request, and the rules of what it may do |
 //! | [`record`] | the types that all modules share: `Resource`, `Record`, `Edit`, `ListQuery` |
 //! | [`error`] | the error enum, by what the client can do about an error |
 //! | [`http`] | parsing of requests, building of responses and problem details |
@@ -25,6 +26,7 @@
 //! | [`config`] | the configuration, read from environment variables |
 //! | [`deadline`] | the deadline of the current request |
 //! | [`app`] | the state that a cold start builds and all requests share |
+//! | [`authorizer`] | the authorizer: bearer tokens in, policies of what their users may call out |
 //! | [`functions`] | a service: the list of its operations, consumers and jobs, which are the Lambda functions of the one executable |
 //! | [`runtime`] | the Lambda runtime loop: events in, responses out |
 //! | [`streams`] | the consumers of the tables' change streams and of the event bus |
@@ -63,8 +65,10 @@
 //!    queue, and finally go to its dead-letter queue.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod actions;
 pub mod app;
+pub mod authorizer;
 pub mod config;
 pub mod consumers;
 pub mod cursors;

@@ -23,7 +23,7 @@ use serde_json::{Value, json, value::RawValue};
 use tokio::runtime::Builder;
 
 use crate::{
-    app::{App, Config, LogLevel},
+    app::{App, Config, ConfigError, LogLevel},
     deadline,
     error::{Crash, Error},
     http::{self, Answer, Request, RequestFacts},
@@ -82,19 +82,31 @@ where
     E: for<'de> Deserialize<'de>,
     A: Serialize,
 {
-    report_panics();
-    let config = match Config::from_env() {
-        Ok(config) => config,
-        Err(error) => return stop(&error.to_string()),
-    };
-    let app = App::in_lambda(config);
-    let served = block_on(async {
+    let start = async || {
+        let app = App::in_lambda(Config::from_env()?);
         app.prime().await;
-        run_loop(app, work).await
+        Ok(app)
+    };
+    serve_with(start, work)
+}
+
+/// Calls `work` with the state that `start` creates, and every event of this Lambda function with the remaining time of its
+/// invocation.
+pub fn serve_with<S, W, E, A>(start: impl AsyncFnOnce() -> Result<Arc<S>, ConfigError> + 'static, work: W) -> ExitCode
+where
+    S: 'static,
+    W: AsyncFn(Arc<S>, E, Duration) -> Result<A, lambda_runtime::Error> + 'static,
+    E: for<'de> Deserialize<'de>,
+    A: Serialize,
+{
+    report_panics();
+    let served = block_on(async {
+        let state = start().await.map_err(|error| error.to_string())?;
+        run_loop(state, work).await.map_err(|error| error.to_string())
     });
     match served {
         Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(error)) => stop(&error.to_string()),
+        Ok(Err(reason)) => stop(&reason),
         Err(error) => stop(&error.to_string()),
     }
 }
@@ -125,15 +137,15 @@ where
     .await
 }
 
-async fn run_loop<W, E, A>(app: Arc<App>, work: W) -> Result<(), lambda_runtime::Error>
+async fn run_loop<S, W, E, A>(state: Arc<S>, work: W) -> Result<(), lambda_runtime::Error>
 where
-    W: AsyncFn(Arc<App>, E, Duration) -> Result<A, lambda_runtime::Error>,
+    W: AsyncFn(Arc<S>, E, Duration) -> Result<A, lambda_runtime::Error>,
     E: for<'de> Deserialize<'de>,
     A: Serialize,
 {
     lambda_runtime::run(service_fn(|event: LambdaEvent<E>| {
         let remaining = event.context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default();
-        work(app.clone(), event.payload, remaining)
+        work(state.clone(), event.payload, remaining)
     }))
     .await
 }

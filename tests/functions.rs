@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, process::Command};
 
 use serde_json::Value;
-use serverless_crud::service;
+use serverless_crud::{authorizer, service};
 
 /// Starts the executable as Lambda does, but without configuration, so that a known function fails on a missing variable.
 fn start(handler: Option<&str>) -> (bool, Value) {
@@ -21,7 +21,8 @@ fn names() -> BTreeSet<String> {
     let service = service();
     let operations = service.operations().into_iter().map(|operation| operation.function);
     let consumers = service.consumers().into_iter().map(|consumer| consumer.name.to_owned());
-    operations.chain(consumers).chain(service.jobs().into_iter().map(|job| job.name.to_owned())).collect()
+    let jobs = service.jobs().into_iter().map(|job| job.name.to_owned());
+    operations.chain(consumers).chain(jobs).chain([authorizer::FUNCTION.to_owned()]).collect()
 }
 
 #[test]
@@ -48,5 +49,5 @@ fn unknown_name_logs_one_fatal_line_and_fails() {
 fn function_names_are_unique() {
     let service = service();
     let all = service.operations().into_iter().map(|operation| operation.function).collect::<BTreeSet<_>>().len();
-    assert_eq!(names().len(), all + service.consumers().len() + service.jobs().len());
+    assert_eq!(names().len(), all + service.consumers().len() + service.jobs().len() + 1);
 }

@@ -15,7 +15,7 @@ use std::{
 use modules::Modules;
 
 /// The modules that each module may use. The tools in `bin` may use all of them.
-const ALLOWED: [(&str, &[&str]); 22] = [
+const ALLOWED: [(&str, &[&str]); 23] = [
     ("config", &[]),
     ("deadline", &[]),
     ("record", &[]),
@@ -30,8 +30,10 @@ const ALLOWED: [(&str, &[&str]); 22] = [
     ("consumers", &["app", "error", "functions", "operations", "record", "resources", "streams"]),
     // `store` for the table definitions; `app`, `http` and `error` for the type of a handler.
     ("operations", &["handlers", "record", "store", "app", "http", "error"]),
+    // `operations` for what the policy covers, `runtime` for the event loop.
+    ("authorizer", &["access", "config", "operations", "runtime"]),
     // The type of a service, and the `runtime` that runs its functions.
-    ("functions", &["operations", "streams", "migrate", "runtime", "record", "store", "app", "error"]),
+    ("functions", &["authorizer", "operations", "streams", "migrate", "runtime", "record", "store", "app", "error"]),
     // The transforms of the project's migrations.
     ("migrations", &["migrate"]),
     // The list of the project.

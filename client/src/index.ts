@@ -12,14 +12,27 @@ export interface Options {
   readonly baseUrl: string;
   /** The value of `x-api-key`. */
   readonly apiKey: string;
+  /** The bearer token of a user, or a function that returns it for each request; undefined to send none. */
+  readonly token?: Token | (() => Token | Promise<Token>);
   /** A replacement for the platform's `fetch`. */
   readonly fetch?: (request: Request) => Promise<Response>;
 }
 
-/** Returns a client that sends the API key with every request. */
-export function createClient({ baseUrl, apiKey, fetch }: Options): Client {
+type Token = string | undefined;
+
+/** Returns a client that sends the API key, and the token if there is one, with every request. */
+export function createClient({ baseUrl, apiKey, token, fetch }: Options): Client {
   const headers = { "x-api-key": apiKey };
-  return createFetchClient<paths>({ baseUrl, headers, ...(fetch && { fetch }) });
+  const client = createFetchClient<paths>({ baseUrl, headers, ...(fetch && { fetch }) });
+  client.use({
+    async onRequest({ request }) {
+      const current = typeof token === "function" ? await token() : token;
+      if (current !== undefined) {
+        request.headers.set("authorization", `Bearer ${current}`);
+      }
+    },
+  });
+  return client;
 }
 
 /** A response that is a problem (RFC 9457). */

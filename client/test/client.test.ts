@@ -103,6 +103,27 @@ test("a history yields every entry, newest first", async () => {
   assert.deepEqual(await actionsOf(3), ["deleted", "updated", "created"]);
 });
 
+test("a token is sent with every request, and asked for each time", async () => {
+  const sent: (string | null)[] = [];
+  const fetch = async (request: Request): Promise<Response> => {
+    sent.push(request.headers.get("authorization"));
+    return Response.json({ data: [], nextCursor: null });
+  };
+  const tokens = ["second", undefined, "third"];
+  const clients = [createClient({ baseUrl, apiKey, token: "first", fetch }), createClient({ baseUrl, apiKey, fetch })];
+  const renewing = createClient({ baseUrl, apiKey, token: async () => tokens.shift(), fetch });
+  for (const client of [...clients, renewing, renewing, renewing]) {
+    await data(client.GET("/v1/items"));
+  }
+  assert.deepEqual(sent, ["Bearer first", null, "Bearer second", null, "Bearer third"]);
+});
+
+test("a token that is not valid is refused", async () => {
+  const client = createClient({ baseUrl, apiKey, token: "invalid" });
+  const error = await refused(data(client.GET("/v1/items")), 401);
+  assert.match(error.response.headers.get("www-authenticate") ?? "", /^Bearer error="invalid_token"$/);
+});
+
 test("a request without a key is refused", async () => {
   const unauthenticated = createClient({ baseUrl, apiKey: "" });
   const error = await refused(data(unauthenticated.GET("/v1/items")), 403);

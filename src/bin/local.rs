@@ -1,4 +1,4 @@
-//! Serves the API on this machine: `make run`.
+//! Serves the API on this machine: `make run`, and prints tokens of its users: `make token`.
 
 use std::{env, process::ExitCode};
 

@@ -11,9 +11,9 @@ pub use consumers::{ConsumerDefinition, Source, Start};
 pub use jobs::{Job, JobFuture};
 pub use service::Service;
 
-use crate::{runtime, streams};
+use crate::{authorizer, runtime, streams};
 
-/// Runs the function of a service with this name: an operation, a consumer or a job.
+/// Runs the function of a service with this name: an operation, a consumer, the authorizer or a job.
 ///
 /// An unknown name is logged in one line, and fails the start of the Lambda function.
 pub fn serve(service: &Service, name: &str) -> ExitCode {
@@ -25,6 +25,9 @@ pub fn serve(service: &Service, name: &str) -> ExitCode {
             Source::Streams { consumer, .. } => streams::serve(consumer),
             Source::Events { consumer, .. } => streams::serve_messages(consumer),
         };
+    }
+    if name == authorizer::FUNCTION {
+        return authorizer::serve(service.operations());
     }
     match service.jobs().into_iter().find(|job| job.name == name) {
         Some(job) => runtime::serve_job(job.run),

@@ -29,6 +29,8 @@ pub struct ProxyRequest<'a> {
     pub body: &'a [u8],
     /// The value and the id of the API key.
     pub key: (&'a str, &'a str),
+    /// The members of `requestContext.authorizer`, if an authorizer answered.
+    pub authorizer: Option<Map<String, Value>>,
     /// The IP address of the client.
     pub source_ip: IpAddr,
     /// The API's own host, and port where it has one.
@@ -64,7 +66,7 @@ pub fn proxy_event(request: &ProxyRequest) -> Value {
 
 fn context(request: &ProxyRequest) -> Value {
     let (key, key_id) = request.key;
-    json!({
+    let mut context = json!({
         "accountId": "000000000000",
         "apiId": "local",
         "resourceId": request.operation.name,
@@ -95,7 +97,11 @@ fn context(request: &ProxyRequest) -> Value {
             "userAgent": request.headers.get("user-agent").map(|value| text(value.as_bytes())),
             "userArn": null,
         },
-    })
+    });
+    if let Some(members) = &request.authorizer {
+        context["authorizer"] = members.clone().into();
+    }
+    context
 }
 
 /// Returns the headers by name. API Gateway sets the headers about the connection itself.

@@ -1,6 +1,6 @@
 //! The responses of API Gateway itself, which the contract declares for the stack and the local server also sends.
 
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 
 use crate::http::{Answer, BUSY, INTERNAL, INVALID, Problem};
 
@@ -15,6 +15,8 @@ pub struct GatewayResponse {
     pub detail: &'static str,
     /// The `Retry-After` header in seconds, if any.
     pub retry_after: Option<u32>,
+    /// The `WWW-Authenticate` header, if any.
+    pub challenge: Option<&'static str>,
     /// True if `errors` of the problem contains the message of the request validator.
     pub has_errors: bool,
 }
@@ -22,6 +24,19 @@ pub struct GatewayResponse {
 /// No API key, or an unknown one.
 pub const INVALID_API_KEY: GatewayResponse =
     response(&["INVALID_API_KEY"], StatusCode::FORBIDDEN, "The header x-api-key must hold a valid API key.");
+
+/// A token that is missing or not valid.
+pub const UNAUTHORIZED: GatewayResponse =
+    response(&["UNAUTHORIZED"], StatusCode::UNAUTHORIZED, "The request has no valid token.")
+        .challenge("Bearer error=\"invalid_token\"");
+
+/// A valid token of a caller who may not call the operation.
+pub const ACCESS_DENIED: GatewayResponse =
+    response(&["ACCESS_DENIED"], StatusCode::FORBIDDEN, "The caller is not allowed to do this.");
+
+/// A token that cannot be verified, since its issuer does not answer.
+pub const AUTHORIZER_FAILURE: GatewayResponse =
+    response(&["AUTHORIZER_FAILURE"], StatusCode::SERVICE_UNAVAILABLE, BUSY).retry_after(1);
 
 /// A path that the API does not have; API Gateway reports it as a missing authentication token.
 pub const NOT_FOUND: GatewayResponse = response(
@@ -63,7 +78,7 @@ pub const INTEGRATION_TIMEOUT: GatewayResponse =
 
 /// Every answer, for all response types of
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>.
-pub const RESPONSES: [GatewayResponse; 18] = [
+pub const RESPONSES: [GatewayResponse; 19] = [
     response(&["DEFAULT_4XX"], StatusCode::BAD_REQUEST, "The request is not valid."),
     response(
         &["BAD_REQUEST_PARAMETERS"],
@@ -71,8 +86,8 @@ pub const RESPONSES: [GatewayResponse; 18] = [
         "A required parameter or header of the request is missing.",
     ),
     GatewayResponse { has_errors: true, ..response(&["BAD_REQUEST_BODY"], StatusCode::BAD_REQUEST, INVALID) },
-    response(&["UNAUTHORIZED"], StatusCode::UNAUTHORIZED, "The request has no valid credentials."),
-    response(&["ACCESS_DENIED"], StatusCode::FORBIDDEN, "The caller is not allowed to do this."),
+    UNAUTHORIZED,
+    ACCESS_DENIED,
     response(&["EXPIRED_TOKEN"], StatusCode::FORBIDDEN, "The token of the request has expired."),
     INVALID_API_KEY,
     response(&["INVALID_SIGNATURE"], StatusCode::FORBIDDEN, "The signature of the request is not valid."),
@@ -88,21 +103,26 @@ pub const RESPONSES: [GatewayResponse; 18] = [
     THROTTLED,
     QUOTA_EXCEEDED,
     response(
-        &["DEFAULT_5XX", "API_CONFIGURATION_ERROR", "AUTHORIZER_CONFIGURATION_ERROR", "AUTHORIZER_FAILURE"],
+        &["DEFAULT_5XX", "API_CONFIGURATION_ERROR", "AUTHORIZER_CONFIGURATION_ERROR"],
         StatusCode::INTERNAL_SERVER_ERROR,
         INTERNAL,
     ),
+    AUTHORIZER_FAILURE,
     INTEGRATION_FAILURE,
     INTEGRATION_TIMEOUT,
 ];
 
 const fn response(types: &'static [&'static str], status: StatusCode, detail: &'static str) -> GatewayResponse {
-    GatewayResponse { types, status, detail, retry_after: None, has_errors: false }
+    GatewayResponse { types, status, detail, retry_after: None, challenge: None, has_errors: false }
 }
 
 impl GatewayResponse {
     const fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..self }
+    }
+
+    const fn challenge(self, challenge: &'static str) -> Self {
+        Self { challenge: Some(challenge), ..self }
     }
 
     /// Returns the problem of this answer.
@@ -115,6 +135,9 @@ impl GatewayResponse {
         let mut answer = self.problem(request_id).into_answer();
         if let Some(seconds) = self.retry_after {
             answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(challenge) = self.challenge {
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         answer
     }

@@ -5,10 +5,10 @@ use http::{HeaderValue, header};
 use super::Answer;
 
 /// The response headers that a page may read.
-pub const EXPOSED_HEADERS: &str = "ETag, Link, Location, Retry-After";
+pub const EXPOSED_HEADERS: &str = "ETag, Link, Location, Retry-After, WWW-Authenticate";
 
 /// The request headers a page may send.
-pub const ALLOWED_HEADERS: &str = "Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Api-Key";
+pub const ALLOWED_HEADERS: &str = "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Api-Key";
 
 /// The time a page may rely on a preflight: the longest that browsers accept.
 pub const MAX_AGE_SECONDS: u32 = 7_200;

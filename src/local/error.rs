@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io, path::PathBuf};
 
-use crate::error;
+use crate::{app::ConfigError, error};
 
 /// SQLite's message for `SQLITE_CORRUPT` (<https://www.sqlite.org/rescode.html>).
 pub(super) const MALFORMED: &str = "database disk image is malformed";
@@ -31,6 +31,8 @@ pub enum StartError {
         /// The cause.
         cause: io::Error,
     },
+    /// The data folder has no key of an issuer.
+    NoIssuer(PathBuf),
     /// Another server uses the data folder.
     FolderInUse(PathBuf),
     /// The folder holds no data of a local server.
@@ -67,6 +69,8 @@ pub enum StartError {
     },
     /// The pending migrations cannot be applied.
     Migrations(String),
+    /// The settings of the issuer are not valid.
+    Issuer(ConfigError),
 }
 
 impl StartError {
@@ -96,6 +100,13 @@ impl fmt::Display for StartError {
             Self::Folder { path, cause } => {
                 write!(formatter, "cannot write to {}: {cause}; choose another folder with --data", path.display())
             }
+            Self::NoIssuer(path) => {
+                write!(
+                    formatter,
+                    "{} has no key to sign tokens with: start the server with this folder once",
+                    path.display()
+                )
+            }
             Self::FolderInUse(path) => {
                 let path = path.display();
                 write!(formatter, "another local server uses {path}: stop it, or choose another folder with --data")
@@ -112,6 +123,7 @@ impl fmt::Display for StartError {
             ),
             Self::Tables(cause) => write!(formatter, "cannot create the tables: {cause}"),
             Self::Table { table, fault } => write!(formatter, "the table {table} {fault}"),
+            Self::Issuer(cause) => write!(formatter, "cannot use the issuer: {cause}"),
             Self::Migrations(cause) => {
                 write!(formatter, "cannot apply the migrations: {cause}; --no-migrations starts without them")
             }

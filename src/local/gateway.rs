@@ -15,6 +15,7 @@ use axum::{
     http::{HeaderValue, Method, Response, StatusCode, header, request::Parts},
     serve::ListenerExt,
 };
+use serde_json::{Map, Value};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
@@ -24,6 +25,7 @@ use uuid::Uuid;
 
 use super::{
     Options,
+    authorization::{Authorization, MethodRequest},
     docs::Docs,
     health::health,
     payload,
@@ -54,6 +56,7 @@ pub struct Gateway {
     /// The statuses each operation declares, by its name.
     statuses: HashMap<String, Vec<u16>>,
     docs: Docs,
+    authorization: Arc<Authorization>,
     host: String,
     function_timeout: Duration,
     integration_timeout: Duration,
@@ -67,6 +70,7 @@ impl Gateway {
         app: Arc<App>,
         functions: HashMap<String, Arc<App>>,
         service: &Service,
+        authorization: Arc<Authorization>,
         options: &Options,
         host: String,
         running: mpsc::Sender<()>,
@@ -81,6 +85,7 @@ impl Gateway {
             statuses: operations.iter().map(statuses).collect(),
             router: Router::new(operations),
             docs: Docs::new(service, options),
+            authorization,
             host,
             function_timeout: Duration::from_secs_f64(options.timeout),
             integration_timeout: Duration::from_secs_f64(options.integration_timeout).min(MAX_INTEGRATION),
@@ -128,6 +133,7 @@ impl Call<'_> {
             return Err(health(&self.gateway.app, &self.id).await.into());
         }
         let (operation, parameters) = self.operation()?;
+        let authorizer = self.authorize().await?;
         let key = match operation.access {
             Access::ApiKey => self.gateway.plan.admit(self.header("x-api-key")),
         };
@@ -137,7 +143,7 @@ impl Call<'_> {
         if !violations.is_empty() {
             return Err(http::problem(&Error::Invalid(violations), &self.id).into());
         }
-        self.invoke(operation, self.event(operation, &parameters, key, &body)).await
+        self.invoke(operation, self.event(operation, &parameters, key, authorizer, &body)).await
     }
 
     fn operation(&self) -> Result<(&Operation, PathParameters), Box<Answer>> {
@@ -145,7 +151,7 @@ impl Call<'_> {
         if path == "/health" {
             return Err(self.not_allowed("GET"));
         }
-        if let Some(page) = self.gateway.docs.page(path) {
+        if let Some(page) = self.gateway.docs.page(path).or_else(|| self.gateway.authorization.page(path)) {
             let is_get = self.head.method == Method::GET;
             return Err(if is_get { page.into() } else { self.not_allowed("GET") });
         }
@@ -158,7 +164,26 @@ impl Call<'_> {
         Ok((operation.ok_or_else(|| self.not_allowed(&resource.methods()))?, parameters))
     }
 
-    fn event(&self, operation: &Operation, path_parameters: &PathParameters, key: &Key, body: &[u8]) -> String {
+    /// Returns the context of the request's token, if it has one. API Gateway calls the authorizer before it checks the API key.
+    async fn authorize(&self) -> Result<Option<Map<String, Value>>, Box<Answer>> {
+        let request = MethodRequest {
+            method: self.head.method.as_str(),
+            path: self.head.uri.path(),
+            headers: &self.head.headers,
+            id: &self.id,
+        };
+        let authorized = self.gateway.authorization.authorize(&request).await;
+        authorized.map_err(|response| self.gateway_response(&response))
+    }
+
+    fn event(
+        &self,
+        operation: &Operation,
+        path_parameters: &PathParameters,
+        key: &Key,
+        authorizer: Option<Map<String, Value>>,
+        body: &[u8],
+    ) -> String {
         let event = proxy_event(&ProxyRequest {
             operation,
             path: self.head.uri.path(),
@@ -167,6 +192,7 @@ impl Call<'_> {
             headers: &self.head.headers,
             body,
             key: (&key.value, key.id),
+            authorizer,
             source_ip: self.source_ip,
             host: &self.gateway.host,
             id: &self.id,

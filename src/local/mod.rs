@@ -1,5 +1,6 @@
 //! The local server: an embedded DynamoDB behind a gateway that behaves as API Gateway does.
 
+mod authorization;
 mod bus;
 mod database;
 mod delivery;
@@ -11,6 +12,7 @@ mod gateway;
 mod health;
 mod indexes;
 mod invocations;
+mod issuer;
 mod options;
 mod payload;
 mod plan;
@@ -26,6 +28,7 @@ mod welcome;
 
 pub use database::embedded_client;
 pub use error::StartError;
+pub use issuer::{Issuer, TokenClaims};
 pub use options::Options;
 pub use reset::{Reset, reset};
 pub use scratch::Scratch;

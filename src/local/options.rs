@@ -55,6 +55,12 @@ pub struct Options {
     /// An allowed CORS origin; can be repeated.
     #[arg(long, value_name = "ORIGIN", default_value = "*")]
     pub cors_origin: Vec<String>,
+    /// Accept the tokens of this OpenID Connect issuer instead of the local one's.
+    #[arg(long, value_name = "URL", requires = "audience", value_parser = http_url)]
+    pub issuer: Option<String>,
+    /// The audience of the issuer's tokens.
+    #[arg(long, requires = "issuer")]
+    pub audience: Option<String>,
     /// Log only requests that fail with a server error.
     #[arg(long)]
     pub quiet: bool,

@@ -11,7 +11,8 @@ use tokio::{
 };
 
 use super::{
-    Options, StartError,
+    Options, StartError, TokenClaims,
+    authorization::Authorization,
     database::{Embedded, Folder, client_of, embedded_client, endpoint_client, folder_client, new_secret},
     delivery::{Delivery, DeliverySetup},
     gateway::{self, Gateway},
@@ -38,6 +39,7 @@ pub struct Server {
     dynamodb_url: String,
     service: Service,
     options: Options,
+    authorization: Arc<Authorization>,
     stop: oneshot::Sender<()>,
     gateway: JoinHandle<io::Result<()>>,
     /// Closed when the last function has ended.
@@ -89,13 +91,18 @@ pub async fn start(service: Service, options: Options) -> Result<Server, StartEr
 
     let (running, functions) = mpsc::channel(1);
     let (stop, stopped) = oneshot::channel();
-    let apps = function_apps(&service.operations(), &app.config, &client);
-    let gateway = Gateway::new(app, apps, &service, &options, address.to_string(), running);
+    let operations = service.operations();
+    let apps = function_apps(&operations, &app.config, &client);
+    let url = format!("http://{address}");
+    let path = folder.as_ref().map(|_| options.data.as_path());
+    let authorization = Arc::new(Authorization::open(&options, path, &url, operations)?);
+    let gateway = Gateway::new(app, apps, &service, authorization.clone(), &options, address.to_string(), running);
     Ok(Server {
-        url: format!("http://{address}"),
+        url,
         dynamodb_url,
         service,
         options,
+        authorization,
         stop,
         gateway: tokio::spawn(gateway::serve(gateway, listener, stopped)),
         functions,
@@ -124,6 +131,11 @@ impl Server {
     /// Returns the service that the server runs.
     pub fn service(&self) -> &Service {
         &self.service
+    }
+
+    /// Signs a token of the local issuer; none if the tokens are of another one.
+    pub fn token(&self, claims: &TokenClaims) -> Option<String> {
+        self.authorization.issuer().map(|issuer| issuer.token(claims))
     }
 
     /// Returns the options of the server.

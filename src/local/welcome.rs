@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Server;
+use super::{Options, Server};
 use crate::functions::Service;
 
 /// Returns the message: the URLs, the operations, the API keys and an example request.
@@ -29,7 +29,7 @@ The API listens on {url}
 {routes}
 
   x-api-key: {key}
-  (premium)  {premium}
+  (premium)  {premium}{token}
 
 Try it:
 {example}
@@ -41,6 +41,26 @@ DynamoDB listens on {dynamodb_url}, the data is {data}. To look in:
 Ctrl-C stops.
 ",
         premium = options.premium_key,
+        token = token_hint(server),
+    )
+}
+
+/// Returns the way to a token, for a server whose key is in its data folder.
+fn token_hint(server: &Server) -> String {
+    let options = server.options();
+    if let Some(issuer) = &options.issuer {
+        return format!("\n\nTo act as a user: -H 'authorization: Bearer TOKEN' with a token of {issuer}");
+    }
+    if options.memory {
+        return String::new();
+    }
+    let defaults = Options::default();
+    let data = (options.data != defaults.data).then(|| format!(" DATA={}", options.data.display()));
+    let url =
+        (options.port != defaults.port || options.host != defaults.host).then(|| format!(" URL={}", server.url()));
+    let more = data.into_iter().chain(url).collect::<String>();
+    format!(
+        "\n\nTo act as a user: -H \"authorization: Bearer $(make -s token USER=ada{more})\", with ROLE=admin as another one"
     )
 }
 

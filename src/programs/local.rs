@@ -1,33 +1,66 @@
-//! Serves the API on this machine: `make run`.
+//! Serves the API on this machine: `make run`, and prints tokens of its users: `make token`.
 
 use std::{
     ffi::OsString,
     io::{self, Write},
     iter,
+    path::PathBuf,
     process::ExitCode,
 };
 
 use crate::{
     functions::Service,
-    local::{self as server, stop_signal},
+    local::{self as server, Issuer, TokenClaims, stop_signal},
     runtime,
 };
-use clap::Parser;
+use clap::{Parser, Subcommand};
+
+/// The options of the server, or another command.
+#[derive(Parser)]
+#[command(name = "local", version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    options: server::Options,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Prints a token of a local user.
+    Token {
+        #[command(flatten)]
+        claims: TokenClaims,
+        /// The data folder of the server.
+        #[arg(long, default_value = ".local")]
+        data: PathBuf,
+        /// The URL of the server, which is the issuer.
+        #[arg(long, default_value = "http://127.0.0.1:3000")]
+        url: String,
+    },
+}
 
 /// Runs the local server until it is stopped.
 #[tokio::main]
 pub async fn local(service: Service, arguments: impl Iterator<Item = OsString>) -> ExitCode {
     runtime::report_panics();
-    let options = server::Options::parse_from(iter::once("local".into()).chain(arguments));
+    let arguments = Arguments::parse_from(iter::once("local".into()).chain(arguments));
+    if let Some(Command::Token { claims, data, url }) = arguments.command {
+        return match Issuer::open(&data, &url) {
+            Ok(issuer) => {
+                println!("{}", issuer.token(&claims));
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(&error),
+        };
+    }
+    let options = arguments.options;
     if options.reset {
         return reset(&options);
     }
     let server = match server::start(service, options).await {
         Ok(server) => server,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return fail(&error),
     };
     println!("{}", server::welcome(&server));
     stop_signal().await;
@@ -38,6 +71,11 @@ pub async fn local(service: Service, arguments: impl Iterator<Item = OsString>) 
     }
 }
 
+fn fail(error: &server::StartError) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}
+
 /// Deletes the data in the folder after a confirmation.
 fn reset(options: &server::Options) -> ExitCode {
     let folder = options.data.display();
@@ -46,10 +84,7 @@ fn reset(options: &server::Options) -> ExitCode {
     match outcome {
         Ok(server::Reset::Done) => println!("The data in {folder} is deleted."),
         Ok(server::Reset::Declined) => println!("Nothing was deleted."),
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return fail(&error),
     }
     ExitCode::SUCCESS
 }

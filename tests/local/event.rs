@@ -33,6 +33,7 @@ fn event(path: &str, query: Option<&str>, headers: &[(&'static str, &str)], body
         headers: &map,
         body,
         key: ("secret", "local-basic"),
+        authorizer: None,
         source_ip: Ipv4Addr::LOCALHOST.into(),
         host: HOST,
         id: "11111111-2222-3333-4444-555555555555",

@@ -19,6 +19,7 @@ mod stop;
 #[path = "../support/mod.rs"]
 mod support;
 mod timeout;
+mod tokens;
 mod unusual_requests;
 mod validation;
 

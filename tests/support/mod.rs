@@ -14,7 +14,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use serverless_crud::{
     app::{self, Config, CursorSecret, LogLevel},
     functions::Service,
-    local::{self, Options, Server, StartError},
+    local::{self, Options, Server, StartError, TokenClaims},
 };
 
 /// Starts a server of the service of the tests.
@@ -59,6 +59,13 @@ impl TestServer {
     /// Creates a request without a key.
     pub fn anonymous<M: TryInto<Method, Error: Debug>>(&self, method: M, path: &str) -> RequestBuilder {
         self.client.request(method.try_into().expect("a method"), format!("{}{path}", self.url))
+    }
+
+    /// Returns a token of a local user.
+    pub fn token(&self, user: &str, roles: &[&str]) -> String {
+        let role = roles.iter().map(|&role| role.to_owned()).collect();
+        let claims = TokenClaims { user: user.to_owned(), role, tenant: None, scope: String::new(), ttl: 3600 };
+        self.server.token(&claims).expect("the issuer is the local one")
     }
 
     /// Stops the server and waits until it has stopped.

@@ -30,6 +30,12 @@ const RESPONSE_CHECKS: [&str; 7] = [
     "}",
 ];
 
+/// Sends the token of the environment, if it has one.
+const SEND_TOKEN: [&str; 2] = [
+    r#"const token = pm.variables.get("token");"#,
+    r#"if (token) pm.request.headers.upsert({ key: "Authorization", value: `Bearer ${token}` });"#,
+];
+
 /// Returns the files of the folder, by name.
 pub fn files(service: &Service) -> Vec<(String, Value)> {
     let name = env!("CARGO_PKG_NAME");
@@ -57,7 +63,10 @@ fn collection(service: &Service) -> Value {
             { "key": "value", "value": "{{apiKey}}", "type": "string" },
             { "key": "in", "value": "header", "type": "string" },
         ] },
-        "event": [step::script("test", &RESPONSE_CHECKS.map(str::to_owned))],
+        "event": [
+            step::script("prerequest", &SEND_TOKEN.map(str::to_owned)),
+            step::script("test", &RESPONSE_CHECKS.map(str::to_owned)),
+        ],
         "variable": variables(&resources),
         "item": folders.collect::<Value>(),
     })
@@ -87,7 +96,7 @@ fn variables(resources: &[Collection]) -> Value {
 fn environment(id: &str, name: &str, url: &str, key: &str) -> Value {
     let value =
         |(key, value, kind): (&str, &str, &str)| json!({ "key": key, "value": value, "type": kind, "enabled": true });
-    let values = [("baseUrl", url, "default"), ("apiKey", key, "secret")].map(value);
+    let values = [("baseUrl", url, "default"), ("apiKey", key, "secret"), ("token", "", "secret")].map(value);
     let members = [
         ("id", json!(id)),
         ("name", json!(name)),

@@ -30,7 +30,7 @@ use aws_smithy_runtime_api::{
 };
 use serde_json::{Value, json};
 use serverless_crud::{
-    app::{App, CachingSigner, Config, CursorSecret, LogLevel, client_with_http},
+    app::{App, Config, CursorSecret, LogLevel, client_with_http},
     operations::Handler,
     runtime,
 };
@@ -79,7 +79,7 @@ fn run(operation: &str, events: u32) {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
         .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", None, None, "bench"));
-    let app = App::new(config, client_with_http(http, CachingSigner::install(sdk, "us-east-1")));
+    let app = App::new(config, client_with_http(http, sdk));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         for _ in 0..events {

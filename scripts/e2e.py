@@ -19,8 +19,10 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import ClientError
 
+from e2e_assembly import adapt
 from e2e_changes import Changes
-from emulator import Emulator, Failure
+from e2e_resource import AddedResource
+from emulator import STAGE, Emulator, Failure
 
 ROOT = Path(__file__).resolve().parent.parent
 CDK = ROOT / "cdk"
@@ -28,7 +30,7 @@ WORK = ROOT / "target" / "e2e-run"
 FUNCTIONS = WORK / "lambda"
 BOOTSTRAP = FUNCTIONS / "functions" / "bootstrap"
 ASSEMBLY = WORK / "assembly"
-STACK = "serverless-crud-dev"
+SERVICE = f"serverless-crud-{STAGE}"
 ACCOUNT, REGION = "000000000000", "us-east-1"
 ARCHITECTURE = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 STEP_WIDTH = 40
@@ -95,9 +97,12 @@ class Run:
             self.check_remains()
 
     def steps(self) -> None:
-        with step("deploy"):
-            self.deploy()
-        outputs = json.loads((WORK / "outputs.json").read_text())[STACK]
+        resource = AddedResource(self, WORK / "contract")
+        with step("deploy without a resource"):
+            resource.deploy_without()
+        outputs = self.outputs()
+        with step("add the resource"):
+            resource.add()
         if self.emulator.has.iam:
             with step("queues and buckets require TLS"):
                 self.remove_tls_policies()
@@ -106,7 +111,7 @@ class Run:
         with step("end-to-end tests"):
             self.suite(outputs)
         changes = Changes(
-            STACK, self.emulator, outputs, self.key(outputs, "Premium"), self.client, self.environment
+            SERVICE, self.emulator, outputs, self.key(outputs, "Premium"), self.client, self.environment
         )
         with step("changes reach history and bus"):
             changes.arrive()
@@ -131,11 +136,13 @@ class Run:
         if self.emulator.has.iam:
             with step("a role without grants is refused"):
                 self.revoke(outputs)
+        with step("remove the resource"):
+            resource.remove()
 
     def remove_tls_policies(self) -> None:
         """Checks that queues and buckets require TLS, then removes the policies, since the emulator does not support TLS."""
         sqs = self.client("sqs")
-        queues = [url for url in sqs.list_queues()["QueueUrls"] if STACK in url]
+        queues = [url for url in sqs.list_queues()["QueueUrls"] if SERVICE in url]
         for queue in queues:
             try:
                 sqs.receive_message(QueueUrl=queue)
@@ -159,23 +166,27 @@ class Run:
 
     def destroy(self) -> None:
         with step("destroy"):
-            self.cdk("destroy", "--all", "--force", *self.context())
+            self.script("deployed", "delete", STAGE)
 
-    def deploy(self) -> str:
-        self.cdk("synth", "--quiet", "--output", str(ASSEMBLY), *self.context())
-        if not self.emulator.has.metric_math_alarms:
-            remove_metric_math_alarms(ASSEMBLY)
-        outputs = ["--outputs-file", str(WORK / "outputs.json")]
-        return self.cdk("deploy", "--app", str(ASSEMBLY), "--all", "--require-approval", "never", *outputs)
+    def deploy(self, contract: Path = ROOT) -> str:
+        context = {"stage": STAGE, "functions": FUNCTIONS, "architecture": ARCHITECTURE[platform.machine().lower()]}
+        settings = [part for name, value in (context | {"contract": contract}).items() for part in ("-c", f"{name}={value}")]
+        self.cdk("synth", "--quiet", "--output", str(ASSEMBLY), *settings)
+        adapt(ASSEMBLY, self.emulator.has)
+        return self.script("deploy", str(ASSEMBLY), STAGE)
+
+    def outputs(self) -> dict[str, str]:
+        """Returns the outputs of all stacks."""
+        outputs = [output for stack in self.deployed_stacks() for output in stack.get("Outputs", [])]
+        return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 
     def migrate(self) -> None:
         """Writes records of the oldest shape, runs the migrations with the state machine, and checks the result."""
-        table, count = f"{STACK}-items", 60
+        table, count = f"{SERVICE}-items", 60
         dynamodb = self.client("dynamodb")
         for number in range(count):
             dynamodb.put_item(TableName=table, Item=old_item(number))
-        program = [sys.executable, str(ROOT / "scripts" / "deployed.py"), "migrate", STACK]
-        answer = json.loads(run("migrate", program, ROOT, self.environment).splitlines()[-1])
+        answer = json.loads(self.script("deployed", "migrate", STAGE).splitlines()[-1])
         written = [migration["written"] for migration in answer["migrations"]]
         if not answer["done"] or written != [count] * len(written) or not written:
             raise Failure(f"the migrations did not write every record: {answer}")
@@ -188,7 +199,7 @@ class Run:
             if found != expected:
                 raise Failure(f"the migrations changed item {number} to {found}")
             dynamodb.delete_item(TableName=table, Key=key)
-        again = json.loads(run("migrate-again", program, ROOT, self.environment).splitlines()[-1])
+        again = json.loads(self.script("deployed", "migrate", STAGE).splitlines()[-1])
         if not again["done"] or again["migrations"]:
             raise Failure(f"the migrations were applied twice: {again}")
 
@@ -231,7 +242,7 @@ class Run:
             if status != 201:
                 raise Failure(f"creating a user fails: {status} {body}")
         _, cursor = self.page(outputs, None)
-        program = [sys.executable, str(ROOT / "scripts" / "deployed.py"), "rotate-cursor-secret", STACK]
+        program = [sys.executable, str(ROOT / "scripts" / "deployed.py"), "rotate-cursor-secret", STAGE]
         run("rotate", program, ROOT, self.environment)
         emails, cursor = self.page(outputs, cursor)
         while cursor:
@@ -262,8 +273,11 @@ class Run:
         run("tests", ["cargo", "test", "--test", "e2e", "--", "--ignored"], ROOT, os.environ | variables)
 
     def second_deployment(self) -> None:
-        if f"{STACK} (no changes)" not in self.deploy():
-            raise Failure("a second deployment changed something: see target/e2e-run/deploy.log")
+        log = self.deploy()
+        stacks = [stack["StackName"] for stack in self.deployed_stacks()]
+        changed = [stack for stack in stacks if f"{stack} (no changes)" not in log]
+        if changed:
+            raise Failure(f"a second deployment changed {', '.join(changed)}: see target/e2e-run/deploy.log")
 
     def update(self, outputs: dict[str, str]) -> None:
         """Deploys a new version: bytes appended to the executable change its hash, not its behaviour."""
@@ -279,7 +293,7 @@ class Run:
 
     def revoke(self, outputs: dict[str, str]) -> None:
         """Checks that the emulator enforces grants, which shows that the other tests ran with sufficient ones."""
-        role = self.client("lambda").get_function(FunctionName=f"{STACK}-items_get")["Configuration"]["Role"]
+        role = self.client("lambda").get_function(FunctionName=f"{SERVICE}-items_get")["Configuration"]["Role"]
         role, iam = role.rsplit("/", 1)[-1], self.client("iam")
         for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
             iam.delete_role_policy(RoleName=role, PolicyName=policy)
@@ -306,12 +320,12 @@ class Run:
             *(machine["name"] for machine in self.client("stepfunctions").list_state_machines()["stateMachines"]),
             *(secret["Name"] for secret in self.client("secretsmanager").list_secrets()["SecretList"]),
         ]
-        remaining = [name for name in remains if STACK in name]
+        remaining = [name for name in remains if SERVICE in name]
         if remaining:
             raise Failure(f"destroy did not delete {', '.join(remaining)}")
 
     def buckets(self) -> list[str]:
-        return [bucket["Name"] for bucket in self.client("s3").list_buckets()["Buckets"] if STACK in bucket["Name"]]
+        return [bucket["Name"] for bucket in self.client("s3").list_buckets()["Buckets"] if SERVICE in bucket["Name"]]
 
     def stacks(self) -> list[str]:
         """Returns the names of the stacks that exist: LocalStack lists deleted ones too."""
@@ -330,8 +344,12 @@ class Run:
     def status(self, outputs: dict[str, str], method: str, path: str) -> int:
         return self.emulator.request(method, outputs["ApiId"], path, self.key(outputs, "Premium"))[0]
 
+    def deployed_stacks(self) -> list[dict]:
+        stacks = self.client("cloudformation").describe_stacks()["Stacks"]
+        return [stack for stack in stacks if stack["StackName"].startswith(SERVICE)]
+
     def live_version(self, name: str) -> str:
-        return self.client("lambda").get_alias(FunctionName=f"{STACK}-{name}", Name="live")["FunctionVersion"]
+        return self.client("lambda").get_alias(FunctionName=f"{SERVICE}-{name}", Name="live")["FunctionVersion"]
 
     def key(self, outputs: dict[str, str], tier: str) -> str:
         return self.client("apigateway").get_api_key(apiKey=outputs[f"ApiKeyId{tier}"], includeValue=True)["value"]
@@ -349,20 +367,9 @@ class Run:
         program = [str(CDK / "node_modules" / ".bin" / "cdk"), command, *arguments]
         return run(command, program, CDK if in_app else WORK, self.environment)
 
-    def context(self) -> list[str]:
-        values = {"stage": "dev", "functions": str(FUNCTIONS), "architecture": ARCHITECTURE[platform.machine().lower()]}
-        return [part for name, value in values.items() for part in ("-c", f"{name}={value}")]
-
-
-def remove_metric_math_alarms(assembly: Path) -> None:
-    """Removes alarms on metric math from the templates: MiniStack refuses them."""
-    for path in assembly.glob("*.template.json"):
-        template = json.loads(path.read_text())
-        resources = template["Resources"]
-        template["Resources"] = {
-            name: resource for name, resource in resources.items() if not resource.get("Properties", {}).get("Metrics")
-        }
-        path.write_text(json.dumps(template))
+    def script(self, name: str, *arguments: str) -> str:
+        """Runs one of the operators' scripts."""
+        return run(name, [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *arguments], ROOT, self.environment)
 
 
 def old_item(number: int) -> dict[str, dict]:

@@ -34,6 +34,8 @@ class Capabilities:
     gateway_responses: bool
     # CloudFormation creates alarms on metric math.
     metric_math_alarms: bool
+    # CloudFormation reads outputs of other stacks with Fn::GetStackOutput.
+    stack_outputs: bool
     # Functions are told the id of the caller's API key.
     key_id: bool
     # Invoke answers with a function error for a function that exits while it starts.
@@ -49,6 +51,7 @@ MINISTACK = Capabilities(
     iam=True,
     gateway_responses=True,
     metric_math_alarms=False,
+    stack_outputs=True,
     key_id=False,
     start_errors=True,
     alias_updates=True,
@@ -58,6 +61,7 @@ LOCALSTACK = Capabilities(
     iam=False,
     gateway_responses=False,
     metric_math_alarms=True,
+    stack_outputs=False,
     key_id=True,
     start_errors=False,
     alias_updates=False,

@@ -21,7 +21,6 @@ mod races;
 mod runtime;
 mod samples;
 mod secrets;
-mod signature;
 mod start;
 mod storms;
 #[path = "../support/mod.rs"]

@@ -8,7 +8,7 @@ use std::{
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use serverless_crud::app::within;
+use serverless_crud::deadline::within;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 

@@ -19,11 +19,11 @@ use crate::{
 use serde_json::{Value, json};
 
 use super::{
-    CommandError, ExitStatus,
     connect::connect,
     options::{Command, Options, UpOptions},
     output,
     progress_bar::with_progress_bar,
+    status::{CommandError, ExitStatus},
 };
 
 /// Runs the selected subcommand.

@@ -6,7 +6,7 @@ use crate::{app, cursors::CursorKeys, local::embedded_client, store::Store};
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::{Client, config::Builder};
 
-use super::{CommandError, options::Options};
+use super::{options::Options, status::CommandError};
 
 /// The prefix of the names of all stages.
 const PROJECT: &str = "serverless-crud";

@@ -8,6 +8,7 @@ STAGE ?= dev
 TIER ?= basic
 NAME ?=
 PLURAL ?=
+RESOURCE ?=
 TARGET ?= arm64
 ARCHITECTURE = $(subst aarch64,arm64,$(subst host,$(shell uname -m),$(TARGET)))
 ENDPOINT ?=
@@ -30,7 +31,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help run reset token seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
 	bench bench-streams bench-migrate build deploy diff destroy migrate migrations api-key \
-	rotate-cursor-secret replay resource rename audit
+	rotate-cursor-secret replay resource start rename audit
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -142,6 +143,10 @@ endif
 
 resource: ## Write a new resource and register it: NAME=order, PLURAL=orders where it is not NAME with an s
 	scripts/resource '$(NAME)' $(PLURAL)
+
+start: ## Start a project of your own, renamed and without the examples: NAME=shop, with a first RESOURCE=order
+	scripts/start '$(NAME)'
+	$(if $(RESOURCE),scripts/resource '$(RESOURCE)' $(PLURAL))
 
 rename: ## Rename the project: NAME=shop
 	scripts/rename '$(NAME)'

@@ -10,5 +10,6 @@ pub fn service() -> Service {
         .resource::<resources::User>()
         .action(actions::publish::operation)
         .consumer(consumers::users_cascade::definition)
+        // The files of `migrations/`.
         .migrations(migrations::FILES, migrations::TRANSFORMS)
 }

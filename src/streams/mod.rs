@@ -13,22 +13,20 @@
 //! use serverless_crud::{
 //!     app::App,
 //!     error::Error,
-//!     resources::User,
-//!     streams::{self, ChangeKind, Event},
+//!     record::Resource,
+//!     streams::{ChangeKind, Event, EventConsumer, on_event},
 //! };
 //!
-//! fn main() -> std::process::ExitCode {
-//!     streams::serve_messages(Arc::new(streams::on_event(greet)))
+//! fn consumer<R: Resource>() -> impl EventConsumer {
+//!     on_event(|_app: Arc<App>, event: Event<R>| async move {
+//!         // Events are delivered at least once and in any order. An event that was too large has no records.
+//!         if let Some(ChangeKind::Created { new }) = event.kind()? {
+//!             notify(new.id, &event.id).await?;
+//!         }
+//!         Ok(())
+//!     })
 //! }
-//!
-//! async fn greet(_app: Arc<App>, event: Event<User>) -> Result<(), Error> {
-//!     // Events are delivered at least once and in any order. An event that was too large has no records.
-//!     if let Some(ChangeKind::Created { new }) = event.kind()? {
-//!         send_mail(&new.resource.email, &event.id).await?;
-//!     }
-//!     Ok(())
-//! }
-//! # async fn send_mail(_: &str, _: &str) -> Result<(), Error> { Ok(()) }
+//! # async fn notify(_: uuid::Uuid, _: &str) -> Result<(), Error> { Ok(()) }
 //! ```
 
 mod audit_append;

@@ -7,12 +7,9 @@ mod events;
 mod filters;
 mod indexes;
 mod nested;
-mod project_copy;
-mod running;
 mod shards;
 #[path = "../support/mod.rs"]
 mod support;
-mod third_resource;
 mod verdicts;
 
 use std::path::Path;

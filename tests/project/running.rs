@@ -3,6 +3,8 @@
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -13,12 +15,13 @@ pub struct Running {
     pub url: String,
     pub key: String,
     client: reqwest::Client,
+    lines: Receiver<String>,
 }
 
 impl Running {
     /// Starts the server on free ports.
     pub fn start(mut command: Command) -> Self {
-        command.args(["--port", "0", "--dynamodb-port", "0", "--no-consumers"]).stdout(Stdio::piped());
+        command.args(["--port", "0", "--dynamodb-port", "0"]).stdout(Stdio::piped());
         let mut child = command.spawn().expect("it runs");
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let mut after = |mark: &str| {
@@ -27,8 +30,20 @@ impl Running {
         };
         let (url, key) = (after("The API listens on "), after("x-api-key: "));
         // A pipe that is not read would fill up and block the server.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, url, key, client: reqwest::Client::new() }
+        let (sender, received) = channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(sender.send(line))));
+        Self { child, url, key, client: reqwest::Client::new(), lines: received }
+    }
+
+    /// Waits for a line of the log that contains a text.
+    pub fn expect_line(&self, text: &str) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            if line.contains(text) {
+                return;
+            }
+        }
+        panic!("the server logs no line with {text}");
     }
 
     /// Creates a record, and returns the status and the body of the response.

@@ -7,6 +7,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../tests/fixtures/mod.rs"]
+mod fixtures;
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -29,8 +32,10 @@ use serde_json::{Value, json};
 use serverless_crud::{
     app::{App, Config, CursorSecret, LogLevel, client_with_http},
     operations::Handler,
-    runtime, service,
+    runtime,
 };
+
+use fixtures::service;
 
 /// The numbers of events in the two runs.
 const EVENTS: [u32; 2] = [40, 140];
@@ -52,7 +57,7 @@ fn main() -> ExitCode {
 
 /// Sends events to one operation.
 fn run(operation: &str, events: u32) {
-    let event = fs::read_to_string(project().join(format!("events/{operation}.json"))).unwrap();
+    let event = fs::read_to_string(project().join(format!("benches/events/{operation}.json"))).unwrap();
     let found = service().operations().into_iter().find(|known| known.name == operation).unwrap();
     let handler: Handler = found.handler;
     let config = Config {

@@ -32,6 +32,7 @@
 //! | `gateway` | routes, proxy events and own responses of API Gateway (feature `local`) |
 //! | `openapi` | the OpenAPI document and the event schemas (feature `local`) |
 //! | `local` | the local server: a gateway and an embedded DynamoDB (feature `local`) |
+//! | `programs` | the programs in `src/bin`, which take the service (feature `local`) |
 //!
 //! # One request
 //!
@@ -82,6 +83,8 @@ mod migrations;
 #[cfg(feature = "local")]
 pub mod openapi;
 pub mod operations;
+#[cfg(feature = "local")]
+pub mod programs;
 pub mod record;
 pub mod resources;
 pub mod runtime;

@@ -14,8 +14,8 @@ use std::{
 
 use modules::Modules;
 
-/// The modules that each module may use. The tools in `bin` may use all of them.
-const ALLOWED: [(&str, &[&str]); 22] = [
+/// The modules that each module may use. The executables in `bin` may use all of them.
+const ALLOWED: [(&str, &[&str]); 23] = [
     ("config", &[]),
     ("deadline", &[]),
     ("record", &[]),
@@ -34,6 +34,7 @@ const ALLOWED: [(&str, &[&str]); 22] = [
     ("functions", &["operations", "streams", "migrate", "runtime", "record", "store", "app", "error"]),
     // The transforms of the project's migrations.
     ("migrations", &["migrate"]),
+    ("programs", &["app", "cursors", "functions", "local", "migrate", "openapi", "record", "store"]),
     // The list of the project.
     ("service", &["actions", "consumers", "functions", "migrations", "resources"]),
     // `store` for the rows in stream records, `runtime` for the event loop, `config` for the bus.

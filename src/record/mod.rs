@@ -5,6 +5,7 @@ mod history;
 mod list;
 mod normalization;
 mod resource;
+pub mod rules;
 mod time;
 
 use chrono::{DateTime, Utc};

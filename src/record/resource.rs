@@ -42,6 +42,18 @@ pub struct Unique {
     pub normalization: Normalization,
 }
 
+impl Unique {
+    /// Returns a field whose values are compared as they are.
+    pub const fn exact(field: &'static str) -> Self {
+        Self { field, normalization: Normalization::None }
+    }
+
+    /// Returns a field with an e-mail address.
+    pub const fn email(field: &'static str) -> Self {
+        Self { field, normalization: Normalization::EmailAddress }
+    }
+}
+
 /// A field that refers to a record of another table.
 #[derive(Clone, Copy, Debug)]
 pub struct Reference {
@@ -49,6 +61,13 @@ pub struct Reference {
     pub field: &'static str,
     /// The collection that must contain the id.
     pub collection: &'static str,
+}
+
+impl Reference {
+    /// Returns a field that holds the id of a record of the collection.
+    pub const fn new(field: &'static str, collection: &'static str) -> Self {
+        Self { field, collection }
+    }
 }
 
 /// A list filter: `?field=value`, served by the index named after the field.
@@ -99,6 +118,32 @@ impl Shards {
 pub const MAX_KEY_BYTES: usize = 2048;
 
 impl Filter {
+    /// Returns a filter that compares values as they are.
+    pub const fn exact(field: &'static str) -> Self {
+        Self { field, normalization: Normalization::None, shards: Shards::new(1) }
+    }
+
+    /// Returns a filter that ignores the case of values.
+    pub const fn ignoring_case(field: &'static str) -> Self {
+        Self { normalization: Normalization::Lowercase, ..Self::exact(field) }
+    }
+
+    /// Returns a filter by the id of another record.
+    pub const fn id(field: &'static str) -> Self {
+        Self::ignoring_case(field)
+    }
+
+    /// Returns a filter by an e-mail address.
+    pub const fn email(field: &'static str) -> Self {
+        Self { normalization: Normalization::EmailAddress, ..Self::exact(field) }
+    }
+
+    /// Sets the shards of each value. Few values that share many records need several.
+    #[must_use]
+    pub const fn sharded(self, shards: Shards) -> Self {
+        Self { shards, ..self }
+    }
+
     /// Returns the maximum length of a normalized value, in bytes.
     pub fn max_bytes(&self) -> usize {
         // A sharded key ends with the number of its shard.

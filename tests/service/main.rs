@@ -15,6 +15,7 @@ mod list_shards;
 mod lists;
 mod log_lines;
 mod model;
+mod orders;
 mod publish;
 mod races;
 mod runtime;

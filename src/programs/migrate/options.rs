@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::migrate::{RATES, SEGMENTS};
 use clap::{Args, Parser, Subcommand};
-use serverless_crud::migrate::{RATES, SEGMENTS};
 
 /// Changes the data of live DynamoDB tables, as the files in `migrations/` define.
 ///

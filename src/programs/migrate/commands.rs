@@ -8,17 +8,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::{Value, json};
-use serverless_crud::{
+use crate::{
+    functions::Service,
     local::Scratch,
     migrate::{
         self, Budget, Failure, Halt, Migration, MigrationStatus, Parallelism, Plan, Planner, Progress, Settings,
     },
-    service,
     store::Store,
 };
+use serde_json::{Value, json};
 
-use crate::{
+use super::{
     connect::connect,
     options::{Command, Options, UpOptions},
     output,
@@ -27,36 +27,40 @@ use crate::{
 };
 
 /// Runs the selected subcommand.
-pub async fn run(options: &Options) -> Result<ExitStatus, CommandError> {
+pub async fn run(service: &Service, options: &Options) -> Result<ExitStatus, CommandError> {
     if let Command::New { name } = &options.command {
-        return create_file(options, name);
+        return create_file(service, options, name);
     }
     let store = connect(options).await?;
     match &options.command {
-        Command::Status => show_status(options, &store).await,
-        Command::Plan(reading) => plan_or_verify(options, &store, reading.max_rcu, false).await,
-        Command::Verify(reading) => plan_or_verify(options, &store, reading.max_rcu, true).await,
-        Command::Up(up) => apply(options, &store, up).await,
+        Command::Status => show_status(service, options, &store).await,
+        Command::Plan(reading) => plan_or_verify(service, options, &store, reading.max_rcu, false).await,
+        Command::Verify(reading) => plan_or_verify(service, options, &store, reading.max_rcu, true).await,
+        Command::Up(up) => apply(service, options, &store, up).await,
         Command::Repair { yes } => repair(options, &store, *yes).await,
         Command::New { .. } => unreachable!("handled above"),
     }
 }
 
-fn load_files(options: &Options) -> Result<Vec<Migration>, CommandError> {
-    let sources = service().migration_sources();
+fn load_files(service: &Service, options: &Options) -> Result<Vec<Migration>, CommandError> {
+    let sources = service.migration_sources();
     match &options.folder {
         Some(folder) => Ok(sources.read(folder)?),
         None => Ok(sources.compiled()?),
     }
 }
 
-async fn load_status(options: &Options, store: &Store) -> Result<Vec<MigrationStatus>, CommandError> {
-    Ok(migrate::load_status(store, load_files(options)?, &Halt::default()).await?)
+async fn load_status(
+    service: &Service,
+    options: &Options,
+    store: &Store,
+) -> Result<Vec<MigrationStatus>, CommandError> {
+    Ok(migrate::load_status(store, load_files(service, options)?, &Halt::default()).await?)
 }
 
-async fn show_status(options: &Options, store: &Store) -> Result<ExitStatus, CommandError> {
+async fn show_status(service: &Service, options: &Options, store: &Store) -> Result<ExitStatus, CommandError> {
     let lock = store.migration_lock().await.map_err(Failure::Store)?.filter(|lock| lock.holder.is_some());
-    match load_status(options, store).await {
+    match load_status(service, options, store).await {
         Ok(statuses) => {
             output::statuses(options, &statuses, lock.as_ref());
             Ok(ExitStatus::Success)
@@ -72,14 +76,15 @@ async fn show_status(options: &Options, store: &Store) -> Result<ExitStatus, Com
 
 /// Runs `plan` on pending migrations or `verify` on applied ones.
 async fn plan_or_verify(
+    service: &Service,
     options: &Options,
     store: &Store,
     max_rcu: Option<f64>,
     is_verify: bool,
 ) -> Result<ExitStatus, CommandError> {
-    let statuses = load_status(options, store).await?;
+    let statuses = load_status(service, options, store).await?;
     let (halt, progress, reads) = (Arc::new(Halt::default()), Progress::default(), Budget::new(max_rcu));
-    let scratch = Scratch::start(service().tables()).await.map_err(|error| CommandError::Usage(error.to_string()))?;
+    let scratch = Scratch::start(service.tables()).await.map_err(|error| CommandError::Usage(error.to_string()))?;
     let scratch_store = (!is_verify).then(|| scratch.store());
     let planner = Planner { store, scratch: scratch_store, reads: &reads, halt: &halt, progress: &progress };
     let mut plans: Vec<Plan> = Vec::new();
@@ -104,13 +109,18 @@ async fn plan_or_verify(
     })
 }
 
-async fn apply(options: &Options, store: &Store, up: &UpOptions) -> Result<ExitStatus, CommandError> {
-    let migrations = load_files(options)?;
+async fn apply(
+    service: &Service,
+    options: &Options,
+    store: &Store,
+    up: &UpOptions,
+) -> Result<ExitStatus, CommandError> {
+    let migrations = load_files(service, options)?;
     let settings = build_settings(options, up);
     let (halt, progress) = (Arc::new(Halt::default()), Progress::default());
     let mut estimate = None;
     for MigrationStatus { migration, .. } in
-        load_status(options, store).await?.iter().filter(|status| is_selected(status, up))
+        load_status(service, options, store).await?.iter().filter(|status| is_selected(status, up))
     {
         let count = store.approximate_row_count(migration.schema.table).await;
         estimate = count.map(|count| estimate.unwrap_or_default() + count);
@@ -155,9 +165,9 @@ fn default_operator() -> String {
     format!("{user}@{host}")
 }
 
-fn create_file(options: &Options, name: &str) -> Result<ExitStatus, CommandError> {
+fn create_file(service: &Service, options: &Options, name: &str) -> Result<ExitStatus, CommandError> {
     let folder = options.folder.clone().unwrap_or_else(|| PathBuf::from("migrations"));
-    let sources = service().migration_sources();
+    let sources = service.migration_sources();
     let known = sources.read(&folder)?;
     let next = known.last().map_or(1, |migration| migration.number + 1);
     let title = format!("{next:04}_{}", name.to_lowercase().replace(['-', ' '], "_"));

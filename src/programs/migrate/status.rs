@@ -1,6 +1,6 @@
 //! The error and the exit codes of the command.
 
-use serverless_crud::migrate::Failure;
+use crate::migrate::Failure;
 
 /// An error that ends the command.
 pub enum CommandError {

@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
-use serverless_crud::{
+use crate::{
     local::stop_signal,
     migrate::{Halt, Progress},
 };
+use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::output;
+use super::output;
 
 const REFRESH: Duration = Duration::from_millis(200);
 

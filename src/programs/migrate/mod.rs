@@ -7,18 +7,19 @@ mod output;
 mod progress_bar;
 mod status;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, iter, process::ExitCode};
 
+use crate::{functions::Service, migrate::Failure};
 use clap::Parser;
-use serverless_crud::migrate::Failure;
 
 use options::Options;
 use status::{CommandError, ExitStatus};
 
+/// Runs the command.
 #[tokio::main]
-async fn main() -> ExitCode {
-    let options = Options::parse();
-    let status = match commands::run(&options).await {
+pub async fn migrate(service: Service, arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let options = Options::parse_from(iter::once("migrate".into()).chain(arguments));
+    let status = match commands::run(&service, &options).await {
         Ok(status) => status,
         Err(error) => {
             let (status, reason) = match error {

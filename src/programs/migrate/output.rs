@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use serde_json::{Value, json};
-use serverless_crud::{
+use crate::{
     migrate::{MigrationReport, MigrationStatus, Plan, Progress, Report},
     store::{Entry, LockRow, State},
 };
+use serde_json::{Value, json};
 
-use crate::options::Options;
+use super::options::Options;
 
 /// Writes a value as JSON, or as the given text.
 pub fn value(options: &Options, value: &Value, text: &str) {

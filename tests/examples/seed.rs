@@ -5,7 +5,7 @@ use std::{net::TcpListener, num::NonZeroU32};
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::support::TestServer;
+use crate::{server, support::TestServer};
 
 async fn seed(url: &str, options: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seed"));
@@ -31,7 +31,7 @@ async fn count(server: &TestServer, path: &str) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn seed_creates_the_requested_records_and_is_idempotent() {
-    let server = TestServer::start().await;
+    let server = server(|_| {}).await;
     let (code, text) = seed(&server.url, &["--users", "20", "--items", "120"]).await;
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("20 users (20 new) and 120 items (120 new)"), "{text}");
@@ -43,7 +43,7 @@ async fn seed_creates_the_requested_records_and_is_idempotent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn seed_recreates_a_deleted_user() {
-    let server = TestServer::start().await;
+    let server = server(|_| {}).await;
     seed(&server.url, &["--users", "5", "--items", "10"]).await;
     let page: Value = server.request("GET", "/v1/users").send().await.expect("an answer").json().await.expect("JSON");
     let path = format!("/v1/users/{}", page["data"][0]["id"].as_str().expect("an id"));
@@ -56,7 +56,7 @@ async fn seed_recreates_a_deleted_user() {
 #[tokio::test(flavor = "multi_thread")]
 async fn seed_waits_when_it_is_throttled() {
     let limits = |rate, burst| (NonZeroU32::new(rate).expect("not zero"), NonZeroU32::new(burst).expect("not zero"));
-    let server = TestServer::start_with(|options| (options.rate, options.burst) = limits(20, 5)).await;
+    let server = server(|options| (options.rate, options.burst) = limits(20, 5)).await;
     let (code, text) = seed(&server.url, &["--users", "10", "--items", "10"]).await;
     assert_eq!(code, Some(0), "{text}");
     assert_eq!(count(&server, "/v1/items").await, 10);
@@ -64,7 +64,7 @@ async fn seed_waits_when_it_is_throttled() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn seed_names_the_plan_when_its_quota_is_used_up() {
-    let server = TestServer::start_with(|options| options.quota = Some(30)).await;
+    let server = server(|options| options.quota = Some(30)).await;
     let (code, text) = seed(&server.url, &["--users", "20", "--items", "20"]).await;
     assert_eq!(code, Some(1), "{text}");
     let expected =
@@ -74,7 +74,7 @@ async fn seed_names_the_plan_when_its_quota_is_used_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_are_reported_in_one_line() {
-    let server = TestServer::start().await;
+    let server = server(|_| {}).await;
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port was free");
     let cases = [
         (format!("http://{closed}"), vec![], "error: no server responds at http://"),

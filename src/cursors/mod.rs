@@ -62,7 +62,7 @@ impl CursorKeys {
     ///
     /// # Examples
     /// ```
-    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     /// # runtime.block_on(async {
     /// use serverless_crud::cursors::CursorKeys;
     ///
@@ -71,8 +71,8 @@ impl CursorKeys {
     /// let cursor = pair.await?.seal("items?order=asc", b"position");
     /// assert_eq!(keys.open("items?order=asc", &cursor).await?, b"position");
     /// assert!(keys.open("items?order=desc", &cursor).await.is_err(), "a cursor is bound to its list");
-    /// # Ok::<_, Box<dyn std::error::Error>>(())
-    /// # })
+    /// # Ok::<_, serverless_crud::error::Error>(())
+    /// # }).expect("the cursor is valid");
     /// ```
     pub async fn open(&self, list: &str, cursor: &str) -> Result<Vec<u8>, Error> {
         let cursor = ParsedCursor::parse(cursor)?;

@@ -6,7 +6,7 @@ use validator::{ValidationError, ValidationErrors, ValidationErrorsKind};
 
 use crate::{
     error::{Location, Violation},
-    record::{MAX_KEY_BYTES, Resource, to_object},
+    record::{Filter, MAX_KEY_BYTES, Reference, Resource, to_object},
 };
 
 /// The maximum number of violations in a response.
@@ -21,25 +21,43 @@ const MAX_REPEATED: usize = 200;
 ///
 /// # Errors
 /// Returns all violations, at most [`MAX_VIOLATIONS`].
-pub fn decode<R: Resource>(mut value: Value) -> Result<R, Vec<Violation>> {
+pub fn decode<R: Resource>(value: Value) -> Result<R, Vec<Violation>> {
+    let mut decoded = None;
+    let example = Value::Object(to_object(&R::example()));
+    check(value, &example, (R::FILTERS, R::REFERENCES), &mut |value| {
+        let resource: &R = decoded.insert(serde_path_to_error::deserialize(value)?);
+        Ok((Value::Object(to_object(resource)), resource.validate().err()))
+    })?;
+    Ok(decoded.expect("a value without violations was read"))
+}
+
+/// Reads a value as a resource. Returns the resource as JSON, and its violated constraints.
+type Read<'a> = dyn FnMut(&Value) -> Result<(Value, Option<ValidationErrors>), TypeError> + 'a;
+type TypeError = serde_path_to_error::Error<serde_json::Error>;
+
+/// Returns the violations of a value. It is compiled once for all resources.
+fn check(
+    mut value: Value,
+    example: &Value,
+    (filters, references): (&[Filter], &[Reference]),
+    read: &mut Read,
+) -> Result<(), Vec<Violation>> {
     if !value.is_object() {
         return Err(vec![Violation::pointer("", "must be a JSON object")]);
     }
-    let example = Value::Object(to_object(&R::example()));
-    let mut faults = remove_unknown_fields(&mut value, &example);
+    let mut faults = remove_unknown_fields(&mut value, example);
     while faults.len() < MAX_VIOLATIONS {
-        match serde_path_to_error::deserialize::<_, R>(&value) {
-            Ok(resource) => {
-                let read = Value::Object(to_object(&resource));
-                shape_faults(&value, &read, &example, "", &mut faults);
-                faults.extend(constraint_faults(&resource, &faults));
-                faults.extend(key_faults(&resource));
+        match read(&value) {
+            Ok((resource, errors)) => {
+                shape_faults(&value, &resource, example, "", &mut faults);
+                faults.extend(constraint_faults(errors.as_ref(), &faults));
+                faults.extend(key_faults(&resource, filters, references));
                 faults.truncate(MAX_VIOLATIONS);
-                return if faults.is_empty() { Ok(resource) } else { Err(faults) };
+                return if faults.is_empty() { Ok(()) } else { Err(faults) };
             }
             Err(error) => {
                 let fault = TypeFault::from(&error);
-                fault.repair(&mut value, &example);
+                fault.repair(&mut value, example);
                 let repeated = faults.contains(&fault.violation);
                 faults.push(fault.violation);
                 if repeated {
@@ -94,10 +112,10 @@ fn shape_faults(sent: &Value, read: &Value, example: &Value, pointer: &str, faul
     }
 }
 
-fn constraint_faults<R: Resource>(resource: &R, known: &[Violation]) -> Vec<Violation> {
+fn constraint_faults(errors: Option<&ValidationErrors>, known: &[Violation]) -> Vec<Violation> {
     let mut found = Vec::new();
-    if let Err(errors) = resource.validate() {
-        flatten(&errors, "", &mut found);
+    if let Some(errors) = errors {
+        flatten(errors, "", &mut found);
     }
     found.sort_by(|a, b| pointer(a).cmp(pointer(b)));
     let is_at_or_in = |inner: &str, outer: &str| {
@@ -109,14 +127,13 @@ fn constraint_faults<R: Resource>(resource: &R, known: &[Violation]) -> Vec<Viol
 }
 
 /// Returns the values that do not fit into a key of a table or an index.
-fn key_faults<R: Resource>(resource: &R) -> Vec<Violation> {
-    let object = to_object(resource);
-    let text = |field: &str| object.get(field).and_then(Value::as_str);
-    let filters = R::FILTERS.iter().filter_map(|filter| {
+fn key_faults(resource: &Value, filters: &[Filter], references: &[Reference]) -> Vec<Violation> {
+    let text = |field: &str| resource.get(field).and_then(Value::as_str);
+    let filters = filters.iter().filter_map(|filter| {
         let is_too_long = filter.normalization.apply(text(filter.field)?).len() > filter.max_bytes();
         is_too_long.then(|| Violation::field(filter.field, format!("must have at most {} bytes", filter.max_bytes())))
     });
-    let references = R::REFERENCES.iter().filter_map(|reference| {
+    let references = references.iter().filter_map(|reference| {
         let is_key = (1..=MAX_KEY_BYTES).contains(&text(reference.field)?.len());
         let detail = || format!("names no record of {}", reference.collection);
         (!is_key).then(|| Violation::field(reference.field, detail()))
@@ -137,8 +154,8 @@ struct TypeFault {
     unknown: bool,
 }
 
-impl From<&serde_path_to_error::Error<serde_json::Error>> for TypeFault {
-    fn from(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
+impl From<&TypeError> for TypeFault {
+    fn from(error: &TypeError) -> Self {
         let message = error.inner().to_string();
         let mut pointer = error.path().iter().filter_map(pointer_segment).collect::<String>();
         let named = |prefix: &str| message.strip_prefix(prefix)?.split('`').next().map(escape);

@@ -15,15 +15,16 @@ const MAX_ENTITY_TAGS: usize = 20;
 ///
 /// # Examples
 /// ```
+/// use http::HeaderValue;
 /// use serverless_crud::{http::{Request, precondition}, record::Precondition};
 ///
 /// let mut request = Request::default();
 /// assert_eq!(precondition(&request)?, Precondition::Exists);
-/// request.headers_mut().insert("if-match", r#""3", W/"4", "another service's""#.parse()?);
+/// request.headers_mut().insert("if-match", HeaderValue::from_static(r#""3", W/"4", "another service's""#));
 /// assert_eq!(precondition(&request)?, Precondition::VersionIn(vec![3]));
-/// request.headers_mut().insert("if-match", "3".parse()?);
+/// request.headers_mut().insert("if-match", HeaderValue::from_static("3"));
 /// assert!(precondition(&request).is_err(), "an entity tag has quotation marks");
-/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # Ok::<_, serverless_crud::error::Error>(())
 /// ```
 pub fn precondition(request: &Request) -> Result<Precondition, Error> {
     if header(request, "if-none-match").is_some() {

@@ -5,7 +5,7 @@ use futures_util::future::try_join_all;
 use uuid::Uuid;
 
 use super::{
-    Table,
+    Store, Table,
     request::{record_capacity, to_error},
     row::{ID, LIST_INDEX, LIST_SHARD, Row, VERSION, decode, filter_attribute, filter_key, id, list_key, string},
 };
@@ -24,32 +24,47 @@ impl<R: Resource> Table<'_, R> {
     /// Returns [`Error::Invalid`] for a cursor of another list, [`Error::Corrupt`] for a record that cannot be decoded, and
     /// [`Error::Unavailable`] if the page needs a cursor and the cursor keys cannot be fetched.
     pub async fn list(&self, query: &ListQuery) -> Result<Page<Record<R>>, Error> {
+        let shards = query.filter.as_ref().map_or(R::LIST_SHARDS, |(filter, _)| filter.shards);
+        let (rows, next) = self.store.list(R::COLLECTION, shards.read, query).await?;
+        let data = rows.into_iter().map(decode).collect::<Result<Vec<Record<R>>, _>>()?;
+        Ok(Page { data, next })
+    }
+}
+
+// The requests, which are compiled once for all resources.
+impl Store {
+    /// Returns the rows of a page, and the cursor of the next one if there may be more.
+    async fn list(&self, collection: &str, shards: u8, query: &ListQuery) -> Result<(Vec<Row>, Option<String>), Error> {
         let filter = query.filter.as_ref().map(|(filter, value)| (filter.field, value));
-        let list = format!("{} {:?} {filter:?}", R::COLLECTION, query.order);
-        let keys = &self.store.cursor_keys;
+        let list = format!("{collection} {:?} {filter:?}", query.order);
+        let keys = &self.cursor_keys;
         let position = match &query.cursor {
             Some(cursor) => Some(keys.open(&list, cursor).await?),
             None => None,
         };
         let after = position.map(|position| Uuid::from_slice(&position).expect("list cursors hold an id"));
-        let shards = query.filter.as_ref().map_or(R::LIST_SHARDS, |(filter, _)| filter.shards);
-        let pages = try_join_all((0..shards.read).map(|shard| self.query_shard(query, shard, after)));
+        let pages = try_join_all((0..shards).map(|shard| self.query_shard(collection, query, shard, after)));
         let (pages, keys) = keys.fetch_during(pages).await;
         let (rows, end) = merge(pages?, query);
-        let records = rows.into_iter().map(decode).collect::<Result<Vec<Record<R>>, _>>()?;
         let next = match end {
             Some(end) => Some(keys.await?.seal(&list, end.as_bytes())),
             None => None,
         };
-        Ok(Page { data: records, next })
+        Ok((rows, next))
     }
 
-    async fn query_shard(&self, query: &ListQuery, shard: u8, after: Option<Uuid>) -> Result<ShardPage, Error> {
+    async fn query_shard(
+        &self,
+        collection: &str,
+        query: &ListQuery,
+        shard: u8,
+        after: Option<Uuid>,
+    ) -> Result<ShardPage, Error> {
         let (index, attribute, key) = match &query.filter {
             Some((filter, value)) => (filter.field, filter_attribute(filter), filter_key(filter, value, shard)),
             None => (LIST_INDEX, LIST_SHARD.to_owned(), list_key(shard)),
         };
-        let request = self.store.client.query().table_name(self.store.table_name(R::COLLECTION)).index_name(index);
+        let request = self.client.query().table_name(self.table_name(collection)).index_name(index);
         let mut request = request
             .scan_index_forward(query.order == Order::Ascending)
             .limit(i32::from(query.limit) + 1)

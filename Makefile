@@ -54,9 +54,10 @@ test: setup lint test-rust test-instructions test-contract test-stack e2e ## Run
 setup: ## Install the dependencies of the tests and the stack inside the project
 	scripts/setup
 
-lint: setup ## Check format, lints and language of code and workflows
+lint: setup ## Check format, lints, documentation links and language of code and workflows
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --features lambda -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps --features lambda
 	cd benches && $(CARGO) fmt --check
 	cd cdk && npm run --silent lint
 	cd tools && npm run --silent workflows

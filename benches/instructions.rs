@@ -7,6 +7,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../tests/fixtures/mod.rs"]
+mod fixtures;
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -27,10 +30,12 @@ use aws_smithy_runtime_api::{
 };
 use serde_json::{Value, json};
 use serverless_crud::{
-    app::{App, CachingSigner, Config, CursorSecret, LogLevel, client_with_http},
+    app::{App, Config, CursorSecret, LogLevel, client_with_http},
     operations::Handler,
-    runtime, service,
+    runtime,
 };
+
+use fixtures::service;
 
 /// The numbers of events in the two runs.
 const EVENTS: [u32; 2] = [40, 140];
@@ -52,7 +57,7 @@ fn main() -> ExitCode {
 
 /// Sends events to one operation.
 fn run(operation: &str, events: u32) {
-    let event = fs::read_to_string(project().join(format!("events/{operation}.json"))).unwrap();
+    let event = fs::read_to_string(project().join(format!("benches/events/{operation}.json"))).unwrap();
     let found = service().operations().into_iter().find(|known| known.name == operation).unwrap();
     let handler: Handler = found.handler;
     let config = Config {
@@ -74,7 +79,7 @@ fn run(operation: &str, events: u32) {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
         .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", None, None, "bench"));
-    let app = App::new(config, client_with_http(http, CachingSigner::install(sdk, "us-east-1")));
+    let app = App::new(config, client_with_http(http, sdk));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         for _ in 0..events {

@@ -2,6 +2,9 @@
 //!
 //! It writes rows directly to DynamoDB, far faster than the consumers read, and waits until the last one is processed.
 
+#[path = "../tests/fixtures/mod.rs"]
+mod fixtures;
+
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Read},
@@ -18,9 +21,10 @@ use aws_sdk_dynamodb::{
 use serverless_crud::{
     app,
     record::{Record, Resource},
-    resources::Item,
     store::encode,
 };
+
+use fixtures::Item;
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 /// The maximum number of rows in a batch.
@@ -55,8 +59,8 @@ async fn run(size: usize) {
 
 /// Starts the server as a child process. Returns it with its DynamoDB address.
 fn start_server(folder: &Path) -> (Child, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
-    command.args(["--port", "0", "--dynamodb-port", "0", "--quiet", "--data"]).arg(folder);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fixtures"));
+    command.args(["local", "--port", "0", "--dynamodb-port", "0", "--quiet", "--data"]).arg(folder);
     let mut server = command.stdout(Stdio::piped()).spawn().expect("the program is built");
     let mut lines = BufReader::new(server.stdout.take().expect("stdout is piped")).lines().map_while(Result::ok);
     let line = lines.find_map(|line| line.strip_prefix("DynamoDB listens on ").map(str::to_owned));

@@ -6,23 +6,19 @@ cdk/bin/stage.ts prints the last two arguments. A new stage requires NEW=1, sinc
 import os
 import sys
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-PROJECT = "serverless-crud"
+from stage_stacks import FAILED_CREATION, PROJECT, SESSION, prefix_of
+
 # The parameter with the version of a bootstrap (CDK developer guide, "AWS CDK bootstrapping").
 BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
-# The statuses of a stack whose creation failed: the CDK deletes it and creates it again.
-FAILED_CREATION = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS"}
-# boto3 does not read AWS_REGION by itself; the CDK does.
-SESSION = boto3.Session(region_name=os.environ.get("AWS_REGION"))
 
 
 def main(stage: str, shape: str, protects: str) -> None:
     """Prints one flag per line for scripts/stack, and messages for the user on standard error."""
     target = account_and_region()
     check_bootstrap(*target)
-    is_first = status(f"{PROJECT}-{stage}") in {None, *FAILED_CREATION}
+    is_first = status(f"{prefix_of(stage)}data") in {None, *FAILED_CREATION}
     if is_first:
         check_new(stage, shape, *target)
     # CloudFormation cannot delete protected tables after a failed creation, which could then not be repeated.

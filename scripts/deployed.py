@@ -1,37 +1,35 @@
-"""Commands on a deployed stack that need no CDK and hence no build: API key, migration, secret rotation, deletion."""
+"""Commands on a deployed stage that need no CDK and hence no build: API key, migration, secret rotation, deletion."""
 
 import json
-import os
 import sys
 import time
 from datetime import datetime, timedelta, timezone
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-# boto3 does not read AWS_REGION by itself; the CDK does.
-SESSION = boto3.Session(region_name=os.environ.get("AWS_REGION"))
+from stage_stacks import SESSION, delete_stacks, outputs_of, prefix_of, stacks_of
+
 SECRET_LENGTH = 64
 # A cursor is valid for a day, and a function signs with the previous key for up to an hour if Secrets Manager is
 # unreachable: docs/stack.md.
 ROTATION_INTERVAL = timedelta(hours=25)
 
 
-def api_key(stack: str, tier: str) -> None:
+def api_key(stage: str, tier: str) -> None:
     """Prints the value of a tier's API key. AWS generates it; no template or output contains it."""
-    outputs = outputs_of(stack)
+    outputs = outputs_of(stage)
     tiers = {name.removeprefix("ApiKeyId").lower(): value for name, value in outputs.items() if "ApiKeyId" in name}
     if tier not in tiers:
         raise SystemExit(f"stack: there is no tier {tier}: the tiers are {', '.join(sorted(tiers))}")
     print(SESSION.client("apigateway").get_api_key(apiKey=tiers[tier], includeValue=True)["value"])
 
 
-def migrate(stack: str, options: str = "{}") -> None:
+def migrate(stage: str, options: str = "{}") -> None:
     """Applies pending migrations with the state machine, waits for it, and prints its output as the last line.
 
     The options are the function's event: `{"to": 2, "maxWcu": 500}`.
     """
-    machine = outputs_of(stack)["MigrationMachine"]
+    machine = outputs_of(stage)["MigrationMachine"]
     functions = SESSION.client("stepfunctions")
     execution = functions.start_execution(stateMachineArn=machine, input=options)["executionArn"]
     print(f"started {execution}", flush=True)
@@ -48,12 +46,13 @@ def migrate(stack: str, options: str = "{}") -> None:
     print(json.dumps(answer))
 
 
-def rotate_cursor_secret(stack: str, force: str = "") -> None:
+def rotate_cursor_secret(stage: str, force: str = "") -> None:
     """Sets a new random value as the current version of the cursor secret. The previous one still verifies cursors.
 
     A second rotation invalidates the cursors signed with the first key. It is refused if it is too early, unless forced.
     """
-    resources = SESSION.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+    data = f"{prefix_of(stage)}data"
+    resources = SESSION.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=data)
     found = [resource for page in resources for resource in page["StackResourceSummaries"]]
     [secret] = [item["PhysicalResourceId"] for item in found if item["ResourceType"] == "AWS::SecretsManager::Secret"]
     secrets = SESSION.client("secretsmanager")
@@ -70,23 +69,15 @@ def rotate_cursor_secret(stack: str, force: str = "") -> None:
         )
     value = secrets.get_random_password(PasswordLength=SECRET_LENGTH, ExcludePunctuation=True)["RandomPassword"]
     version = secrets.put_secret_value(SecretId=secret, SecretString=value)["VersionId"]
-    print(f"the cursor secret of {stack} has the new version {version}")
+    print(f"the cursor secret of {stage} has the new version {version}")
 
 
-def outputs_of(stack: str) -> dict[str, str]:
-    """Returns the stack's outputs."""
-    [found] = SESSION.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    return {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
-
-
-def delete(stack: str) -> None:
-    """Deletes the stack. Retained resources remain, and remain protected."""
-    formation = SESSION.client("cloudformation")
-    formation.update_termination_protection(StackName=stack, EnableTerminationProtection=False)
-    formation.delete_stack(StackName=stack)
-    print(f"{stack} is being deleted", flush=True)
-    formation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 5})
-    print(f"{stack} is deleted")
+def delete(stage: str) -> None:
+    """Deletes the stacks of the stage, each before those it refers to. Retained resources remain, and remain protected."""
+    stacks = stacks_of(stage)
+    first, last = {"release"}, {"api", "data"}
+    for parts in (first, stacks.keys() - first - last, last):
+        delete_stacks(sorted(stacks[part]["StackName"] for part in parts & stacks.keys()))
 
 
 if __name__ == "__main__":

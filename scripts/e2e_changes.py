@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from emulator import Emulator, Failure
+from emulator import STAGE, Emulator, Failure
 
 ROOT = Path(__file__).resolve().parent.parent
 # The time in which a change must be delivered.
@@ -22,8 +22,8 @@ JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 class Changes:
     """The tests, on a deployed stage without other traffic."""
 
-    def __init__(self, stack: str, emulator: Emulator, outputs: dict[str, str], key: str, client, environment) -> None:
-        self.stack, self.emulator, self.outputs, self.key = stack, emulator, outputs, key
+    def __init__(self, service: str, emulator: Emulator, outputs: dict[str, str], key: str, client, environment) -> None:
+        self.service, self.emulator, self.outputs, self.key = service, emulator, outputs, key
         self.client, self.environment = client, environment
         self.sqs = client("sqs")
 
@@ -73,7 +73,7 @@ class Changes:
             expect("type on the bus", event["detail-type"], kind)
             expect("type", detail["type"], kind)
             expect("version of CloudEvents", detail["specversion"], "1.0")
-            expect("source", detail["source"], f"urn:serverless-crud:{self.stack}-{collection}")
+            expect("source", detail["source"], f"urn:serverless-crud:{self.service}-{collection}")
             expect("schema", detail["dataschema"], f"urn:serverless-crud:schema:{kind}:v1")
             expect("content type", detail["datacontenttype"], "application/json")
             expect("time", detail["time"], entry["time"])
@@ -102,7 +102,7 @@ class Changes:
         user = self.created("users", {"name": "Ada", "email": f"{uuid.uuid4()}@example.com"})
         item = self.created("items", {"name": "Lamp", "priceCents": 1, "currency": "EUR", "ownerId": user})
         other = self.created("items", {"name": "Lamp", "priceCents": 1, "currency": "EUR", "ownerId": user})
-        later = self.sqs.get_queue_url(QueueName=f"{self.stack}-users_cascade-later")["QueueUrl"]
+        later = self.sqs.get_queue_url(QueueName=f"{self.service}-users_cascade-later")["QueueUrl"]
         before = {"DelaySeconds": "900", "VisibilityTimeout": "900"}
         # The shortest that the function's timeout allows.
         self.sqs.set_queue_attributes(QueueUrl=later, Attributes={"DelaySeconds": "15", "VisibilityTimeout": "60"})
@@ -123,7 +123,7 @@ class Changes:
         """Removes the item from the owner index, or adds it again."""
         options = {"ExpressionAttributeValues": values} if values else {}
         self.client("dynamodb").update_item(
-            TableName=f"{self.stack}-items", Key={"id": {"S": item}}, UpdateExpression=update, **options
+            TableName=f"{self.service}-items", Key={"id": {"S": item}}, UpdateExpression=update, **options
         )
 
     def replayed(self, consumer: str = "audit_append") -> None:
@@ -146,16 +146,18 @@ class Changes:
             for collection, record in records:
                 expect("history", self.actions(collection, record), ["deleted", "updated", "created"])
             expect("failed changes at the end", self.kept(), [])
-            self.replay(consumer, 0, f"{self.stack}-{consumer} has no failed changes")
+            self.replay(consumer, 0, f"{self.service}-{consumer} has no failed changes")
 
     def sent_back(self, consumer: str = "users_cascade") -> None:
         """Tests that a dead-lettered event moves back to its queue and is handled."""
+        name = f"{self.service}-{consumer}"
+        url = lambda suffix="": self.sqs.get_queue_url(QueueName=f"{name}{suffix}")["QueueUrl"]
+        queue, dead_letters = url(), url("-dead-letters")
+        # The events of earlier tests would be dead-lettered too.
+        wait_until(lambda: self.waiting(queue) == 0, lambda: "the consumer does not empty its queue")
         with self.broken(consumer):
             user = self.created("users", {"name": "Ada", "email": f"{uuid.uuid4()}@example.com"})
             item = self.created("items", {"name": "Lamp", "priceCents": 1, "currency": "EUR", "ownerId": user})
-            name = f"{self.stack}-{consumer}"
-            url = lambda suffix="": self.sqs.get_queue_url(QueueName=f"{name}{suffix}")["QueueUrl"]
-            queue, dead_letters = url(), url("-dead-letters")
             before = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy", "VisibilityTimeout"])
             policy = json.loads(before["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": 1}
             soon = {"RedrivePolicy": json.dumps(policy), "VisibilityTimeout": "1"}
@@ -176,10 +178,10 @@ class Changes:
     def keep(self, consumer: str, records: list[tuple[str, str]]) -> list[str]:
         """Writes the changes of records to the stage's bucket as Lambda would. Returns the names of the objects."""
         functions, s3 = self.client("lambda"), self.client("s3")
-        alias = functions.get_alias(FunctionName=f"{self.stack}-{consumer}", Name="live")["AliasArn"]
+        alias = functions.get_alias(FunctionName=f"{self.service}-{consumer}", Name="live")["AliasArn"]
         for mapping in functions.list_event_source_mappings(FunctionName=alias)["EventSourceMappings"]:
             stream = mapping["EventSourceArn"]
-            wanted = {record for collection, record in records if stream.split("/")[1] == f"{self.stack}-{collection}"}
+            wanted = {record for collection, record in records if stream.split("/")[1] == f"{self.service}-{collection}"}
             for record in self.stream(stream):
                 if record["dynamodb"]["Keys"]["id"]["S"] not in wanted:
                     continue
@@ -205,7 +207,7 @@ class Changes:
     def bucket(self, consumer: str = "audit_append") -> str:
         """Returns the failure destination of the consumer's mappings."""
         functions = self.client("lambda")
-        alias = functions.get_alias(FunctionName=f"{self.stack}-{consumer}", Name="live")["AliasArn"]
+        alias = functions.get_alias(FunctionName=f"{self.service}-{consumer}", Name="live")["AliasArn"]
         mappings = functions.list_event_source_mappings(FunctionName=alias)["EventSourceMappings"]
         [bucket] = {mapping["DestinationConfig"]["OnFailure"]["Destination"].split(":")[-1] for mapping in mappings}
         return bucket
@@ -223,7 +225,7 @@ class Changes:
     def actions(self, collection: str, record: str) -> list[str]:
         """Returns the actions in the history, from the table: the API responds with 404 to an empty history."""
         found = self.client("dynamodb").query(
-            TableName=f"{self.stack}-history",
+            TableName=f"{self.service}-history",
             KeyConditionExpression="#record = :record",
             ExpressionAttributeNames={"#record": "record"},
             ExpressionAttributeValues={":record": {"S": f"{collection}#{record}"}},
@@ -273,7 +275,7 @@ class Changes:
     @contextmanager
     def broken(self, consumer: str):
         """Makes a version live that cannot start, or that finds no tables if the emulator reports no failed starts."""
-        functions, name = self.client("lambda"), f"{self.stack}-{consumer}"
+        functions, name = self.client("lambda"), f"{self.service}-{consumer}"
         before = functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
         variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         fault = {"HISTORY_DAYS": "none"} if self.emulator.has.start_errors else {"TABLE_PREFIX": "missing-"}
@@ -290,7 +292,7 @@ class Changes:
     def paused(self, consumer: str):
         """Disables the consumer's event source mappings."""
         functions = self.client("lambda")
-        alias = functions.get_alias(FunctionName=f"{self.stack}-{consumer}", Name="live")["AliasArn"]
+        alias = functions.get_alias(FunctionName=f"{self.service}-{consumer}", Name="live")["AliasArn"]
         mappings = functions.list_event_source_mappings(FunctionName=alias)["EventSourceMappings"]
         for mapping in mappings:
             functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
@@ -304,7 +306,7 @@ class Changes:
     def without_grants(self, consumer: str):
         """Removes all permissions of the consumer's role."""
         iam = self.client("iam")
-        configuration = self.client("lambda").get_function_configuration(FunctionName=f"{self.stack}-{consumer}")
+        configuration = self.client("lambda").get_function_configuration(FunctionName=f"{self.service}-{consumer}")
         role = configuration["Role"].rsplit("/", 1)[-1]
         names = iam.list_role_policies(RoleName=role)["PolicyNames"]
         documents = {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
@@ -325,7 +327,7 @@ class Changes:
 
     def replay(self, consumer: str, code: int, *expected: str, dry_run: bool = False) -> None:
         """Runs the replay command and checks its exit code and output."""
-        command = [sys.executable, "scripts/replay.py", consumer, "--stack", self.stack]
+        command = [sys.executable, "scripts/replay.py", consumer, "--stage", STAGE]
         command += ["--dry-run"] if dry_run else []
         done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)
         for text in expected:

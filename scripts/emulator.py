@@ -34,12 +34,16 @@ class Capabilities:
     gateway_responses: bool
     # CloudFormation creates alarms on metric math.
     metric_math_alarms: bool
+    # CloudFormation reads outputs of other stacks with Fn::GetStackOutput.
+    stack_outputs: bool
     # Functions are told the id of the caller's API key.
     key_id: bool
     # Invoke answers with a function error for a function that exits while it starts.
     start_errors: bool
-    # A message that keeps failing reaches the dead-letter queue soon after the source queue's attributes are shortened.
-    prompt_dead_letters: bool
+    # CloudFormation moves an alias to a new version of its function. LocalStack's takes a reference to a changed function
+    # for a changed name and creates the alias once more, which fails: localstack/localstack#13351. The stack then loses
+    # most of its resources, so that it cannot be deleted either.
+    alias_updates: bool
 
 
 MINISTACK = Capabilities(
@@ -47,18 +51,20 @@ MINISTACK = Capabilities(
     iam=True,
     gateway_responses=True,
     metric_math_alarms=False,
+    stack_outputs=True,
     key_id=False,
     start_errors=True,
-    prompt_dead_letters=True,
+    alias_updates=True,
 )
 LOCALSTACK = Capabilities(
     throttling=False,
     iam=False,
     gateway_responses=False,
     metric_math_alarms=True,
+    stack_outputs=False,
     key_id=True,
     start_errors=False,
-    prompt_dead_letters=False,
+    alias_updates=False,
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 # The payload limit of an invocation is 6 MB (Lambda developer guide, "Lambda quotas").
 MAX_EVENT_BYTES = 5_500_000
-# The batch size of cdk/lib/consumers.ts.
+# The batch size of cdk/lib/stream-consumer.ts.
 BATCH_SIZE = 100
 # Lambda names objects aws/lambda/<ESM-UUID>/<shardID>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<Random UUID> (Lambda developer
 # guide, "Retain discarded records for a DynamoDB event source").

@@ -1,4 +1,4 @@
-"""Replays the failures of a consumer: `replay.py CONSUMER --stack STACK`, or `--data FOLDER` for a running local server.
+"""Replays the failures of a consumer: `replay.py CONSUMER --stage STAGE`, or `--data FOLDER` for a running local server.
 
 A stream consumer is invoked with the changes that Lambda stored in the stage's bucket, as Lambda would invoke it, with the
 changes of each record in order. Events of an event consumer are moved from its dead-letter queue back to its queue. Handled
@@ -7,7 +7,6 @@ changes are deleted. The command can be repeated at any time, since consumers ar
 
 import argparse
 import json
-import os
 import signal
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from tqdm import tqdm
 
 from failed_changes import PREFIX, Batch, Bucket, Change, Failure, Folder, changes_of, chunks, function_of
 from failed_events import FolderQueue, SqsQueue
+from stage_stacks import SESSION, prefix_of
 
 CONTRACT = Path(__file__).resolve().parent.parent / "openapi.json"
 ADDRESS = "lambda-url"
@@ -141,17 +141,16 @@ NO_RETRY = Config(read_timeout=900, retries={"mode": "standard", "total_max_atte
 RETRY = Config(retries={"mode": "standard", "max_attempts": 8})
 
 
-def deployed(stack: str, consumer: str, dry_run: bool) -> Replay:
+def deployed(stage: str, consumer: str, dry_run: bool) -> Replay:
     """Returns the replay of a stream consumer in a deployed stage."""
-    session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
-    functions, name = session.client("lambda", config=NO_RETRY), f"{stack}-{consumer}"
+    functions, name = SESSION.client("lambda", config=NO_RETRY), f"{prefix_of(stage)}{consumer}"
     alias = functions.get_alias(FunctionName=name, Name="live")["AliasArn"]
     pages = functions.get_paginator("list_event_source_mappings").paginate(FunctionName=alias)
     mappings = [mapping for page in pages for mapping in page["EventSourceMappings"]]
     buckets = {mapping["DestinationConfig"]["OnFailure"]["Destination"] for mapping in mappings}
     if len(buckets) != 1:
-        raise Failure(f"{name} has {len(buckets)} failure destinations, not one: deploy the stack")
-    bucket = Bucket(session.client("s3", config=RETRY), buckets.pop().split(":")[-1])
+        raise Failure(f"{name} has {len(buckets)} failure destinations, not one: deploy the stage")
+    bucket = Bucket(SESSION.client("s3", config=RETRY), buckets.pop().split(":")[-1])
     return Replay(bucket, functions, alias, name, dry_run)
 
 
@@ -181,7 +180,7 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("consumer")
     target = arguments.add_mutually_exclusive_group(required=True)
-    target.add_argument("--stack", help="a deployed stage")
+    target.add_argument("--stage", help="a deployed stage")
     target.add_argument("--data", type=Path, help="the data folder of a running local server")
     arguments.add_argument("--dry-run", action="store_true", help="show what would be done, and change nothing")
     options = arguments.parse_args()
@@ -191,13 +190,12 @@ def main() -> int:
     # SIGTERM also runs the code that reports the rest.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("replay: stopped"))
     if sources[options.consumer] == "streams":
-        stage = deployed(options.stack, options.consumer, options.dry_run) if options.stack else local(
+        stage = deployed(options.stage, options.consumer, options.dry_run) if options.stage else local(
             options.data, options.consumer, options.dry_run
         )
         return 0 if stage.run() else 1
-    if options.stack:
-        sqs = boto3.Session(region_name=os.environ.get("AWS_REGION")).client("sqs", config=RETRY)
-        queue = SqsQueue(sqs, f"{options.stack}-{options.consumer}")
+    if options.stage:
+        queue = SqsQueue(SESSION.client("sqs", config=RETRY), f"{prefix_of(options.stage)}{options.consumer}")
     else:
         queue = FolderQueue(options.data, options.consumer)
     return 0 if send_back(queue, options.consumer, options.dry_run) else 1

@@ -1,4 +1,4 @@
-"""Tests of the checks before a deployment, against an emulator: stage, credentials, bootstrap, account."""
+"""Tests of the commands on a stage, against an emulator: the checks before a deployment, leftover stacks, deletion."""
 
 import json
 import os
@@ -60,15 +60,38 @@ class Checks(unittest.TestCase):
     def bootstrap(self) -> None:
         self.client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String")
 
-    def create(self, stack: str, template: dict, status: str) -> None:
+    def create(self, stack: str, template: dict, status: str, stage: str = "", protected: bool = False) -> None:
         formation = self.client("cloudformation")
-        formation.create_stack(StackName=stack, TemplateBody=json.dumps(template))
+        tags = [{"Key": key, "Value": value} for key, value in tags_of(stage).items()]
+        formation.create_stack(
+            StackName=stack, TemplateBody=json.dumps(template), Tags=tags, EnableTerminationProtection=protected
+        )
         for _ in range(100):
             found = formation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
             if found == status:
                 return
             time.sleep(0.1)
         self.fail(f"{stack} is {found}, not {status}")
+
+    def stacks(self) -> set[str]:
+        return {stack["StackName"] for stack in self.client("cloudformation").describe_stacks()["Stacks"]}
+
+    def deploy(self, stage: str, parts: list[str]) -> str:
+        """Deploys an assembly with these stacks, and returns the output."""
+        assembly = Path(self.folder, "assembly")
+        assembly.mkdir(exist_ok=True)
+        (assembly / "template.json").write_text(json.dumps(TOPIC))
+        artifact = {
+            "type": "aws:cloudformation:stack",
+            "environment": f"aws://{ACCOUNT}/{REGION}",
+            "properties": {"templateFile": "template.json", "tags": tags_of(stage)},
+        }
+        artifacts = {f"serverless-crud-{stage}-{part}": artifact for part in parts}
+        (assembly / "manifest.json").write_text(json.dumps({"version": "36.0.0", "artifacts": artifacts}))
+        program = [str(ROOT / "cdk/.venv/bin/python"), str(ROOT / "scripts" / "deploy.py"), str(assembly), stage]
+        done = subprocess.run(program, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        return done.stdout
 
     def assert_refused(self, result: subprocess.CompletedProcess, line: str) -> None:
         self.assertEqual((result.returncode, result.stdout), (1, ""))
@@ -100,7 +123,7 @@ class Checks(unittest.TestCase):
         )
         result = self.run_stack("check", "ada", NEW="1")
         self.assertEqual((result.returncode, result.stderr), (0, "stack: ada is new, with the options of dev\n"))
-        self.create("serverless-crud-ada", TOPIC, "CREATE_COMPLETE")
+        self.create("serverless-crud-ada-data", TOPIC, "CREATE_COMPLETE")
         result = self.run_stack("check", "ada")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
 
@@ -116,12 +139,43 @@ class Checks(unittest.TestCase):
     def test_a_stage_is_protected_after_its_first_deployment(self) -> None:
         self.bootstrap()
         self.assertIn("protect=false", self.flags("prod", "prod", "true"))
-        self.create("serverless-crud-prod", BROKEN, "ROLLBACK_COMPLETE")
+        self.create("serverless-crud-prod-data", BROKEN, "ROLLBACK_COMPLETE")
         self.assertIn("protect=false", self.flags("prod", "prod", "true"))
-        self.client("cloudformation").delete_stack(StackName="serverless-crud-prod")
-        self.create("serverless-crud-prod", TOPIC, "CREATE_COMPLETE")
+        self.client("cloudformation").delete_stack(StackName="serverless-crud-prod-data")
+        self.create("serverless-crud-prod-data", TOPIC, "CREATE_COMPLETE")
         self.assertIn("protect=true", self.flags("prod", "prod", "true"))
         self.assertIn("protect=true", self.flags("dev", "dev", "false"))
+
+    def test_a_deployment_deletes_the_stack_of_a_removed_resource_before_the_release(self) -> None:
+        self.create("serverless-crud-ada-resource-orders", TOPIC, "CREATE_COMPLETE", "ada", protected=True)
+        self.create("serverless-crud-ada-1-resource-orders", TOPIC, "CREATE_COMPLETE", "ada-1")
+        log = self.deploy("ada", ["data", "release"])
+        order = [log.index(f"serverless-crud-ada-{event}") for event in ("data: deploying", "resource-orders is deleted", "release: deploying")]
+        self.assertEqual(order, sorted(order))
+        self.assertEqual(self.stacks(), {"serverless-crud-ada-data", "serverless-crud-ada-release", "serverless-crud-ada-1-resource-orders"})
+
+    def test_a_protected_stack_whose_creation_failed_is_created_again(self) -> None:
+        self.create("serverless-crud-ada-data", BROKEN, "ROLLBACK_COMPLETE", "ada", protected=True)
+        self.deploy("ada", ["data"])
+        [stack] = self.client("cloudformation").describe_stacks()["Stacks"]
+        self.assertEqual(stack["StackStatus"], "CREATE_COMPLETE")
+
+    def test_a_stage_is_deleted_with_all_its_stacks_and_no_other(self) -> None:
+        for part in ("data", "api", "resource-items", "release"):
+            self.create(f"serverless-crud-ada-{part}", TOPIC, "CREATE_COMPLETE", "ada", protected=True)
+        self.create("serverless-crud-ada-1-data", TOPIC, "CREATE_COMPLETE", "ada-1")
+        result = self.run_stack("destroy", "ada")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        deleted = [line.split()[0].removeprefix("serverless-crud-ada-") for line in result.stdout.splitlines() if line.endswith("is deleted")]
+        self.assertEqual(deleted, ["release", "resource-items", "api", "data"])
+        self.assertEqual(self.stacks(), {"serverless-crud-ada-1-data"})
+
+    def test_a_command_on_a_stage_that_does_not_exist_reports_it(self) -> None:
+        self.assert_refused(self.run_stack("api-key", "ada"), f"stack: there is no stage ada in {REGION}")
+
+
+def tags_of(stage: str) -> dict[str, str]:
+    return {"project": "serverless-crud", "stage": stage} if stage else {}
 
 
 if __name__ == "__main__":

@@ -1,5 +1,12 @@
 //! A CRUD backend on AWS Lambda and DynamoDB.
 //!
+//! A resource is a struct in [`resources`]: its fields, their constraints, its unique fields, references and filters. An
+//! operation is a value of [`operations`]: method, path, parameters, responses, permissions and handler. The Lambda
+//! functions, the tables, the API with its validation, the OpenAPI document and the client follow from these two.
+//!
+//! To read the code, follow one request below, from [`handlers::update`] to [`store::Table::update`]. To change it, start
+//! with CONTRIBUTING.md: it has the steps to add a field, a filter, a resource, an action or a consumer.
+//!
 //! # Modules
 //!
 //! | module | content |
@@ -17,7 +24,7 @@
 //! | [`store`] | typed access to the DynamoDB tables |
 //! | [`cursors`] | signed positions in a list, and the keys that sign them |
 //! | [`config`] | the configuration, read from environment variables |
-//! | `deadline` | the deadline of the current request |
+//! | [`deadline`] | the deadline of the current request |
 //! | [`app`] | the state that a cold start builds and all requests share |
 //! | [`authorizer`] | the authorizer: bearer tokens in, policies of what their users may call out |
 //! | [`functions`] | a service: the list of its operations, consumers and jobs, which are the Lambda functions of the one executable |
@@ -27,6 +34,7 @@
 //! | `gateway` | routes, proxy events and own responses of API Gateway (feature `local`) |
 //! | `openapi` | the OpenAPI document and the event schemas (feature `local`) |
 //! | `local` | the local server: a gateway and an embedded DynamoDB (feature `local`) |
+//! | `programs` | the programs in `src/bin`, which take the service (feature `local`) |
 //!
 //! # One request
 //!
@@ -64,7 +72,7 @@ pub mod authorizer;
 pub mod config;
 pub mod consumers;
 pub mod cursors;
-mod deadline;
+pub mod deadline;
 pub mod error;
 pub mod functions;
 #[cfg(feature = "local")]
@@ -79,6 +87,8 @@ mod migrations;
 #[cfg(feature = "local")]
 pub mod openapi;
 pub mod operations;
+#[cfg(feature = "local")]
+pub mod programs;
 pub mod record;
 pub mod resources;
 pub mod runtime;

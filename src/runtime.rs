@@ -20,13 +20,15 @@ use lambda_http::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
-use tokio::runtime::{Builder, LocalOptions};
+use tokio::runtime::Builder;
 
 use crate::{
-    app::{self, App, Config, ConfigError, LogLevel, metered},
+    app::{App, Config, ConfigError, LogLevel},
+    deadline,
     error::{Crash, Error},
     http::{self, Answer, Request, RequestFacts},
     record::{format_time, now},
+    store::metered,
 };
 
 /// Set once this process has handled an event.
@@ -41,10 +43,6 @@ static WRITER: LazyLock<Vec<(&str, String)>> = LazyLock::new(|| {
 
 /// The part of the function's timeout that is reserved for the response to a request that runs out of time.
 pub const ANSWER_MARGIN: Duration = Duration::from_millis(200);
-
-/// The interval of the idle timer: shorter than the shortest timeout of a DynamoDB request, but long enough to cost
-/// nothing.
-const TICK: Duration = Duration::from_millis(500);
 
 /// Runs a request handler as a Lambda function.
 pub fn serve<H, F>(handler: H) -> ExitCode
@@ -115,29 +113,12 @@ where
 
 /// Runs a future to completion on a single-threaded runtime.
 ///
-/// A Lambda instance handles one request at a time, so that a second thread would only add cost. The future runs as a
-/// spawned task: when the connection's task wakes it, the runtime only queues it. Waking the root future of the runtime
-/// instead goes through the I/O driver and needs a system call for each of the three responses of an event.
+/// A Lambda instance handles one request at a time, so that a second thread would only add cost.
 ///
 /// # Errors
-/// When the runtime cannot be built, or the future panics.
-pub fn block_on<F>(work: F) -> io::Result<F::Output>
-where
-    F: Future + 'static,
-{
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-    runtime.block_on(async {
-        tokio::task::spawn_local(tick());
-        Ok(tokio::task::spawn_local(work).await?)
-    })
-}
-
-/// Keeps a timer that is always due before the timers of an event. A timer that becomes the earliest one wakes the I/O
-/// driver, which needs two more system calls.
-async fn tick() {
-    loop {
-        tokio::time::sleep(TICK).await;
-    }
+/// When the runtime cannot be built.
+fn block_on<F: Future>(work: F) -> io::Result<F::Output> {
+    Ok(Builder::new_current_thread().enable_all().build()?.block_on(work))
 }
 
 /// Runs a request handler as a Lambda function, with an app that the caller built.
@@ -185,7 +166,7 @@ where
         // Boxed: inlined, the future's type is too deep for the compiler in a build without optimizations.
         Box::pin(handler(app.clone(), request)).await
     };
-    let guarded = app::within(limit, AssertUnwindSafe(work).catch_unwind());
+    let guarded = deadline::within(limit, AssertUnwindSafe(work).catch_unwind());
     let (outcome, capacity_units) = metered(guarded).await;
     let result = match outcome {
         Ok(Ok(result)) => result,

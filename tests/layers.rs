@@ -1,6 +1,10 @@
-//! The dependency rules between the modules of `lib.rs`, checked against the `crate::` paths in the code.
+//! The dependency rules between modules and files. A name counts as a use of the file that defines it, also through a
+//! re-export.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "support/modules/mod.rs"]
+mod modules;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,8 +12,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The modules that each module may use. `local` and the tools in `bin` may use all of them.
-const ALLOWED: [(&str, &[&str]); 21] = [
+use modules::Modules;
+
+/// The modules that each module may use. The tools in `bin` may use all of them.
+const ALLOWED: [(&str, &[&str]); 23] = [
     ("config", &[]),
     ("deadline", &[]),
     ("record", &[]),
@@ -28,6 +34,8 @@ const ALLOWED: [(&str, &[&str]); 21] = [
     ("authorizer", &["access", "config", "operations", "runtime"]),
     // The type of a service, and the `runtime` that runs its functions.
     ("functions", &["authorizer", "operations", "streams", "migrate", "runtime", "record", "store", "app", "error"]),
+    // The transforms of the project's migrations.
+    ("migrations", &["migrate"]),
     // The list of the project.
     ("service", &["actions", "consumers", "functions", "migrations", "resources"]),
     // `store` for the rows in stream records, `runtime` for the event loop, `config` for the bus.
@@ -37,8 +45,30 @@ const ALLOWED: [(&str, &[&str]); 21] = [
     ("openapi", &["operations", "functions", "record", "http", "error", "gateway", "streams"]),
     // `app` for the store of a Lambda function.
     ("migrate", &["store", "record", "error", "app"]),
-    // `record` for the format of timestamps.
-    ("runtime", &["app", "http", "error", "record"]),
+    // `config` for the log level, `store` for the consumed capacity, `record` for the format of timestamps.
+    ("runtime", &["app", "config", "deadline", "http", "error", "record", "store"]),
+    // The local server connects everything.
+    (
+        "local",
+        &[
+            "access",
+            "app",
+            "authorizer",
+            "config",
+            "cursors",
+            "error",
+            "functions",
+            "gateway",
+            "http",
+            "migrate",
+            "openapi",
+            "operations",
+            "record",
+            "runtime",
+            "store",
+            "streams",
+        ],
+    ),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -63,55 +93,95 @@ fn files() -> Vec<(String, PathBuf, String)> {
         .collect()
 }
 
-/// Returns the modules that follow `crate::` in paths and `use` lists.
-fn used_modules(code: &str) -> BTreeSet<String> {
-    let mut used = BTreeSet::new();
-    for (start, _) in code.match_indices("crate::") {
-        let rest = &code[start + "crate::".len()..];
-        let names = match rest.strip_prefix('{') {
-            Some(list) => top_level_names(list),
-            None => vec![leading_name(rest)],
-        };
-        used.extend(names.into_iter().filter(|name| !name.is_empty()));
+/// Returns the modules of the service and of the benchmarks.
+fn modules() -> Modules {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut modules = Modules::default();
+    modules.add_package(root, &["benches/instructions.rs", "benches/pump.rs"]);
+    for package in ["default", "floor", "harness", "levers"] {
+        modules.add_package(&root.join("benches").join(package), &[]);
     }
-    used
-}
-
-fn leading_name(text: &str) -> String {
-    text.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect()
-}
-
-fn top_level_names(list: &str) -> Vec<String> {
-    let (mut names, mut depth, mut is_start) = (Vec::new(), 0, true);
-    for (place, letter) in list.char_indices() {
-        match letter {
-            '{' => depth += 1,
-            '}' if depth == 0 => break,
-            '}' => depth -= 1,
-            ',' if depth == 0 => is_start = true,
-            _ if is_start && !letter.is_whitespace() => {
-                names.push(leading_name(&list[place..]));
-                is_start = false;
-            }
-            _ => {}
-        }
-    }
-    names
+    modules
 }
 
 #[test]
 fn modules_use_only_allowed_modules() {
     let allowed: BTreeMap<_, _> = ALLOWED.into_iter().collect();
-    let mut seen = BTreeSet::new();
-    for (module, path, code) in files() {
-        let Some(allowed) = allowed.get(module.as_str()) else { continue };
-        seen.insert(module.clone());
-        for used in used_modules(&code) {
-            let is_allowed = used == module || allowed.contains(&used.as_str());
-            assert!(is_allowed, "{} is in `{module}` and uses `{used}`", path.display());
+    let modules = modules();
+    let mut violations = Vec::new();
+    let uses = modules.uses(true);
+    for (user, used) in uses.iter().filter(|(user, _)| modules.is_in_library(*user, "serverless_crud")) {
+        let (user, used) = (modules.module(*user), modules.module(*used));
+        let (Some(from), Some(to)) = (user.top(), used.top()) else { continue };
+        let Some(allowed) = allowed.get(from) else { continue };
+        if from != to && !allowed.contains(&to) {
+            violations.push(format!("{} is in `{from}` and uses `{to}`", user.file.display()));
         }
     }
-    assert_eq!(seen.len(), ALLOWED.len(), "every listed module exists");
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+    assert_eq!(allowed.into_keys().collect::<BTreeSet<_>>(), modules.tops("serverless_crud"), "each module has a rule");
+}
+
+#[test]
+fn no_two_files_use_each_other() {
+    let modules = modules();
+    let cycles = modules.cycles();
+    assert!(cycles.is_empty(), "these files use each other: {cycles:#?}");
+}
+
+#[test]
+fn every_file_is_checked_for_cycles() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let modules = modules();
+    let checked: BTreeSet<_> = modules.files().collect();
+    let folders = ["src", "benches/default/src", "benches/floor/src", "benches/harness/src", "benches/levers/src"];
+    for path in folders.iter().flat_map(|folder| sources(&root.join(folder))) {
+        assert!(checked.contains(path.as_path()), "{} is in no module", path.display());
+    }
+}
+
+/// Writes a crate with these files, and returns the names of the files that use each other.
+fn cycles(files: &[(&str, &str)]) -> Vec<(String, String)> {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, content) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    let mut modules = Modules::default();
+    modules.add_crate(&folder.path().join("lib.rs"));
+    let name = |path: &Path| path.strip_prefix(folder.path()).unwrap().display().to_string();
+    modules.cycles().into_iter().map(|(one, other)| (name(one), name(other))).collect()
+}
+
+#[test]
+fn cycles_of_two_files_are_found() {
+    let pair = vec![("a.rs".to_owned(), "b.rs".to_owned())];
+    let root = ("lib.rs", "mod a; mod b;");
+    let direct = [root, ("a.rs", "use crate::b::{self, B};"), ("b.rs", "fn f() { super::a::g(1); }")];
+    let in_macro = [
+        root,
+        ("a.rs", "use super::b; fn g() { print!(\"{}\", b::B) }"),
+        ("b.rs", "use crate::a::*; use crate::a::A;"),
+    ];
+    let one_way = [
+        root,
+        ("a.rs", "//! crate::b::B\nuse crate::b::B;"),
+        ("b.rs", "/// crate::a::A\nconst B: &str = \"crate::a::A\";"),
+    ];
+    assert_eq!([cycles(&direct), cycles(&in_macro), cycles(&one_way)], [pair.clone(), pair, vec![]]);
+}
+
+#[test]
+fn cycles_through_re_exports_are_found() {
+    let files = [
+        ("lib.rs", "mod a; mod facade;"),
+        ("facade/mod.rs", "mod inner; mod other; pub use inner::{Inner as Renamed, *};"),
+        ("facade/inner.rs", "use crate::a::A; pub struct Inner; pub struct Starred;"),
+        ("facade/other.rs", "use super::Starred;"),
+        ("a.rs", "pub struct A(crate::facade::Renamed);"),
+    ];
+    assert_eq!(cycles(&files), [("a.rs".to_owned(), "facade/inner.rs".to_owned())]);
 }
 
 #[test]

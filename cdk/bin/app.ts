@@ -26,7 +26,7 @@ try {
     // A first deployment that fails must be able to take everything away: protection comes with the second.
     options: isOn(app, 'protect') ? options : { ...options, data: { ...options.data, protect: false } },
     hasAccountStack: isOn(app, 'account'),
-    contract: readContract(),
+    contract: readContract(resolve(app.node.tryGetContext('contract'))),
     binaries: {
       directory: resolve(app.node.tryGetContext('functions')),
       architecture: architectureNamed(app.node.tryGetContext('architecture')),

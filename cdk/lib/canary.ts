@@ -1,27 +1,29 @@
 // Canary deployments: a new version receives a tenth of the requests first, and an alarm in that time rolls it back.
 
 import { CfnResource } from 'aws-cdk-lib';
+import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { LambdaApplication, LambdaDeploymentConfig, LambdaDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy';
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
 import type { Live } from './functions.ts';
-import type { Monitoring } from './monitoring.ts';
 
 export interface CanaryProps {
+  /** The name of the CodeDeploy application. */
   readonly name: string;
   readonly functions: readonly Live[];
-  readonly monitoring: Monitoring;
+  /** The alarm of each function that rolls its newest version back. */
+  readonly failures: ReadonlyMap<string, Alarm>;
 }
 
 export class Canary extends Construct {
-  constructor(scope: Construct, id: string, { name, functions, monitoring }: CanaryProps) {
+  constructor(scope: Construct, id: string, { name, functions, failures }: CanaryProps) {
     super(scope, id);
     const application = new LambdaApplication(this, 'Application', { applicationName: name });
     const role = deploymentRole(this);
     // Consumers too: a version that crashes then fails a tenth of the batches, not all of them.
     for (const live of functions) {
-      const failures = monitoring.failures.get(live.name);
+      const alarm = failures.get(live.name);
       const group = new LambdaDeploymentGroup(this, live.name, {
         application,
         role,
@@ -29,7 +31,7 @@ export class Canary extends Construct {
         deploymentGroupName: live.name,
         deploymentConfig: LambdaDeploymentConfig.CANARY_10PERCENT_5MINUTES,
         // Only the newest version's alarm: one over all versions or functions would block the deployment that fixes them.
-        alarms: failures ? [failures] : [],
+        alarms: alarm ? [alarm] : [],
       });
       deferShift(live, group);
     }

@@ -172,12 +172,6 @@ export function readContract(root = REPOSITORY): Contract {
   };
 }
 
-/** Groups operations by path. */
-export function byPath(operations: readonly Operation[]): ReadonlyMap<string, readonly Operation[]> {
-  const paths = new Set(operations.map(({ path }) => path));
-  return new Map([...paths].map((path) => [path, operations.filter((operation) => operation.path === path)]));
-}
-
 /** The answer of API Gateway's own that fulfils the condition. */
 export function gatewayResponseOf(
   { gatewayResponses }: Contract,

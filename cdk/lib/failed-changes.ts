@@ -1,6 +1,6 @@
 // The bucket in which Lambda stores, complete, the changes that a stream consumer failed.
 
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { CfnOutput, Duration, Fn, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
@@ -9,6 +9,7 @@ import type { StageOptions } from './stages.ts';
 
 /** The author of a deletion is stored for 100 days (`src/store/guards.rs`): a later replay would not find it. */
 const MAX_DAYS = 90;
+const OUTPUT = 'FailedChanges';
 
 export interface FailedChangesProps {
   readonly options: StageOptions;
@@ -17,7 +18,10 @@ export interface FailedChangesProps {
 }
 
 export class FailedChanges extends Construct {
-  readonly bucket: Bucket;
+  /** The bucket's ARN in other stacks. */
+  readonly arn: string;
+  /** The finding of cdk-nag about a permission on the objects that Lambda writes. */
+  readonly finding: string;
 
   constructor(scope: Construct, id: string, { options, key }: FailedChangesProps) {
     super(scope, id);
@@ -26,7 +30,7 @@ export class FailedChanges extends Construct {
       throw new Error(`changes.failedDays is ${failedDays}: it is 1 to ${MAX_DAYS}`);
     }
     const encryption = key ? { encryption: BucketEncryption.KMS, encryptionKey: key, bucketKeyEnabled: true } : {};
-    this.bucket = new Bucket(this, 'Bucket', {
+    const bucket = new Bucket(this, 'Bucket', {
       encryption: BucketEncryption.S3_MANAGED,
       ...encryption,
       enforceSSL: true,
@@ -38,14 +42,20 @@ export class FailedChanges extends Construct {
       removalPolicy: options.data.keep ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
     });
     accept(
-      this.bucket,
+      bucket,
       'Only Lambda writes and operators read; CloudTrail can record both.',
       'AwsSolutions-S1',
       'CKV_AWS_18',
     );
-    accept(this.bucket, 'Each name is used once, and replayed objects must be gone.', 'CKV_AWS_21');
+    accept(bucket, 'Each name is used once, and replayed objects must be gone.', 'CKV_AWS_21');
     if (!key) {
-      accept(this.bucket, 'The stage option customerKey is off: S3 encrypts with its own key.', 'CKV_AWS_145');
+      accept(bucket, 'The stage option customerKey is off: S3 encrypts with its own key.', 'CKV_AWS_145');
     }
+    new CfnOutput(this, 'Arn', { key: OUTPUT, value: bucket.bucketArn });
+    // By a name of our own: the CDK's would be part of the finding.
+    const { stackName } = Stack.of(this);
+    this.arn = Fn.getStackOutput(stackName, OUTPUT);
+    const reference = { 'Fn::GetStackOutput': { StackName: stackName, OutputName: OUTPUT } };
+    this.finding = `AwsSolutions-IAM5[Resource::${JSON.stringify(reference)}/aws/lambda/*]`;
   }
 }

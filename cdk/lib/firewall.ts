@@ -1,6 +1,6 @@
 // A web application firewall (AWS WAF) on the stage: AWS's managed rules, and a rate limit per API key and address.
 
-import type { RestApi } from 'aws-cdk-lib/aws-apigateway';
+import type { Stage } from 'aws-cdk-lib/aws-apigateway';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
@@ -45,13 +45,13 @@ export function requestsInWindow(plans: Readonly<Record<string, Plan>>): number 
 
 export interface FirewallProps {
   readonly contract: Contract;
-  readonly rest: RestApi;
+  readonly stage: Stage;
   readonly name: string;
   readonly options: StageOptions;
 }
 
 export class Firewall extends Construct {
-  constructor(scope: Construct, id: string, { contract, rest, name, options }: FirewallProps) {
+  constructor(scope: Construct, id: string, { contract, stage, name, options }: FirewallProps) {
     super(scope, id);
     const managed = Object.entries(MANAGED_RULES).map(([group, counted], index) => managedRule(group, counted, index));
     const acl = new CfnWebACL(this, 'Acl', {
@@ -64,7 +64,7 @@ export class Firewall extends Construct {
       visibilityConfig: visibility(name),
     });
     new CfnWebACLAssociation(this, 'Association', {
-      resourceArn: rest.deploymentStage.stageArn,
+      resourceArn: stage.stageArn,
       webAclArn: acl.attrArn,
     });
     this.log(acl, name, options);

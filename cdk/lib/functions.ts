@@ -1,22 +1,22 @@
-// The functions of the contract, each with a role that has only its own grants.
+// Functions of the contract, each with a role that has only its own grants.
 
 import { Duration } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type Alias, Code, Function as LambdaFunction, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
-import { type CfnSecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
 import { type Binaries, executableFolder } from './binaries.ts';
-import type { Contract, FunctionDefinition, Grant, SecretName } from './contract.ts';
+import type { Contract, FunctionDefinition, Grant } from './contract.ts';
+import type { ReadableSecret } from './secrets.ts';
+import type { DataStack } from './stacks/data.ts';
 import type { StageOptions } from './stages.ts';
-import { removalPolicy, type Tables } from './tables.ts';
-
-const SECRET_LENGTH = 64;
+import { removalPolicy, tableArn } from './tables.ts';
 
 export interface FunctionsProps {
   readonly contract: Contract;
-  readonly tables: Tables;
+  /** The stack with the tables and secrets. */
+  readonly data: DataStack;
   readonly binaries: Binaries;
   /** The prefix of the names of functions and tables. */
   readonly prefix: string;
@@ -40,12 +40,9 @@ export interface FunctionOverrides {
 }
 
 export class Functions extends Construct {
-  private readonly created = new Map<string, Live>();
   private readonly environment: Readonly<Record<string, string>>;
   /** The executable of all functions. */
   private readonly code: Code;
-  /** The secrets, and the environment variables with their ARNs in the functions that read them. */
-  private readonly secrets: Readonly<Record<SecretName, { secret: Secret; variable: string }>>;
 
   constructor(
     scope: Construct,
@@ -54,19 +51,10 @@ export class Functions extends Construct {
   ) {
     super(scope, id);
     this.code = Code.fromAsset(executableFolder(props.binaries));
-    this.secrets = { cursor: { secret: cursorSecret(this, props.tables), variable: 'CURSOR_SECRET_ARN' } };
     this.environment = {
       TABLE_PREFIX: props.prefix,
       CORS_ORIGINS: props.options.api.corsOrigins.join(','),
     };
-    for (const definition of props.contract.functions) {
-      this.create(definition);
-    }
-  }
-
-  /** The functions created so far, by their names in the contract. */
-  get byName(): ReadonlyMap<string, Live> {
-    return this.created;
   }
 
   /** Creates a function with the grants of its definition, and with `variables` in addition to the common ones. */
@@ -85,8 +73,8 @@ export class Functions extends Construct {
     });
     accept(logs, 'The lines hold no body, key or personal data.', 'CKV_AWS_158');
     const { reservedConcurrency, provisionedConcurrency } = options.functions;
-    const secrets = (definition.secrets ?? []).map((name) => this.secrets[name]);
-    const arns = Object.fromEntries(secrets.map(({ secret, variable }) => [variable, arnOf(secret)]));
+    const secrets = (definition.secrets ?? []).map((name) => this.props.data.secrets.byName[name]);
+    const arns = Object.fromEntries(secrets.map(({ arn, variable }) => [variable, arn]));
     const lambda = new LambdaFunction(scope, 'Function', {
       functionName,
       code: this.code,
@@ -107,9 +95,7 @@ export class Functions extends Construct {
     const alias = lambda.addAlias('live', {
       ...(provisionedConcurrency && !isInBackground && { provisionedConcurrentExecutions: provisionedConcurrency }),
     });
-    const live = { name: definition.name, function: lambda, alias, logs };
-    this.created.set(definition.name, live);
-    return live;
+    return { name: definition.name, function: lambda, alias, logs };
   }
 
   private role(scope: Construct, { grants, secrets = [] }: FunctionDefinition, logs: LogGroup): Role {
@@ -119,10 +105,10 @@ export class Functions extends Construct {
       role.addToPolicy(this.statement(grant));
     }
     for (const name of secrets) {
-      this.grantSecret(role, this.secrets[name].secret);
+      this.grantSecret(role, this.props.data.secrets.byName[name]);
     }
     accept(role, 'X-Ray actions on traces support no resource.', 'AwsSolutions-IAM5[Resource::*]');
-    const { key } = this.props.tables;
+    const { key } = this.props.data.tables;
     if (key) {
       // The actions DynamoDB needs to use the table's key for the caller, only through DynamoDB.
       role.addToPolicy(
@@ -139,14 +125,14 @@ export class Functions extends Construct {
   }
 
   /** Grants reading the value only; CDK's own grant would add `DescribeSecret`. */
-  private grantSecret(role: Role, secret: Secret): void {
-    role.addToPolicy(new PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources: [arnOf(secret)] }));
-    const { encryptionKey } = secret;
-    if (encryptionKey) {
+  private grantSecret(role: Role, { arn }: ReadableSecret): void {
+    role.addToPolicy(new PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources: [arn] }));
+    const { key } = this.props.data.tables;
+    if (key) {
       role.addToPolicy(
         new PolicyStatement({
           actions: ['kms:Decrypt'],
-          resources: [encryptionKey.keyArn],
+          resources: [key.keyArn],
           conditions: { StringLike: { 'kms:ViaService': 'secretsmanager.*.amazonaws.com' } },
         }),
       );
@@ -154,40 +140,16 @@ export class Functions extends Construct {
   }
 
   private statement({ table: name, actions, indexes }: Grant): PolicyStatement {
-    const table = this.props.tables.byName.get(name);
-    if (!table) {
+    const { contract, prefix } = this.props;
+    if (!contract.tables.some((table) => table.name === name)) {
       throw new Error(`openapi.json grants actions on the table ${name}, which is not in x-tables`);
     }
+    const table = tableArn(this, `${prefix}${name}`);
     return new PolicyStatement({
       actions: actions.map((action) => `dynamodb:${action}`),
-      resources: indexes.length ? indexes.map((index) => `${table.tableArn}/index/${index}`) : [table.tableArn],
+      resources: indexes.length ? indexes.map((index) => `${table}/index/${index}`) : [table],
     });
   }
-}
-
-/** Returns the attribute `Id`, which is the ARN. `Ref` is too, but an emulator may return the name for it. */
-function arnOf(secret: Secret): string {
-  return (secret.node.defaultChild as CfnSecret).attrId;
-}
-
-/** Creates the secret that signs cursors. CloudFormation generates its value; no template, output or variable has it. */
-function cursorSecret(scope: Construct, { key }: Tables): Secret {
-  const secret = new Secret(scope, 'CursorSecret', {
-    description: 'Signs the cursors of lists.',
-    ...(key && { encryptionKey: key }),
-    generateSecretString: { passwordLength: SECRET_LENGTH, excludePunctuation: true },
-  });
-  const reason =
-    '`make rotate-cursor-secret` rotates it; a schedule would need a function with permission to write it.';
-  accept(secret, reason, 'AwsSolutions-SMG4');
-  if (!key) {
-    accept(
-      secret,
-      'The stage option customerKey is off: it is encrypted with the key that AWS manages.',
-      'CKV_AWS_149',
-    );
-  }
-  return secret;
 }
 
 function acceptForFunction(lambda: LambdaFunction, { functions }: StageOptions): void {

@@ -1,14 +1,13 @@
 // Migrations of live tables: a function that works until its timeout, and a state machine that invokes it until it is done.
 
 import { CfnOutput, Duration } from 'aws-cdk-lib';
-import { Alarm, ComparisonOperator, Stats, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
-import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
-import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { DefinitionBody, LogLevel, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
+import { Alarms, IMMEDIATE, perMinute } from './alarms.ts';
 import type { FunctionDefinition } from './contract.ts';
 import type { Functions, Live } from './functions.ts';
 import type { StageOptions } from './stages.ts';
@@ -18,12 +17,12 @@ import { removalPolicy } from './tables.ts';
 const TIMEOUT = Duration.minutes(15);
 
 export interface MigrationsProps {
+  /** The name of the service in this stage. */
+  readonly name: string;
   /** The prefix of the names of the stage's resources. */
   readonly prefix: string;
   readonly definition: FunctionDefinition;
   readonly functions: Functions;
-  /** The topic notified when an execution fails. */
-  readonly topic: ITopic;
   readonly options: StageOptions;
 }
 
@@ -32,18 +31,7 @@ export class Migrations extends Construct {
     super(scope, id);
     const live = props.functions.create(props.definition, {}, { timeout: TIMEOUT, isInBackground: true });
     const machine = this.machine(props, live);
-    const failures = new Alarm(this, 'Failures', {
-      alarmName: `${props.prefix}migrations-failures`,
-      alarmDescription:
-        'A migration failed. Look at the execution in Step Functions for the reason and the next step. Completed work is kept.',
-      metric: machine.metricFailed({ statistic: Stats.SUM, period: Duration.minutes(1) }),
-      threshold: 0,
-      evaluationPeriods: 1,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-      treatMissingData: TreatMissingData.NOT_BREACHING,
-    });
-    failures.addAlarmAction(new SnsAction(props.topic));
-    failures.addOkAction(new SnsAction(props.topic));
+    new MigrationAlarms(this, 'Alarms', props.name, machine);
     new CfnOutput(this, 'Arn', { key: 'MigrationMachine', value: machine.stateMachineArn });
   }
 
@@ -66,6 +54,21 @@ export class Migrations extends Construct {
       definitionSubstitutions: { function: live.alias.functionArn },
       logs: { destination: logs, level: LogLevel.ALL, includeExecutionData: false },
       tracingEnabled: true,
+    });
+  }
+}
+
+class MigrationAlarms extends Alarms {
+  constructor(scope: Construct, id: string, name: string, machine: StateMachine) {
+    super(scope, id, name);
+    this.alarm({
+      id: 'Failures',
+      name: 'migrations-failures',
+      over: perMinute(machine.metricFailed(), Stats.SUM),
+      threshold: 0,
+      evaluation: IMMEDIATE,
+      description:
+        'A migration failed. Look at the execution in Step Functions for the reason and the next step. Completed work is kept.',
     });
   }
 }

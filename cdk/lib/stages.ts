@@ -156,13 +156,17 @@ const NAME = /^[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,19}$/;
 
 /** The name of the account's stack. */
 const RESERVED = 'account';
+/** The words after the stage in names of stacks: a stage with one could have the name of another's stack. */
+const RESERVED_WORDS = ['resource', 'consumer'];
 
 /** Returns the name. Throws if it is not a valid name of a stage. */
 export function stageNamed(name: unknown): string {
-  if (typeof name !== 'string' || !NAME.test(name) || name === RESERVED) {
+  const isReserved = (text: string) =>
+    text === RESERVED || RESERVED_WORDS.some((word) => text.split('-').includes(word));
+  if (typeof name !== 'string' || !NAME.test(name) || isReserved(name)) {
     throw new Error(
       `${JSON.stringify(name)} cannot be a stage: it is a word of up to 20 lower-case letters, digits and single ` +
-        `hyphens that starts with a letter, and not "${RESERVED}"`,
+        `hyphens that starts with a letter, is not "${RESERVED}", and has no part ${RESERVED_WORDS.join(' or ')}`,
     );
   }
   return name;

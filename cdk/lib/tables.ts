@@ -1,6 +1,6 @@
 // The tables of the contract.
 
-import { RemovalPolicy } from 'aws-cdk-lib';
+import { RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { AttributeType, Billing, StreamViewType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
@@ -23,13 +23,24 @@ export class Tables extends Construct {
   readonly key: Key | undefined;
   readonly byName: ReadonlyMap<string, TableV2>;
 
-  constructor(scope: Construct, id: string, props: TablesProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly props: TablesProps,
+  ) {
     super(scope, id);
     this.key = props.options.customerKey ? customerKey(this, props) : undefined;
-    this.byName = new Map(props.definitions.map((definition) => [definition.name, this.table(definition, props)]));
+    this.byName = new Map(props.definitions.map((definition) => [definition.name, this.table(definition)]));
   }
 
-  private table(definition: TableDefinition, { prefix, options }: TablesProps): TableV2 {
+  /** Returns the ARN of a table's stream, if the contract gives it one. */
+  streamOf(name: string): string | undefined {
+    const hasStream = this.props.definitions.some((definition) => definition.name === name && definition.stream);
+    return hasStream ? this.byName.get(name)?.tableStreamArn : undefined;
+  }
+
+  private table(definition: TableDefinition): TableV2 {
+    const { prefix, options } = this.props;
     const key = (name: string) => ({ name, type: AttributeType.STRING });
     const table = new TableV2(this, definition.name, {
       tableName: `${prefix}${definition.name}`,
@@ -53,6 +64,11 @@ export class Tables extends Construct {
     }
     return table;
   }
+}
+
+/** Returns the ARN of a table of this name, which stacks need not read from the one with the tables. */
+export function tableArn(scope: Construct, name: string): string {
+  return Stack.of(scope).formatArn({ service: 'dynamodb', resource: 'table', resourceName: name });
 }
 
 /**

@@ -1,35 +1,31 @@
-// A usage plan and an API key per tier of customers.
+// A usage plan per tier of customers, for the tier's API key.
 
-import { CfnOutput } from 'aws-cdk-lib';
-import { ApiKey, Period, type RestApi } from 'aws-cdk-lib/aws-apigateway';
+import { type IApiKey, Period, type Stage, UsagePlan } from 'aws-cdk-lib/aws-apigateway';
 import { Construct } from 'constructs';
-import { type StageOptions, TIERS } from './stages.ts';
+import { type StageOptions, TIERS, type Tier } from './stages.ts';
 
 export interface UsagePlansProps {
-  readonly rest: RestApi;
+  readonly stage: Stage;
+  readonly keys: ReadonlyMap<Tier, IApiKey>;
   readonly name: string;
   readonly plans: StageOptions['plans'];
 }
 
-/** The plans and keys. AWS generates the keys' values, which `make api-key` reads; template and outputs have only ids. */
 export class UsagePlans extends Construct {
-  constructor(scope: Construct, id: string, { rest, name, plans }: UsagePlansProps) {
+  constructor(scope: Construct, id: string, { stage, keys, name, plans }: UsagePlansProps) {
     super(scope, id);
     for (const tier of TIERS) {
       const { rate, burst, requestsPerMonth } = plans[tier];
-      const plan = rest.addUsagePlan(tier, {
+      const plan = new UsagePlan(this, tier, {
         name: `${name}-${tier}`,
-        apiStages: [{ api: rest, stage: rest.deploymentStage }],
+        apiStages: [{ api: stage.restApi, stage }],
         throttle: { rateLimit: rate, burstLimit: burst },
         quota: { limit: requestsPerMonth, period: Period.MONTH },
       });
-      const key = new ApiKey(this, tier, { apiKeyName: `${name}-${tier}` });
-      plan.addApiKey(key);
-      new CfnOutput(this, `${tier}Output`, { key: `ApiKeyId${capitalized(tier)}`, value: key.keyId });
+      const key = keys.get(tier);
+      if (key) {
+        plan.addApiKey(key);
+      }
     }
   }
-}
-
-function capitalized(word: string): string {
-  return word.charAt(0).toUpperCase() + word.slice(1);
 }

@@ -102,7 +102,7 @@ function cache({ api }: StageOptions): number {
   return api.cache ? PRICES.cacheHour[api.cache.gigabytes] * HOURS : 0;
 }
 
-/** Counts the metrics in alarms, which AWS bills: those of lib/monitoring.ts and lib/migrations.ts. */
+/** Counts the metrics in alarms, which AWS bills: those of lib/*-alarms.ts and lib/migrations.ts. */
 function alarmMetrics(): number {
   const { functions, consumers, jobs, tables } = readContract();
   // A share uses two metrics or more: a function's failures three, a consumer's crashes four.

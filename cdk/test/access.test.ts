@@ -41,7 +41,9 @@ function statements(policy: Resource, all: ReadonlyMap<string, Resource>): strin
     assert.equal(at(statement, 'Effect'), 'Allow');
     return list(at(statement, 'Action')).flatMap((action) =>
       list(at(statement, 'Resource')).map((resource) =>
-        `${action} ${rendered(resource, all)}`.replace(/ConsumersFailedChangesBucket\w+/, 'FailedChanges'),
+        `${action} ${rendered(resource, all)}`
+          .replace(/\w+FailedChangesBucket\w+/, 'FailedChanges')
+          .replace(/arn:\S+:table\//, ''),
       ),
     );
   });

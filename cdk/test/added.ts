@@ -1,24 +1,36 @@
-// A contract with an added resource.
+// A contract with added resources.
 
-import type { Contract } from '../lib/contract.ts';
+import type { ConsumerDefinition, Contract, FunctionDefinition, Grant } from '../lib/contract.ts';
 
-/** Returns the contract with a copy of `items`, its functions, table, methods and models, under another name. */
+/** Returns the contract with a copy of `items` under another name: what the contract has when such a resource is added. */
 export function withResource(contract: Contract, name: string): Contract {
-  const { operations, functions, tables, models } = contract;
-  const copy = <T>(value: T, isItems: (text: string) => boolean): T[] => {
-    const text = JSON.stringify(value);
+  const { operations, functions, consumers, jobs, tables, models } = contract;
+  const copy = <T>(value: T): T => {
     const title = name.charAt(0).toUpperCase() + name.slice(1);
-    return isItems(text) ? [JSON.parse(text.replaceAll('items', name).replaceAll('Items', title)) as T] : [];
+    return JSON.parse(JSON.stringify(value).replaceAll('items', name).replaceAll('Items', title)) as T;
   };
-  const all = <T>(values: readonly T[], start: RegExp) => [
+  const all = <T>(values: readonly T[], isOfItems: (value: T) => boolean) => [
     ...values,
-    ...values.flatMap((value) => copy(value, (text) => start.test(text))),
+    ...values.filter(isOfItems).map(copy),
   ];
+  const ofItems = ({ table }: Grant) => table === 'items';
   return {
     ...contract,
-    operations: all(operations, /"path":"\/v1\/items/),
-    functions: all(functions, /^\{"name":"items_/),
-    tables: all(tables, /"name":"items"/),
-    models: Object.fromEntries(all(Object.entries(models), /^\["Items/)),
+    operations: all(operations, ({ path }) => /^\/v1\/items(\/|$)/.test(path)),
+    functions: all(functions, ({ name }) => name.startsWith('items_')),
+    // Stream consumers read every table with records, and migrations change them.
+    consumers: consumers.map(
+      (consumer): ConsumerDefinition =>
+        consumer.source === 'streams' ? { ...consumer, tables: [...consumer.tables, name] } : consumer,
+    ),
+    jobs: jobs.map((job): FunctionDefinition => ({ ...job, grants: all(job.grants, ofItems) })),
+    tables: all(tables, ({ name }) => name === 'items'),
+    models: Object.fromEntries(all(Object.entries(models), ([model]) => model.startsWith('Items'))),
   };
+}
+
+/** Returns the contract with as many resources in all. */
+export function withResources(contract: Contract, count: number): Contract {
+  const names = Array.from({ length: count - 2 }, (_, index) => `samples${index}`);
+  return names.reduce(withResource, contract);
 }

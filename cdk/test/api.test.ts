@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { byPath, readContract } from '../lib/contract.ts';
+import { readContract } from '../lib/contract.ts';
+import { byPath } from '../lib/grouping.ts';
 import { STAGES, type StageName, TIERS } from '../lib/stages.ts';
 import { EVERYTHING, templateOf } from './synthesized.ts';
 import { at, type Json, list, ofType, type Resource, resources } from './template.ts';
@@ -219,6 +220,7 @@ describe('the stage', () => {
       'ApiKeyIdPremium',
       'ApiUrl',
       'EventBus',
+      'FailedChanges',
       'MigrationMachine',
     ]);
   });

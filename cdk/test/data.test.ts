@@ -166,9 +166,11 @@ test('concurrency is reserved and provisioned by the stage, and background funct
   }
 });
 
-test('the production stack has termination protection', () => {
-  assert.equal(appOf({ stage: 'prod' }).service.terminationProtection, true);
-  assert.equal(appOf({ stage: 'dev' }).service.terminationProtection, false);
+test('all stacks of production have termination protection', () => {
+  const isProtected = (stage: string) =>
+    appOf({ stage }).stacks.map(({ terminationProtection }) => terminationProtection);
+  assert.deepEqual(new Set(isProtected('prod')), new Set([true]));
+  assert.deepEqual(new Set(isProtected('dev')), new Set([false]));
 });
 
 function isConsumer(functionName: Parameters<typeof list>[0]): boolean {

@@ -36,7 +36,20 @@ describe('a name of a stage', () => {
     });
   }
 
-  for (const name of ['', 'Ada', '1st', '-a', 'a-', 'a--b', 'a_b', 'a.b', `${LONGEST}c`, 'account', undefined]) {
+  for (const name of [
+    '',
+    'Ada',
+    '1st',
+    '-a',
+    'a-',
+    'a--b',
+    'a_b',
+    'a.b',
+    `${LONGEST}c`,
+    'account',
+    'dev-resource',
+    undefined,
+  ]) {
     test(`is invalid: ${JSON.stringify(name)}`, () => {
       assert.throws(() => stageNamed(name), /cannot be a stage: it is a word of up to 20 lower-case letters, digits/);
     });

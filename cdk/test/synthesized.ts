@@ -11,8 +11,9 @@ import { addService } from '../lib/app.ts';
 import { EXECUTABLE } from '../lib/binaries.ts';
 import { type Contract, readContract } from '../lib/contract.ts';
 import { optionsOf } from '../lib/settings.ts';
-import type { Service } from '../lib/stack.ts';
+import type { StageStack } from '../lib/stacks/stage-stack.ts';
 import { STAGES, type StageOptions } from '../lib/stages.ts';
+import { type StackTemplate, union } from './union.ts';
 
 export const ENVIRONMENT = { account: '123456789012', region: 'eu-central-1' };
 
@@ -39,6 +40,8 @@ export interface Options {
   readonly contract?: Contract;
   readonly outdir?: string;
   readonly hasAccountStack?: boolean;
+  /** The folder of the executable's folder. */
+  readonly functions?: string;
 }
 
 /** Returns the app of a stage, not yet synthesized. */
@@ -48,26 +51,43 @@ export function appOf({
   contract = readContract(),
   outdir,
   hasAccountStack = true,
+  functions = placeholder(),
 }: Options = {}): {
   readonly app: App;
-  readonly service: Service;
+  /** The stage's stacks in the order of deployment. */
+  readonly stacks: readonly StageStack[];
 } {
   const app = new App({ outdir: outdir ?? temporary('templates-'), builtinCloudFormationValidation: false });
-  const binaries = { directory: placeholder(), architecture: Architecture.ARM_64 };
+  const binaries = { directory: functions, architecture: Architecture.ARM_64 };
   return {
     app,
-    service: addService(app, { env: ENVIRONMENT, stage, options, contract, binaries, hasAccountStack }),
+    stacks: addService(app, { env: ENVIRONMENT, stage, options, contract, binaries, hasAccountStack }),
   };
 }
 
-const templates = new Map<string, Template>();
+const unions = new Map<string, Template>();
+const templates = new Map<string, readonly StackTemplate[]>();
 
-/** Returns the template of a stage. */
+/** Returns the union of the templates of a stage's stacks. */
 export function templateOf(options: Options = {}): Template {
+  return cached(unions, options, () => Template.fromJSON({ ...union(stackTemplates(options)) }));
+}
+
+/** Returns the templates of a stage's stacks. */
+export function stackTemplates(options: Options = {}): readonly StackTemplate[] {
+  return cached(templates, options, () =>
+    appOf(options).stacks.map((stack) => ({
+      name: stack.stackName,
+      template: Template.fromStack(stack).toJSON() as StackTemplate['template'],
+    })),
+  );
+}
+
+function cached<T>(values: Map<string, T>, options: Options, create: () => T): T {
   const key = JSON.stringify(options);
-  const template = templates.get(key) ?? Template.fromStack(appOf(options).service);
-  templates.set(key, template);
-  return template;
+  const value = values.get(key) ?? create();
+  values.set(key, value);
+  return value;
 }
 
 /** Creates a folder with an executable that consists of an ELF header. */

@@ -11,14 +11,13 @@ use aws_sdk_dynamodb::{
     },
 };
 
-use super::{deadline::FitToDeadline, tls::http_client};
+use super::{
+    deadline::{ATTEMPT_TIMEOUT, FitToDeadline, MAX_ATTEMPTS},
+    tls::http_client,
+};
 
 /// The time limit to open a connection.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(1000);
-/// The time limit of an attempt. It is shorter if less time remains, see [`within`](super::within).
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(2500);
-/// The maximum number of attempts of a request.
-pub const MAX_ATTEMPTS: u32 = 3;
 /// The retry budget. A retry takes 5 tokens, or 10 after a timeout, and a success returns them. After a hundred
 /// unsuccessful retries, each request is sent only once.
 const RETRY_TOKENS: usize = 500;

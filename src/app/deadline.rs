@@ -7,8 +7,12 @@ use aws_sdk_dynamodb::{
     error::BoxError,
 };
 
-use super::client::{ATTEMPT_TIMEOUT, MAX_ATTEMPTS};
 use crate::deadline::remaining;
+
+/// The time limit of an attempt. It is shorter if less time remains, see [`within`](crate::deadline::within).
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(2500);
+/// The maximum number of attempts of a request.
+pub const MAX_ATTEMPTS: u32 = 3;
 
 /// An interceptor that limits each attempt to its share of the remaining time.
 #[derive(Debug)]

@@ -3,7 +3,6 @@
 mod client;
 mod deadline;
 mod secrets;
-mod signature;
 mod tls;
 
 use std::{sync::Arc, time::Duration};
@@ -14,15 +13,10 @@ use aws_sdk_dynamodb::{
     config::{Builder, SharedHttpClient},
 };
 
-pub use crate::{
-    config::{Config, ConfigError, CursorSecret, LogLevel},
-    deadline::within,
-    store::metered,
-};
+pub use crate::config::{Config, ConfigError, CursorSecret, LogLevel};
 use crate::{cursors::CursorKeys, store::Store};
 pub use client::{client, client_with_http};
 pub use secrets::secrets_client;
-pub use signature::CachingSigner;
 pub use tls::{Roots, http_client, https_client};
 
 /// The maximum time that the start waits for DynamoDB.
@@ -63,7 +57,6 @@ impl App {
             Some(url) => sdk.endpoint_url(url),
             None => sdk,
         };
-        let sdk = CachingSigner::install(sdk, &config.region);
         let http = https_client(Roots::in_lambda(&config));
         let client = client_with_http(http.clone(), sdk);
         let keys = match &config.cursor_secret {

@@ -5,6 +5,7 @@
 
 mod cursor;
 mod fetched;
+mod key_pair;
 mod secret;
 
 use std::sync::Arc;
@@ -16,24 +17,7 @@ use self::{
     fetched::FetchedKeys,
 };
 use crate::error::Error;
-
-/// The current and the previous key.
-pub struct KeyPair {
-    current: CursorKey,
-    previous: Option<CursorKey>,
-}
-
-impl KeyPair {
-    /// Creates the cursor of the page after `position`, signed with the current key.
-    pub fn seal(&self, list: &str, position: &[u8]) -> String {
-        self.current.seal(list, position)
-    }
-
-    fn has_signed(&self, list: &str, cursor: &ParsedCursor) -> bool {
-        let keys = [Some(&self.current), self.previous.as_ref()];
-        keys.into_iter().flatten().any(|key| key.has_signed(list, cursor))
-    }
-}
+pub use key_pair::KeyPair;
 
 /// The source of the keys that sign and verify cursors.
 #[derive(Clone)]
@@ -75,6 +59,21 @@ impl CursorKeys {
     /// # Errors
     /// Returns [`Error::Invalid`] for a cursor that is malformed, forged, expired or of another list, and
     /// [`Error::Unavailable`] if the keys cannot be fetched.
+    ///
+    /// # Examples
+    /// ```
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// use serverless_crud::cursors::CursorKeys;
+    ///
+    /// let keys = CursorKeys::fixed("a secret of any length");
+    /// let (_page, pair) = keys.fetch_during(async { "a page" }).await;
+    /// let cursor = pair.await?.seal("items?order=asc", b"position");
+    /// assert_eq!(keys.open("items?order=asc", &cursor).await?, b"position");
+    /// assert!(keys.open("items?order=desc", &cursor).await.is_err(), "a cursor is bound to its list");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # })
+    /// ```
     pub async fn open(&self, list: &str, cursor: &str) -> Result<Vec<u8>, Error> {
         let cursor = ParsedCursor::parse(cursor)?;
         let is_signed = match &self.0 {

@@ -9,7 +9,7 @@ use aws_sdk_secretsmanager::{
 };
 use tokio::time::timeout;
 
-use super::{CursorKey, KeyPair};
+use super::{KeyPair, cursor::CursorKey};
 
 /// The time limit of a fetch with its retries, which is below the timeout of every function.
 const FETCH_LIMIT: Duration = Duration::from_secs(2);

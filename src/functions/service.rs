@@ -1,9 +1,11 @@
 //! A service: the list of its resources, actions and consumers, and what follows from it.
 
 use super::{ConsumerDefinition, Job, consumers, jobs};
+#[cfg(feature = "local")]
+use crate::operations::Collection;
 use crate::{
     migrate::{Migrations, Transform},
-    operations::{Collection, Operation, crud},
+    operations::{Operation, crud},
     record::Resource,
     store::{RowSchema, TableDefinition, bookkeeping_table, history_table, resource_table},
     streams::Decoder,

@@ -12,6 +12,19 @@ const MAX_ENTITY_TAGS: usize = 20;
 /// # Errors
 /// Returns [`Error::Invalid`] if the header is neither `*` nor a list of entity tags (RFC 9110 §13.1.1), and for
 /// `If-None-Match`, which a write of an existing record can never satisfy.
+///
+/// # Examples
+/// ```
+/// use serverless_crud::{http::{Request, precondition}, record::Precondition};
+///
+/// let mut request = Request::default();
+/// assert_eq!(precondition(&request)?, Precondition::Exists);
+/// request.headers_mut().insert("if-match", r#""3", W/"4", "another service's""#.parse()?);
+/// assert_eq!(precondition(&request)?, Precondition::VersionIn(vec![3]));
+/// request.headers_mut().insert("if-match", "3".parse()?);
+/// assert!(precondition(&request).is_err(), "an entity tag has quotation marks");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub fn precondition(request: &Request) -> Result<Precondition, Error> {
     if header(request, "if-none-match").is_some() {
         return Err(Error::header("If-None-Match", "is for GET alone: a write takes If-Match"));

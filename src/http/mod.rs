@@ -16,7 +16,4 @@ pub use lambda_http::{Request, Response};
 pub use problem::{BUSY, INTERNAL, INVALID, Problem, for_error as problem};
 pub use query::{DEFAULT_LIMIT, MAX_LIMIT, history_query, list_query};
 pub use request::{MAX_BODY_BYTES, RequestFacts, creation, edit, id};
-pub use response::{created, list, no_content, not_modified, ok};
-
-/// A response to API Gateway.
-pub type Answer = Response<lambda_http::Body>;
+pub use response::{Answer, created, list, no_content, not_modified, ok};

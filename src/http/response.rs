@@ -1,15 +1,18 @@
 //! Construction of responses.
 
 use http::{StatusCode, header};
-use lambda_http::{Body, Request, RequestExt};
+use lambda_http::{Body, Request, RequestExt, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
-use super::{Answer, event::Context};
+use super::event::Context;
 use crate::record::{Page, Record, Resource};
 
 /// The characters that need no escape in a query value (RFC 3986 §2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A response to API Gateway.
+pub type Answer = Response<Body>;
 
 /// Creates a 201 response with `Location`, `ETag` and the record.
 pub fn created<R: Resource>(request: &Request, record: &Record<R>) -> Answer {

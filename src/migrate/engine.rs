@@ -13,8 +13,7 @@ use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use super::{
     Failure,
     file::{Change, Migration},
-    runner::Run,
-    write::RowOutcome,
+    run::Run,
 };
 use crate::store::{Entry, PageRequest, ScannedPage, Segment, WriteMarker, metered};
 
@@ -22,6 +21,20 @@ use crate::store::{Entry, PageRequest, ScannedPage, Segment, WriteMarker, metere
 const MAX_NAMED_REFUSALS: usize = 50;
 /// The maximum stored length of a refusal reason, in characters.
 const MAX_REASON_LENGTH: usize = 200;
+
+/// The outcome for a matching row.
+pub enum RowOutcome {
+    /// It was written.
+    Written,
+    /// An earlier pass wrote and counted it.
+    WrittenEarlier,
+    /// It needed no write by the time it was processed.
+    Skipped,
+    /// The change was refused, with id and reason.
+    Refused(String, String),
+    /// It was not processed, because the run is stopping.
+    NotProcessed,
+}
 
 /// The backfill of one migration, run under the lock.
 pub struct Engine<'a> {

@@ -3,25 +3,17 @@
 use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Failure,
+    Failure, Transform,
     expression::{Clauses, bind_placeholders, parse_clauses, placeholders},
 };
 use crate::store::{RawExpression, RowSchema};
 
 /// Prefixes of DynamoDB's messages about an expression it cannot parse.
 const UNREADABLE: [&str; 3] = ["Invalid ConditionExpression", "Invalid FilterExpression", "Invalid UpdateExpression"];
-
-/// A record as JSON: its fields, its `id`, `version`, `createdAt` and `updatedAt`.
-pub type Fields = Map<String, Value>;
-
-/// A pure function from record to record. An error is the reason this record cannot be changed.
-///
-/// It must be idempotent: applied to its own result, it returns that result.
-pub type Transform = fn(Fields) -> Result<Fields, String>;
 
 /// The transform that every service has: it recomputes the index attributes, as every rewrite does, and nothing else.
 const REKEY: (&str, Transform) = ("rekey", Ok);

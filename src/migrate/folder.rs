@@ -2,10 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{
-    Failure,
-    file::{Migration, Transform},
-};
+use super::{Failure, Transform, file::Migration};
 use crate::store::RowSchema;
 
 /// The migrations of a service, and what a migration file can name.

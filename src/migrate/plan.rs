@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Budget, Failure, Halt, Progress,
-    file::{Change, Fields, Migration},
+    Budget, Failure, Fields, Halt, Progress,
+    file::{Change, Migration},
     retry::with_retries,
     update::build_update,
 };

@@ -7,11 +7,10 @@ use super::{
     Budget, Failure, Halt, Lock, MigrationReport, Progress, Report, Settings,
     engine::Engine,
     file::Migration,
-    retry::with_retries,
+    run::Run,
     status::{MigrationStatus, belongs_to, edited_fault, load_status},
 };
 use crate::{
-    error::Error,
     record::{format_time, now},
     store::{Entry, MIGRATION, Segment, State, Store},
 };
@@ -82,19 +81,6 @@ fn count_pending(statuses: &[MigrationStatus]) -> usize {
     statuses.iter().filter(|status| !status.is_applied()).count()
 }
 
-/// A run that holds the lock. Its migrations share this state.
-pub struct Run<'a> {
-    pub(super) store: &'a Store,
-    pub(super) lock: &'a Lock<'a>,
-    pub(super) settings: &'a Settings,
-    pub(super) reads: Budget,
-    pub(super) writes: Budget,
-    /// Limits the number of concurrent writes.
-    pub(super) slots: Semaphore,
-    pub(super) halt: &'a Halt,
-    pub(super) progress: &'a Progress,
-}
-
 impl Run<'_> {
     async fn apply_all(&self, statuses: Vec<MigrationStatus>) -> Result<Report, Failure> {
         let mut report = Report { pending: count_pending(&statuses), ..Report::default() };
@@ -144,14 +130,6 @@ impl Run<'_> {
         let saved = self.with_retries(|| self.store.ledger_state(&entry)).await;
         outcome?;
         if saved? { Ok(entry) } else { Err(Failure::Fenced) }
-    }
-
-    /// Sends a request with retries, only while the lock is held.
-    pub(super) async fn with_retries<T, F>(&self, send: impl Fn() -> F) -> Result<T, Failure>
-    where
-        F: Future<Output = Result<T, Error>>,
-    {
-        with_retries(self.halt, || self.lock.is_valid(), send).await
     }
 
     /// Returns the entry to continue from: a new one, an interrupted one, or one for another pass.

@@ -1,8 +1,9 @@
 //! The update that a migration makes to a row.
 
-use std::panic;
-
-use super::file::{Change, Fields, Migration, Transform};
+use super::{
+    file::{Change, Migration},
+    transform::apply_transform,
+};
 use crate::store::{RowUpdate, StoredRow, WriteMarker};
 
 /// Builds the update of a row. Returns `None` if the row is already up to date.
@@ -18,17 +19,5 @@ pub fn build_update(migration: &Migration, row: &StoredRow, marker: &WriteMarker
             let after = apply_transform(*transform, row.fields(&migration.schema))?;
             RowUpdate::from_fields(&migration.schema, row, &after, &migration.filter, marker)
         }
-    }
-}
-
-/// Applies a transform and checks that it leaves its own result unchanged.
-fn apply_transform(transform: Transform, before: Fields) -> Result<Fields, String> {
-    let attempt = |fields| {
-        panic::catch_unwind(|| transform(fields)).unwrap_or_else(|_panic| Err("the transform panicked".into()))
-    };
-    let after = attempt(before)?;
-    match attempt(after.clone()) {
-        Ok(again) if again == after => Ok(after),
-        _ => Err("the transform would change its own result: make it idempotent".into()),
     }
 }

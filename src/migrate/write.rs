@@ -2,25 +2,17 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{Failure, engine::Engine, file::Change, runner::Run, update::build_update};
+use super::{
+    Failure,
+    engine::{Engine, RowOutcome},
+    file::Change,
+    run::Run,
+    update::build_update,
+};
 use crate::store::{RowUpdate, StoredRow, WriteMarker, WriteOutcome, metered};
 
 /// The maximum number of attempts after conflicting writes to the same record.
 const MAX_CONFLICTS: usize = 50;
-
-/// The outcome for a matching row.
-pub enum RowOutcome {
-    /// It was written.
-    Written,
-    /// An earlier pass wrote and counted it.
-    WrittenEarlier,
-    /// It needed no write by the time it was processed.
-    Skipped,
-    /// The change was refused, with id and reason.
-    Refused(String, String),
-    /// It was not processed, because the run is stopping.
-    NotProcessed,
-}
 
 impl Engine<'_> {
     /// Updates one row.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::files::File;
+use super::file::File;
 use crate::{
     operations::{
         Collection,

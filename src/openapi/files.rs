@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeSet, fs, io, path::Path};
 
-use serde_json::Value;
-
-use super::{catalogue, document, events::sample_event, model, postman};
+use super::{catalogue, document, events::sample_event, file::File, model::model, postman};
 use crate::{
     functions::Service,
     operations::{Body, Operation},
@@ -18,14 +16,6 @@ pub const RELEASED: &str = "docs/released/openapi.json";
 /// The folders in which every file is generated.
 const FOLDERS: [&str; 3] = ["events", "postman", "schemas"];
 
-/// A generated file.
-pub struct File {
-    /// The path from the root of the repository, with `/` as the separator.
-    pub path: String,
-    /// The content of the file.
-    pub content: String,
-}
-
 /// Returns every generated file.
 pub fn files(service: &Service) -> Vec<File> {
     let (resources, operations) = (service.resources(), service.operations());
@@ -38,14 +28,6 @@ pub fn files(service: &Service) -> Vec<File> {
         .chain(catalogue::files(&resources))
         .chain(postman)
         .collect()
-}
-
-impl File {
-    /// Returns an indented JSON file.
-    pub fn pretty(path: impl Into<String>, content: &Value) -> Self {
-        let content = serde_json::to_string_pretty(content).expect("a JSON value") + "\n";
-        Self { path: path.into(), content }
-    }
 }
 
 /// Returns API Gateway's models. They are compact, because their size is limited.

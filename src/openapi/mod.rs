@@ -7,27 +7,16 @@ pub mod compatibility;
 mod dialect;
 mod document;
 mod events;
+mod file;
 mod files;
 mod gateway;
+mod model;
 mod operation;
 mod postman;
 mod responses;
 pub mod shards;
 
-use serde_json::Value;
-
-use crate::{functions::Service, operations::Body};
-
 pub use document::document;
-pub use files::{DOCUMENT, File, RELEASED, drift, files, leftovers};
-
-/// Returns the JSON Schema (draft 4) by which the gateway validates an operation's request body.
-pub fn request_model(service: &Service, operation: &str) -> Option<Value> {
-    let operation = service.operations().into_iter().find(|known| known.name == operation)?;
-    operation.contract().body.as_ref().map(model)
-}
-
-/// Returns the JSON Schema (draft 4) of a body for API Gateway's model.
-pub fn model(body: &Body) -> Value {
-    dialect::draft4(body.content.schema.clone())
-}
+pub use file::File;
+pub use files::{DOCUMENT, RELEASED, drift, files, leftovers};
+pub use model::{model, request_model};

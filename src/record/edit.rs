@@ -78,6 +78,15 @@ impl<R: Resource> Edit<R> {
 }
 
 /// Applies a JSON Merge Patch (RFC 7396 §2).
+///
+/// ```
+/// use serde_json::json;
+/// use serverless_crud::record::merge_patch;
+///
+/// let mut order = json!({ "note": "by hand", "tags": ["a", "b"], "address": { "city": "Bern", "zip": "3011" } });
+/// merge_patch(&mut order, &json!({ "note": null, "tags": ["c"], "address": { "zip": "3012" } }));
+/// assert_eq!(order, json!({ "tags": ["c"], "address": { "city": "Bern", "zip": "3012" } }));
+/// ```
 pub fn merge_patch(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::rfc3339;
+use super::time::rfc3339;
 
 /// One change of a record, as in its history and its event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

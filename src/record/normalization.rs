@@ -16,6 +16,14 @@ pub enum Normalization {
 
 impl Normalization {
     /// Returns the normalized value.
+    ///
+    /// ```
+    /// use serverless_crud::record::Normalization::{EmailAddress, Lowercase, None};
+    ///
+    /// assert_eq!(None.apply("Ada"), "Ada");
+    /// assert_eq!(Lowercase.apply("Ada"), "ada");
+    /// assert_eq!(EmailAddress.apply("Ada@BÜCHER.example"), "ada@xn--bcher-kva.example");
+    /// ```
     pub fn apply(self, value: &str) -> String {
         match self {
             Self::None => value.to_owned(),

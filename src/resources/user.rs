@@ -1,27 +1,20 @@
-//! The user resource: a person with a unique e-mail address.
+//! Users: persons with a unique e-mail address.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use validator::{Validate, ValidationError};
+use validator::Validate;
 
-use crate::record::{Filter, Normalization, Resource, Shards, Unique, normalize_email};
-
-/// E.164: a plus, a country code that does not start with 0, at most 15 digits in all.
-static E164: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\+[1-9][0-9]{1,14}$").expect("the pattern is valid"));
+use crate::record::{Filter, Resource, Unique, rules};
 
 /// A person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
 pub struct User {
     /// The name people see.
     #[validate(length(min = 1, max = 120))]
     pub name: String,
     /// The e-mail address, unique whatever its case, kept as written.
-    #[validate(custom(function = "check_email"), length(max = 254))]
+    #[validate(custom(function = "rules::email"), length(max = 254))]
     #[schemars(email)]
     pub email: String,
     /// The role of the user.
@@ -29,7 +22,7 @@ pub struct User {
     pub role: UserRole,
     /// The phone number in E.164 form.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[validate(regex(path = *E164))]
+    #[validate(regex(path = *rules::PHONE))]
     pub phone: Option<String>,
 }
 
@@ -47,9 +40,8 @@ pub enum UserRole {
 impl Resource for User {
     const NAME: &'static str = "user";
     const COLLECTION: &'static str = "users";
-    const UNIQUE: &'static [Unique] = &[Unique { field: "email", normalization: Normalization::EmailAddress }];
-    const FILTERS: &'static [Filter] =
-        &[Filter { field: "email", normalization: Normalization::EmailAddress, shards: Shards::new(1) }];
+    const UNIQUE: &'static [Unique] = &[Unique::email("email")];
+    const FILTERS: &'static [Filter] = &[Filter::email("email")];
 
     fn example() -> Self {
         Self {
@@ -59,8 +51,4 @@ impl Resource for User {
             phone: Some("+442071838750".into()),
         }
     }
-}
-
-fn check_email(email: &str) -> Result<(), ValidationError> {
-    normalize_email(email).map(drop).ok_or_else(|| ValidationError::new("email"))
 }

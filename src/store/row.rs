@@ -82,6 +82,15 @@ pub fn filter_attribute(filter: &Filter) -> String {
 }
 
 /// Returns the key of the partition of a filter's index that holds `value` in this shard.
+///
+/// ```
+/// use serverless_crud::{record::{Filter, Normalization, Shards}, store::filter_key};
+///
+/// let email = Filter { field: "email", normalization: Normalization::EmailAddress, shards: Shards::new(1) };
+/// assert_eq!(filter_key(&email, "Ada@example.com", 0), "ada@example.com");
+/// let status = Filter { field: "status", normalization: Normalization::None, shards: Shards::new(4) };
+/// assert_eq!(filter_key(&status, "active", 3), "active#3");
+/// ```
 pub fn filter_key(filter: &Filter, value: &str, shard: u8) -> String {
     let value = filter.normalization.apply(value);
     if filter.shards.read == 1 { value } else { format!("{value}#{shard}") }

@@ -17,9 +17,10 @@ use super::{
     event::{Event, Record},
 };
 use crate::{
-    app::{App, LogLevel, metered},
+    app::{App, LogLevel},
     error::{Crash, Error},
     runtime::{cause_of, log},
+    store::metered,
 };
 
 /// The response to Lambda (Lambda developer guide, "Reporting batch item failures with DynamoDB").

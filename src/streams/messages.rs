@@ -17,9 +17,10 @@ use super::{
     batch::{BatchItemFailure, BatchResponse},
 };
 use crate::{
-    app::{App, LogLevel, metered},
+    app::{App, LogLevel},
     error::Error,
     runtime::{cause_of, log},
+    store::metered,
 };
 
 /// The suffix of the name of the queue that repeats events.

@@ -70,7 +70,7 @@ fn call_of(operation: &Operation) -> String {
 
 proptest! {
     #[test]
-    fn policy_allows_exactly_the_selected_operations(selection in any::<u32>()) {
+    fn policy_allows_exactly_the_selected_operations(selection in any::<u64>()) {
         let operations = service().operations();
         let is_selected = |place: usize| selection >> place & 1 == 1;
         let place = |name: &str| operations.iter().position(|operation| operation.name == name).unwrap();

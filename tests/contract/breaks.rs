@@ -15,7 +15,7 @@ use crate::{support::service, top};
 fn breaking_changes_since_the_last_release_are_announced() {
     let read = |path: &str| fs::read_to_string(top().join(path)).expect(path);
     let released = serde_json::from_str(&read(RELEASED)).expect("the released document is JSON");
-    let broken = breaks(&released, &document(&service()));
+    let broken = breaks(&released, &document(&serverless_crud::service()));
     assert!(
         broken.is_empty() || announces_break(&read("CHANGELOG.md")),
         "clients of the last release break; undo it, or announce it in a line of CHANGELOG.md's Unreleased section \

@@ -1,11 +1,14 @@
 //! The document is complete, and its examples match its schemas.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Value, json};
-use serverless_crud::openapi::{document, files, request_model};
+use serverless_crud::{
+    openapi::{document, files, request_model},
+    operations::{Collection, schema},
+};
 
-use crate::support::service;
+use crate::support::{fixtures::Order, service};
 
 fn documented(document: &Value) -> impl Iterator<Item = (&String, &Value)> {
     let paths = document["paths"].as_object().expect("there are paths").values();
@@ -70,6 +73,37 @@ fn examples_match_their_schemas() {
         }
     }
     assert!(checked > service().operations().len());
+}
+
+/// Checks that an example has exactly the properties of its schema, at any depth.
+fn check_properties(path: &str, schema: &Value, example: &Value) {
+    if let Some(properties) = schema["properties"].as_object() {
+        let names: BTreeSet<_> = example.as_object().into_iter().flat_map(|members| members.keys()).collect();
+        assert_eq!(names, properties.keys().collect(), "the properties of {path} in its example");
+        for (name, property) in properties {
+            check_properties(&format!("{path}.{name}"), property, &example[name]);
+        }
+    }
+    if schema["items"].is_object() {
+        let elements = example.as_array().filter(|elements| !elements.is_empty());
+        let elements = elements.unwrap_or_else(|| panic!("{path} has no element in its example"));
+        elements.iter().for_each(|element| check_properties(&format!("{path}[]"), &schema["items"], element));
+    }
+}
+
+#[test]
+fn examples_have_exactly_the_properties_of_their_schemas() {
+    for collection in service().resources().into_iter().chain([Collection::of::<Order>()]) {
+        check_properties(collection.name, &schema::whole(&collection), &collection.example);
+    }
+}
+
+#[test]
+#[should_panic(expected = "the properties of orders.lines[] in its example")]
+fn missing_property_of_an_example_is_found() {
+    let mut orders = Collection::of::<Order>();
+    orders.example["lines"][0].as_object_mut().expect("a line").remove("quantity");
+    check_properties(orders.name, &schema::whole(&orders), &orders.example);
 }
 
 #[test]

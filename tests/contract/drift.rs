@@ -8,7 +8,7 @@ use crate::{support::service, top};
 
 #[test]
 fn generated_files_are_up_to_date() {
-    let drift = drift(&service(), top()).expect("the folders can be read");
+    let drift = drift(&serverless_crud::service(), top()).expect("the folders can be read");
     assert!(drift.is_empty(), "run `make contract`: it changes {}", drift.join(", "));
 }
 

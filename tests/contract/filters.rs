@@ -6,7 +6,7 @@ use serverless_crud::{
     http::{self, Request},
 };
 
-use crate::order::Order;
+use crate::support::fixtures::Order;
 
 fn request(method: &str, query: Option<(&str, &str)>, body: Option<Value>) -> Request {
     let parameters = query.map(|(name, value)| json!({ name: value }));

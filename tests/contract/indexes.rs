@@ -54,7 +54,7 @@ fn two_index_changes_of_one_table_are_rejected_with_advice() {
 }
 
 fn make_contract(root: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_contract")).arg("--root").arg(root).output().expect("it runs")
+    Command::new(env!("CARGO_BIN_EXE_fixtures")).args(["contract", "--root"]).arg(root).output().expect("it runs")
 }
 
 #[test]
@@ -84,5 +84,5 @@ fn make_contract_writes_nothing_that_cannot_be_deployed() {
 fn stages_of_the_last_release_can_be_updated_to_this_contract() {
     let released = fs::read_to_string(top().join(RELEASED)).expect("the released document");
     let released = serde_json::from_str(&released).expect("it is JSON");
-    assert_eq!(index_changes(&released, &document(&service())), Vec::<String>::new());
+    assert_eq!(index_changes(&released, &document(&serverless_crud::service())), Vec::<String>::new());
 }

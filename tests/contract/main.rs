@@ -7,8 +7,6 @@ mod events;
 mod filters;
 mod indexes;
 mod nested;
-#[path = "orders/order.rs"]
-mod order;
 mod project_copy;
 mod running;
 mod shards;
@@ -18,9 +16,6 @@ mod third_resource;
 mod verdicts;
 
 use std::path::Path;
-
-// In the copy of the project, the fixture is in `src/resources` and uses other modules by `crate`.
-use serverless_crud::record;
 
 /// Returns the root folder of the repository.
 pub fn top() -> &'static Path {

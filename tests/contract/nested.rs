@@ -6,7 +6,7 @@ use serverless_crud::{
     http::{self, Request},
 };
 
-use crate::order::Order;
+use crate::support::fixtures::Order;
 
 const ID: &str = "019a7d3e-0c00-7000-8000-000000000001";
 

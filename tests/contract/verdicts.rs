@@ -11,10 +11,12 @@ use serverless_crud::{
     openapi::request_model,
     operations::{Collection, Operation},
     record::Resource,
-    resources::{Item, User},
 };
 
-use crate::support::service;
+use crate::support::{
+    fixtures::{Item, User},
+    service,
+};
 
 /// Returns the violations that a function finds in a body.
 fn faults<R: Resource>(operation: &Operation, body: &Value) -> Vec<Violation> {

@@ -14,7 +14,6 @@ mod plan;
 mod process;
 mod queues;
 mod reset;
-mod seed;
 mod start;
 mod stop;
 #[path = "../support/mod.rs"]

@@ -99,7 +99,8 @@ pub fn fail(data: &Path, options: &[&str]) -> (Option<i32>, String) {
 
 /// Returns the command that starts a server on free ports, with its data in the folder.
 pub fn command(data: &Path, options: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fixtures"));
+    command.arg("local");
     command.args(["--port", "0", "--dynamodb-port", "0", "--data"]).arg(data).args(options);
     command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").env("AWS_REGION", "us-east-1");
     command.stdout(Stdio::piped()).stderr(Stdio::null());

@@ -67,9 +67,14 @@ pub async fn put(url: &str, rows: &[Value]) {
 
 /// Reads all rows of the items table.
 pub async fn rows(url: &str) -> Rows {
+    rows_of(url, "items").await
+}
+
+/// Reads all rows of a table.
+pub async fn rows_of(url: &str, table: &str) -> Rows {
     let (mut rows, mut start) = (Rows::new(), Value::Null);
     loop {
-        let mut body = json!({ "TableName": "local-items", "ConsistentRead": true, "Limit": 500 });
+        let mut body = json!({ "TableName": format!("local-{table}"), "ConsistentRead": true, "Limit": 500 });
         if !start.is_null() {
             body["ExclusiveStartKey"] = start;
         }
@@ -90,9 +95,9 @@ pub async fn bookkeeping(url: &str, key: &str) -> Value {
         .clone()
 }
 
-/// Returns the folder of the test migrations, which are independent of the project's.
+/// Returns the folder of the test migrations.
 pub fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/migrate/fixtures")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/migrations")
 }
 
 /// Reads the test migrations.
@@ -146,8 +151,13 @@ pub async fn run(url: &str, migrations: Vec<Migration>, settings: &Settings) -> 
 
 /// Creates the command for the tables at `url`, with the test migrations unless a folder is given.
 pub fn command(url: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_migrate"));
-    command.args(["--endpoint-url", url]).args(arguments).env_remove("AWS_PROFILE").env_remove("AWS_ACCESS_KEY_ID");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fixtures"));
+    command
+        .arg("migrate")
+        .args(["--endpoint-url", url])
+        .args(arguments)
+        .env_remove("AWS_PROFILE")
+        .env_remove("AWS_ACCESS_KEY_ID");
     if !arguments.contains(&"--folder") {
         command.arg("--folder").arg(fixtures());
     }

@@ -18,7 +18,6 @@ use serverless_crud::{
     app::{App, http_client, secrets_client},
     cursors::CursorKeys,
     handlers,
-    resources::Item,
     runtime::respond,
 };
 use uuid::Uuid;
@@ -26,7 +25,7 @@ use uuid::Uuid;
 use crate::{
     samples::{create, item},
     secrets::{ARN, Fault, Secrets},
-    support::{TestServer, config, dynamodb},
+    support::{TestServer, config, dynamodb, fixtures::Item},
 };
 
 const LIMIT: Duration = Duration::from_secs(9);

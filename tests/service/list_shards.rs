@@ -6,13 +6,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serverless_crud::{
     record::{Filter, ListQuery, Normalization, Order, Record, Resource, Shards},
-    resources::Item,
     store::Store,
 };
 use uuid::Uuid;
 use validator::{Validate, ValidationErrors};
 
-use crate::{runtime::app_at, support::TestServer};
+use crate::{
+    runtime::app_at,
+    support::{TestServer, fixtures::Item},
+};
 
 /// The items of a release that writes `WRITTEN` shards and reads `READ` shards.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

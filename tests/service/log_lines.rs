@@ -6,10 +6,11 @@ use serde_json::{Map, Value, json};
 use serverless_crud::{
     error::Error,
     http::Answer,
-    resources::Item,
     runtime,
     streams::{self, Change},
 };
+
+use crate::support::fixtures::Item;
 
 /// The file of the expected lines, by event.
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cdk/test/log-lines.json");

@@ -15,12 +15,12 @@ mod list_shards;
 mod lists;
 mod log_lines;
 mod model;
+mod orders;
 mod publish;
 mod races;
 mod runtime;
 mod samples;
 mod secrets;
-mod signature;
 mod start;
 mod storms;
 #[path = "../support/mod.rs"]

@@ -14,13 +14,12 @@ use serverless_crud::{
     error::Error,
     handlers,
     http::{Answer, Request},
-    resources::Item,
     runtime::respond,
 };
 
 use crate::{
     samples::item,
-    support::{TestServer, config, dynamodb},
+    support::{TestServer, config, dynamodb, fixtures::Item},
 };
 
 /// Creates the app of a function with the server's database.

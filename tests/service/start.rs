@@ -12,14 +12,16 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
 };
 use rustls_pki_types::{CertificateDer, pem::PemObject};
-use serverless_crud::{app::Config, resources::Item};
+use serverless_crud::app::Config;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use crate::{
     runtime::app_at,
     support::{
-        self, TestServer, in_memory,
+        self, TestServer,
+        fixtures::Item,
+        in_memory,
         proxy::{Call, Fault, Proxy},
     },
 };

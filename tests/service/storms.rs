@@ -8,7 +8,7 @@ use std::{
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use serverless_crud::{app::within, resources::Item};
+use serverless_crud::deadline::within;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ use crate::{
     faults::start_behind_proxy,
     runtime::app_at,
     samples::{create, item},
-    support::proxy::Fault,
+    support::{fixtures::Item, proxy::Fault},
 };
 
 /// The maximum number of unsuccessful retries of a store, in the SDK and its own.

@@ -11,14 +11,13 @@ use serde_json::Value;
 use serverless_crud::{
     app::App,
     error::Error,
-    resources::Item,
     streams::{self, Change, Consumer, EventRecord, Outcomes},
 };
 
 use crate::{
     mapping,
     records::{STREAM, bare, batch, id, image, modified, record, sequence},
-    support::{config, dynamodb},
+    support::{config, dynamodb, fixtures::Item},
 };
 
 const LARGEST: usize = 100;

@@ -17,7 +17,7 @@ use crate::{
 };
 
 const LIMIT: Duration = Duration::from_secs(20);
-/// The number of retries, as in `cdk/lib/consumers.ts`.
+/// The number of retries, as in `cdk/lib/stream-consumer.ts`.
 const RETRIES: u32 = 50;
 /// The maximum number of receives. It is higher than that of a queue, because a tenth of all requests fails here.
 const RECEIVES: u32 = 50;

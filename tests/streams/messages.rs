@@ -12,7 +12,6 @@ use serverless_crud::{
     app::App,
     error::Error,
     record::Action,
-    resources::{Item, User},
     streams::{self, BatchResponse, ChangeKind, Event},
 };
 
@@ -20,7 +19,10 @@ use crate::{
     create_item,
     mapping::Rig,
     path, send,
-    support::{config, dynamodb},
+    support::{
+        config, dynamodb,
+        fixtures::{Item, User},
+    },
 };
 
 const AMPLE: Duration = Duration::from_secs(60);

@@ -2,11 +2,14 @@
 
 #![allow(dead_code, reason = "each test program uses only some of it")]
 
+#[path = "../fixtures/mod.rs"]
+pub mod fixtures;
 pub mod proxy;
 
 use std::fmt::Debug;
 
 use aws_sdk_dynamodb::config::{AppName, BehaviorVersion, Builder, Credentials, Region};
+pub use fixtures::service;
 use reqwest::{Client, Method, RequestBuilder};
 use serverless_crud::{
     app::{self, Config, CursorSecret, LogLevel},
@@ -14,12 +17,7 @@ use serverless_crud::{
     local::{self, Options, Server, StartError, TokenClaims},
 };
 
-/// Returns the service that the tests run.
-pub fn service() -> Service {
-    serverless_crud::service()
-}
-
-/// Starts a server of this service.
+/// Starts a server of the service of the tests.
 pub async fn start(options: Options) -> Result<Server, StartError> {
     local::start(service(), options).await
 }
@@ -41,9 +39,14 @@ impl TestServer {
 
     /// Starts a server with changed options.
     pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
+        Self::of(service(), change).await
+    }
+
+    /// Starts a server of another service.
+    pub async fn of(service: Service, change: impl FnOnce(&mut Options)) -> Self {
         let mut options = in_memory();
         change(&mut options);
-        let server = start(options).await.expect("a server on free ports starts");
+        let server = local::start(service, options).await.expect("a server on free ports starts");
         let (url, key, dynamodb_url) = (server.url().into(), server.key().into(), server.dynamodb_url().into());
         Self { url, key, dynamodb_url, client: Client::new(), server }
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Result, options::Options};
+use crate::{error::Result, options::Options};
 
 /// The runtime and trust store of a function.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,8 +37,7 @@ pub struct Program {
 }
 
 /// The levers, in table order.
-pub const LEVERS: [&str; 7] =
-    ["priming", "ring", "small-trust-store", "current-thread", "queued-wakes", "kept-key", "env-credentials"];
+pub const LEVERS: [&str; 5] = ["priming", "ring", "small-trust-store", "current-thread", "env-credentials"];
 
 /// Returns the functions of this project and the programs they are compared with.
 pub fn functions(options: &Options) -> Result<Vec<Program>> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
-    Result,
+    error::Result,
     options::Options,
     secrets,
     server::{KEY, Server},

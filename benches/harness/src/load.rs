@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 use tokio::{process::Command, task::JoinSet};
 
 use crate::{
-    Result,
+    error::Result,
     options::Options,
     pocketbase::PocketBase,
     server::{KEY, Server},
     stats::percentile,
+    target::Target,
 };
 
 /// The numbers of concurrent connections.
@@ -51,22 +52,6 @@ pub struct Page {
     pub p99: f64,
     /// The seconds it took to create the added records.
     pub filled: f64,
-}
-
-/// A server to put under load, with a thousand records.
-pub struct Target {
-    /// The name in the table.
-    pub name: &'static str,
-    /// As in `http://127.0.0.1:3000`.
-    pub url: String,
-    /// A header sent with each request, as in `x-api-key=…`.
-    pub header: String,
-    /// The path of the collection, for lists and creates.
-    pub collection: String,
-    /// The query of a page of twenty records, newest first.
-    pub page: &'static str,
-    /// The id of a record.
-    pub id: String,
 }
 
 /// Measures get, list and create on each server with each number of connections.

@@ -7,7 +7,7 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::Result;
+use crate::error::Result;
 
 /// Returns the number of cores.
 pub fn cores() -> usize {

@@ -3,6 +3,7 @@
 mod catalogue;
 mod chart;
 mod database;
+mod error;
 mod goals;
 mod load;
 mod machine;
@@ -11,23 +12,23 @@ mod pocketbase;
 mod report;
 mod round;
 mod runtime_api;
+mod sample;
 mod secrets;
 mod server;
 mod stats;
+mod target;
 mod tls;
 
-use std::{error::Error, fs};
+use std::fs;
 
 use clap::Parser;
 use serde::Serialize;
 
 use catalogue::Program;
 use database::Database;
+use error::Result;
 use options::{Options, Part};
 use stats::Figures;
-
-/// The result of any step. Every error ends the run.
-pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> Result<()> {
     let options = Options::parse();

@@ -9,7 +9,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::{Result, load::Target, options::Options};
+use crate::{error::Result, options::Options, target::Target};
 
 const EMAIL: &str = "bench@example.com";
 const PASSWORD: &str = "0123456789";

@@ -5,7 +5,8 @@ use std::{fmt::Write, fs};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Result, chart,
+    chart,
+    error::Result,
     goals::goals,
     load::{Load, Page},
     machine,

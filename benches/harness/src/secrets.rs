@@ -3,7 +3,7 @@
 use axum::{Router, routing::post};
 use tokio::net::TcpListener;
 
-use crate::Result;
+use crate::error::Result;
 
 /// Starts one, without TLS; returns its address.
 pub async fn start() -> Result<String> {

@@ -7,7 +7,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::{Result, options::Options};
+use crate::{error::Result, options::Options};
 
 /// The API key of the basic plan.
 pub const KEY: &str = "local-basic-key-0123456789";

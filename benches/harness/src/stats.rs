@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{
-    Result,
     catalogue::{Kind, Program},
-    round::Sample,
+    error::Result,
+    sample::Sample,
 };
 
 /// The figures of a program, with one value per round.

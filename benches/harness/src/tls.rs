@@ -12,7 +12,7 @@ use tokio_rustls::{
     rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
 };
 
-use crate::{Result, options::Options};
+use crate::{error::Result, options::Options};
 
 /// A TLS endpoint and the certificate bundles that trust it.
 pub struct Tls {

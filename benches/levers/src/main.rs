@@ -6,7 +6,7 @@ use aws_config::{BehaviorVersion, Region, environment::EnvironmentVariableCreden
 use aws_sdk_dynamodb::{Config as Sdk, config::SharedHttpClient};
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use serverless_crud::{
-    app::{App, CachingSigner, Config, client_with_http},
+    app::{App, Config, client_with_http},
     handlers,
     resources::Item,
     runtime,
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     runtime::report_panics();
     let without = env::var("BENCH_WITHOUT").unwrap_or_default();
     let has = move |lever: &str| !without.split(',').any(|off| off == lever);
-    let (is_single, is_queued) = (has("current-thread"), has("queued-wakes"));
+    let is_single = has("current-thread");
     let config = Config::from_env()?;
     let work = async move {
         let app = app(config, &has).await;
@@ -26,11 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         runtime::run(app, handlers::get::<Item>).await
     };
-    let served = match (is_single, is_queued) {
-        (true, true) => runtime::block_on(work)?,
-        (true, false) => Builder::new_current_thread().enable_all().build()?.block_on(work),
-        (false, _) => Builder::new_multi_thread().enable_all().build()?.block_on(work),
-    };
+    let mut builder = if is_single { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    let served = builder.enable_all().build()?.block_on(work);
     served.map_err(|error| error.to_string().into())
 }
 
@@ -46,7 +43,6 @@ async fn app(config: Config, has: impl Fn(&str) -> bool) -> Arc<App> {
             &aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone()).load().await,
         )
     };
-    let sdk = if has("kept-key") { CachingSigner::install(sdk, &config.region) } else { sdk };
     let sdk = match &config.endpoint_url {
         Some(url) => sdk.endpoint_url(url),
         None => sdk,

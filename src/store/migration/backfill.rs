@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::{
     error::ProvideErrorMetadata,
     operation::update_item::UpdateItemError,
-    types::{AttributeValue, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, Select},
+    types::{ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, Select},
 };
-use serde_json::Value;
 
-use super::{RowUpdate, StoredRow, WriteMarker};
+use super::{RawExpression, RowUpdate, StoredRow, WriteMarker};
 use crate::{
     error::Error,
     record::{format_time, now},
@@ -19,26 +18,6 @@ use crate::{
         row::{ID, WRITE_ID, id, string},
     },
 };
-
-/// A DynamoDB expression with the names and values of its placeholders.
-#[derive(Clone, Debug, Default)]
-pub struct RawExpression {
-    /// The text of the expression.
-    pub text: String,
-    /// The attribute names of `#name` placeholders.
-    pub names: HashMap<String, String>,
-    /// The values of `:value` placeholders.
-    pub values: HashMap<String, Value>,
-}
-
-impl RawExpression {
-    /// Returns the values as DynamoDB attributes.
-    pub(super) fn attribute_values(&self) -> HashMap<String, AttributeValue> {
-        let convert =
-            |value: &Value| serde_dynamo::to_attribute_value(value).expect("JSON values convert to attributes");
-        self.values.iter().map(|(name, value)| (name.clone(), convert(value))).collect()
-    }
-}
 
 /// The parameters of one page of a scan.
 #[derive(Clone, Debug)]

@@ -8,13 +8,15 @@ mod index_attributes;
 mod ledger;
 mod lock;
 mod probe;
+mod raw_expression;
 mod rewrite;
 mod row_schema;
 mod stored_row;
 
-pub use backfill::{PageRequest, RawExpression, ScannedPage, WriteOutcome};
+pub use backfill::{PageRequest, ScannedPage, WriteOutcome};
 pub use entry::{Entry, Segment, State};
 pub use lock::LockRow;
+pub use raw_expression::RawExpression;
 pub use rewrite::RowUpdate;
 pub use row_schema::RowSchema;
 pub use stored_row::{StoredRow, WriteMarker};

@@ -1,0 +1,175 @@
+// The methods of one resource: those of the contract with their models, and a preflight and a 405 on every path.
+
+import { Duration } from 'aws-cdk-lib';
+import {
+  AwsIntegration,
+  CfnModel,
+  type IModel,
+  type IResource,
+  type Method,
+  MockIntegration,
+  Model,
+  PassthroughBehavior,
+  Resource,
+} from 'aws-cdk-lib/aws-apigateway';
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { accept } from './accepted.ts';
+import { type Contract, gatewayResponseOf, type Operation } from './contract.ts';
+import type { Live } from './functions.ts';
+import { byPath, type ResourceDefinition, ROOT } from './grouping.ts';
+import { problem, problemHeaders } from './problems.ts';
+import type { ApiStack } from './stacks/api.ts';
+import type { StageOptions } from './stages.ts';
+
+export interface MethodsProps {
+  readonly contract: Contract;
+  readonly resource: ResourceDefinition;
+  readonly api: ApiStack;
+  readonly functions: readonly Live[];
+  /** The name of the stage, from which alone the functions may be invoked. */
+  readonly stage: string;
+  readonly options: StageOptions;
+}
+
+export class Methods extends Construct {
+  private readonly models: ReadonlyMap<string, IModel>;
+  private readonly paths = new Map<string, IResource>();
+
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly props: MethodsProps,
+  ) {
+    super(scope, id);
+    const models = Object.entries(props.resource.models);
+    this.models = new Map(models.map(([name, schema]) => [name, this.model(name, schema)]));
+    this.paths.set(`/${ROOT}`, props.api.root);
+    for (const [path, operations] of byPath(props.resource.operations)) {
+      this.path(path, operations);
+    }
+    const keys = 'Callers are identified by API keys and usage plans; users sign in at a service in front of this one.';
+    accept(this, keys, 'AwsSolutions-APIG4', 'AwsSolutions-COG4', 'CKV_AWS_59');
+  }
+
+  /** A model as the contract has it: `Model` would rename members called like keywords of JSON Schema. */
+  private model(name: string, schema: object): IModel {
+    const { restApiId } = this.props.api.rest;
+    const model = new CfnModel(this, name, { restApiId, name, contentType: 'application/json', schema });
+    return Model.fromModelName(this, `${name}Model`, model.ref);
+  }
+
+  /** Returns API Gateway's resource for a path, and creates it and those above it if they do not exist. */
+  private at(path: string): IResource {
+    const existing = this.paths.get(path);
+    if (existing) {
+      return existing;
+    }
+    const slash = path.lastIndexOf('/');
+    const created = new Resource(this, path, {
+      parent: this.at(path.slice(0, slash)),
+      pathPart: path.slice(slash + 1),
+    });
+    this.paths.set(path, created);
+    return created;
+  }
+
+  private path(path: string, operations: readonly Operation[]): void {
+    const resource = this.at(path);
+    const { allowedHeaders, exposedHeaders, maxAgeSeconds } = this.props.contract.cors;
+    const allowed = [...operations.map(({ method }) => method), 'OPTIONS'];
+    for (const operation of operations) {
+      this.method(resource, operation);
+    }
+    resource.addCorsPreflight({
+      allowOrigins: [...this.props.options.api.corsOrigins],
+      allowMethods: allowed,
+      allowHeaders: [...allowedHeaders],
+      exposeHeaders: [...exposedHeaders],
+      maxAge: Duration.seconds(maxAgeSeconds),
+    });
+    this.anyOtherMethod(resource, allowed);
+  }
+
+  private method(resource: IResource, operation: Operation): void {
+    const { functions, api, options } = this.props;
+    const live = functions.find(({ name }) => name === operation.function);
+    if (!live) {
+      throw new Error(`openapi.json: the operation ${operation.name} has no function ${operation.function}`);
+    }
+    // A cached response names the requesting origin, so the origin is part of the cache key.
+    const origin = { name: 'method.request.header.Origin', required: false };
+    const isCached = options.api.cache !== undefined && operation.method === 'GET';
+    const parameters = isCached ? [...operation.parameters, origin] : operation.parameters;
+    const models = Object.entries(operation.models).map(([type, name]) => [type, this.models.get(name)] as const);
+    const integration = new AwsIntegration({
+      proxy: true,
+      service: 'lambda',
+      path: `2015-03-31/functions/${live.alias.functionArn}/invocations`,
+      ...(isCached && { options: { cacheKeyParameters: parameters.map(({ name }) => name) } }),
+    });
+    const method = resource.addMethod(operation.method, integration, {
+      operationName: operation.name,
+      apiKeyRequired: true,
+      requestValidator: api.validator,
+      requestParameters: Object.fromEntries(parameters.map(({ name, required }) => [name, required])),
+      requestModels: Object.fromEntries(models.flatMap(([type, model]) => (model ? [[type, model]] : []))),
+    });
+    this.allow(method, operation, live);
+  }
+
+  /** Lets API Gateway invoke the function for this method of the stage. */
+  private allow(method: Method, { name, path }: Operation, { alias }: Live): void {
+    const { api, stage } = this.props;
+    alias.addPermission(`${name}Permission`, {
+      scope: this,
+      principal: new ServicePrincipal('apigateway.amazonaws.com'),
+      sourceArn: api.rest.arnForExecuteApi(method.httpMethod, path.replaceAll(/\{[^}]*\}/g, '*'), stage),
+    });
+  }
+
+  /** Responds with 405 to the methods a path does not support. */
+  private anyOtherMethod(resource: IResource, allowed: readonly string[]): void {
+    const { contract, api, options } = this.props;
+    const origins = options.api.corsOrigins;
+    const notAllowed = gatewayResponseOf(contract, ({ status }) => status === 405);
+    const headers = {
+      ...problemHeaders(notAllowed, contract, origins),
+      'Access-Control-Allow-Origin': `'${origins[0]}'`,
+      Allow: `'${allowed.join(', ')}'`,
+    };
+    // A mock needs a template for the body's media type: it responds with 415 to others.
+    const request = JSON.stringify({ statusCode: 405 });
+    const inResponse = (name: string) => `method.response.header.${name}`;
+    const integration = new MockIntegration({
+      passthroughBehavior: PassthroughBehavior.NEVER,
+      requestTemplates: { 'application/json': request, 'application/merge-patch+json': request },
+      integrationResponses: [
+        {
+          statusCode: '405',
+          responseParameters: Object.fromEntries(
+            Object.entries(headers).map(([name, value]) => [inResponse(name), value]),
+          ),
+          responseTemplates: { 'application/json': originOverride(origins) + problem(notAllowed) },
+        },
+      ],
+    });
+    resource.addMethod('ANY', integration, {
+      apiKeyRequired: true,
+      requestValidator: api.validator,
+      methodResponses: [
+        {
+          statusCode: '405',
+          responseParameters: Object.fromEntries(Object.keys(headers).map((name) => [inResponse(name), true])),
+        },
+      ],
+    });
+  }
+}
+
+/** Returns Velocity that sets the requesting origin, if there are several: the static header has the first. */
+function originOverride(origins: readonly string[]): string {
+  const conditions = origins.map((origin) => `$origin == "${origin}"`).join(' || ');
+  const set = '#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)';
+  return origins.length === 1 ? '' : `#set($origin = $input.params("Origin"))#if(${conditions})${set}#end`;
+}

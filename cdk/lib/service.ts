@@ -1,0 +1,33 @@
+// The service in one stage: its stacks, in the order of their deployment.
+
+import type { App } from 'aws-cdk-lib';
+import { byResource } from './grouping.ts';
+import { checkQuotas } from './quotas.ts';
+import { checkShards } from './shards.ts';
+import { ApiStack } from './stacks/api.ts';
+import { ConsumerStack } from './stacks/consumer.ts';
+import { DataStack } from './stacks/data.ts';
+import { JobsStack } from './stacks/jobs.ts';
+import { ReleaseStack } from './stacks/release.ts';
+import { ResourceStack } from './stacks/resource.ts';
+import type { ServiceProps, StageStack } from './stacks/stage-stack.ts';
+
+/** Adds the stacks of a stage. Each may refer to those before it. */
+export function addStage(app: App, props: ServiceProps): readonly StageStack[] {
+  const { stage, options, contract } = props;
+  checkQuotas(contract, options);
+  checkShards(contract, stage, options);
+
+  const data = new DataStack(app, props);
+  const api = new ApiStack(app, props);
+  const resources = byResource(contract).map((resource) => new ResourceStack(app, { ...props, resource, data, api }));
+  const consumers = contract.consumers.map((consumer) => new ConsumerStack(app, { ...props, consumer, data }));
+  const jobs = new JobsStack(app, { ...props, data });
+  const code = [...resources, ...consumers, jobs];
+  for (const stack of code) {
+    // Names of tables and of the topic are no references.
+    stack.addStackDependency(data);
+  }
+  const released = [data, api, ...code];
+  return [...released, new ReleaseStack(app, { ...props, api, consumers, released })];
+}

@@ -52,7 +52,9 @@ const ALLOWED: [(&str, &[&str]); 24] = [
     (
         "local",
         &[
+            "access",
             "app",
+            "authorizer",
             "config",
             "cursors",
             "error",

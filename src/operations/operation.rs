@@ -4,7 +4,6 @@ use std::{pin::Pin, sync::Arc};
 
 use super::Contract;
 use crate::{
-    access::Principal,
     app::App,
     error::Error,
     http::{Answer, Request},
@@ -84,11 +83,6 @@ impl Operation {
             contract,
             ..self.clone()
         }
-    }
-
-    /// Returns true if the operation may allow something to the principal. Its rule has the last word, about the record.
-    pub fn admits(&self, _principal: &Principal) -> bool {
-        true
     }
 
     /// Returns true if the path contains the id of a record.

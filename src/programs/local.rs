@@ -40,7 +40,7 @@ enum Command {
     },
 }
 
-/// Runs the local server until it is stopped.
+/// Runs the local server until it is stopped, or prints a token.
 #[tokio::main]
 pub async fn local(service: Service, arguments: impl Iterator<Item = OsString>) -> ExitCode {
     runtime::report_panics();

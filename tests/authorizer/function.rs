@@ -1,4 +1,4 @@
-//! The executable of the functions, run as the authorizer by a Lambda Runtime API of the test.
+//! The authorizer function, in a process that a Lambda Runtime API of the test invokes.
 //!
 //! As in <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
@@ -92,8 +92,8 @@ impl Drop for Function {
 
 /// Returns the command that starts the authorizer without settings.
 pub fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_functions"));
-    command.env_clear().env("_HANDLER", "authorizer").env("AWS_LAMBDA_FUNCTION_NAME", "authorizer");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fixtures"));
+    command.args(["function", "authorizer"]).env_clear().env("AWS_LAMBDA_FUNCTION_NAME", "authorizer");
     command.env("AWS_LAMBDA_FUNCTION_VERSION", "1").env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128");
     command.stdout(Stdio::piped()).stderr(Stdio::null());
     command

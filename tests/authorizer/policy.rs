@@ -1,6 +1,11 @@
 //! The policy: all operations of the API that the principal may call, of this API and stage, and nothing else.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
+use serverless_crud::{
+    authorizer::{MethodArn, Policy},
+    operations::Operation,
+};
 
 use crate::{
     function::{ARN, Function, event_with},
@@ -38,11 +43,11 @@ async fn policy_covers_every_operation_of_this_stage_and_nothing_else() {
     let policy = function.invoke(event_with(&token)).await.0.unwrap()["policyDocument"].clone();
     assert_eq!(policy["Version"], "2012-10-17");
     for operation in service().operations() {
-        let path = operation.path.trim_start_matches('/').replace("{id}", "019a7d3e-0c00-7000-8000-000000000000");
-        assert!(allows(&policy, &format!("{BASE}{}/{path}", operation.method)), "{}", operation.name);
+        let call = call_of(&operation);
+        assert!(allows(&policy, &call), "{}", operation.name);
         for base in [BASE.replace("prod", "dev"), BASE.replace("abcdef1234", "other"), BASE.replace("central", "west")]
         {
-            assert!(!allows(&policy, &format!("{base}{}/{path}", operation.method)), "{base}");
+            assert!(!allows(&policy, &call.replace(BASE, &base)), "{base}");
         }
     }
     for other in
@@ -55,6 +60,48 @@ async fn policy_covers_every_operation_of_this_stage_and_nothing_else() {
         assert!(resource.as_str().unwrap().starts_with(BASE), "{resource}");
     }
     assert!(statements.iter().all(|statement| statement["Action"] == "execute-api:Invoke"));
+}
+
+/// Returns the ARN of a call of an operation.
+fn call_of(operation: &Operation) -> String {
+    let path = operation.path.trim_start_matches('/').replace("{id}", "019a7d3e-0c00-7000-8000-000000000000");
+    format!("{BASE}{}/{path}", operation.method)
+}
+
+proptest! {
+    #[test]
+    fn policy_allows_exactly_the_selected_operations(selection in any::<u64>()) {
+        let operations = service().operations();
+        let is_selected = |place: usize| selection >> place & 1 == 1;
+        let place = |name: &str| operations.iter().position(|operation| operation.name == name).unwrap();
+        let arn = MethodArn::parse(ARN).unwrap();
+        let policy = Policy::new(arn, &operations, |operation| is_selected(place(&operation.name)));
+        let document = serde_json::to_value(&policy).unwrap();
+        for operation in &operations {
+            let (call, expected) = (call_of(operation), is_selected(place(&operation.name)));
+            prop_assert_eq!(allows(&document, &call), expected, "{}: {}", operation.name, document);
+            prop_assert_eq!(policy.allows(&call), expected, "the gateway on this machine decides as IAM does");
+        }
+    }
+}
+
+#[test]
+fn policy_of_twenty_resources_is_below_8_kb() {
+    let operations: Vec<_> = (0..20)
+        .flat_map(|number| {
+            let name = format!("/resources-of-kind-{number}");
+            service().operations().into_iter().map(move |mut operation| {
+                operation.path = operation.path.replace("/items", &name).replace("/users", &name);
+                operation
+            })
+        })
+        .collect();
+    let arn = MethodArn::parse(ARN).unwrap();
+    let is_reader = |operation: &Operation| operation.method == "GET";
+    for policy in [Policy::new(arn, &operations, |_| true), Policy::new(arn, &operations, is_reader)] {
+        let size = serde_json::to_string(&policy).unwrap().len();
+        assert!(size < 8 * 1024, "{size} bytes");
+    }
 }
 
 #[tokio::test]

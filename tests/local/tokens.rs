@@ -9,8 +9,8 @@ use crate::{item, problem, process::Process, support::TestServer};
 
 /// Runs the command that prints a token, and returns its output or error.
 fn token(data: &Path, url: &str, options: &[&str]) -> Result<String, String> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
-    let output = command.args(["token", "--url", url, "--data"]).arg(data).args(options).output();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fixtures"));
+    let output = command.args(["local", "token", "--url", url, "--data"]).arg(data).args(options).output();
     let output = output.expect("the program is built");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }

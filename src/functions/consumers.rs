@@ -107,6 +107,7 @@ pub fn consumers() -> Vec<ConsumerDefinition> {
             grants: vec![
                 Grant { indexes: vec![streams::OWNER_INDEX.into()], ..Grant::on(Item::COLLECTION, &["Query"]) },
                 Grant::on(Item::COLLECTION, &["GetItem", "UpdateItem"]),
+                Grant::on(User::COLLECTION, &["GetItem"]),
             ],
             publishes: false,
         },

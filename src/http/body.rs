@@ -113,8 +113,9 @@ fn key_faults<R: Resource>(resource: &R) -> Vec<Violation> {
     let object = to_object(resource);
     let text = |field: &str| object.get(field).and_then(Value::as_str);
     let filters = R::FILTERS.iter().filter_map(|filter| {
-        let is_too_long = filter.normalization.apply(text(filter.field)?).len() > filter.max_bytes();
-        is_too_long.then(|| Violation::field(filter.field, format!("must have at most {} bytes", filter.max_bytes())))
+        let is_too_long = filter.normalization.apply(text(filter.field)?).len() > filter.max_bytes(R::TENANT);
+        is_too_long
+            .then(|| Violation::field(filter.field, format!("must have at most {} bytes", filter.max_bytes(R::TENANT))))
     });
     let references = R::REFERENCES.iter().filter_map(|reference| {
         let is_key = (1..=MAX_KEY_BYTES).contains(&text(reference.field)?.len());

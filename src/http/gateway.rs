@@ -4,7 +4,7 @@ use http::{StatusCode, header};
 
 use super::{
     Answer, Problem,
-    problem::{BUSY, INTERNAL, INVALID},
+    problem::{BUSY, FORBIDDEN, INTERNAL, INVALID, UNAUTHENTICATED},
 };
 
 /// A response that API Gateway sends without a function.
@@ -74,8 +74,8 @@ pub const RESPONSES: [GatewayResponse; 18] = [
         "A required parameter or header of the request is missing.",
     ),
     GatewayResponse { has_errors: true, ..response(&["BAD_REQUEST_BODY"], StatusCode::BAD_REQUEST, INVALID) },
-    response(&["UNAUTHORIZED"], StatusCode::UNAUTHORIZED, "The request has no valid credentials."),
-    response(&["ACCESS_DENIED"], StatusCode::FORBIDDEN, "The caller is not allowed to do this."),
+    response(&["UNAUTHORIZED"], StatusCode::UNAUTHORIZED, UNAUTHENTICATED),
+    response(&["ACCESS_DENIED"], StatusCode::FORBIDDEN, FORBIDDEN),
     response(&["EXPIRED_TOKEN"], StatusCode::FORBIDDEN, "The token of the request has expired."),
     INVALID_API_KEY,
     response(&["INVALID_SIGNATURE"], StatusCode::FORBIDDEN, "The signature of the request is not valid."),

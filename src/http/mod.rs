@@ -6,14 +6,16 @@ pub mod cors;
 mod event;
 pub mod gateway;
 mod json;
+mod principal;
 mod problem;
 mod query;
 mod request;
 mod response;
 
 pub use conditions::{not_modified_versions, precondition};
-pub use event::{caller, event};
+pub use event::event;
 pub use lambda_http::{Request, Response};
+pub use principal::{Roles, identify, principal};
 pub use problem::{Problem, for_error as problem};
 pub use query::{DEFAULT_LIMIT, MAX_LIMIT, history_query, list_query};
 pub use request::{MAX_BODY_BYTES, RequestFacts, creation, edit, id};

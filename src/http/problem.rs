@@ -12,6 +12,8 @@ const RETRY_AFTER: &str = "1";
 
 // The details that functions and API Gateway share.
 pub(super) const INVALID: &str = "The request is not valid: see errors.";
+pub(super) const UNAUTHENTICATED: &str = "The request has no valid credentials.";
+pub(super) const FORBIDDEN: &str = "The caller is not allowed to do this.";
 pub(super) const BUSY: &str = "The service is busy: try again.";
 pub(super) const INTERNAL: &str = "Something went wrong on our side.";
 
@@ -59,6 +61,10 @@ impl Problem {
         if matches!(self.status, 429 | 503) {
             builder = builder.header(header::RETRY_AFTER, RETRY_AFTER);
         }
+        // RFC 9110 §15.5.2 requires a challenge, RFC 6750 §3 defines this one.
+        if self.status == 401 {
+            builder = builder.header(header::WWW_AUTHENTICATE, "Bearer");
+        }
         let body = serde_json::to_string(&self).expect("a problem is JSON");
         builder.body(Body::Text(body)).expect("the status and headers are valid")
     }
@@ -77,6 +83,8 @@ pub fn for_error(error: &Error, request_id: &str) -> Answer {
 fn describe(error: &Error) -> (StatusCode, String) {
     let (status, detail) = match error {
         Error::Invalid(_) => (StatusCode::BAD_REQUEST, INVALID),
+        Error::Unauthenticated => (StatusCode::UNAUTHORIZED, UNAUTHENTICATED),
+        Error::Forbidden => (StatusCode::FORBIDDEN, FORBIDDEN),
         Error::NotFound => (StatusCode::NOT_FOUND, "There is no record with this id."),
         Error::Conflict(_) => (StatusCode::CONFLICT, "The request conflicts with other records: see errors."),
         Error::WrongState(detail) => (StatusCode::CONFLICT, *detail),

@@ -39,7 +39,7 @@ use crate::{
         self, Answer, Problem, cors,
         gateway::{self, GatewayResponse},
     },
-    operations::{Access, Operation},
+    operations::Operation,
     runtime,
 };
 
@@ -130,9 +130,7 @@ impl Call<'_> {
             return Err(health(&self.gateway.app, &self.id).await.into());
         }
         let (operation, parameters) = self.operation()?;
-        let key = match operation.access {
-            Access::ApiKey => self.gateway.plan.admit(self.header("x-api-key")),
-        };
+        let key = self.gateway.plan.admit(self.header("x-api-key"));
         let key = key.map_err(|refusal| self.refuse(&refusal))?;
         let body = body.map_err(|(status, detail)| self.problem(status, detail))?;
         let violations = self.gateway.models.check(operation, self.header("content-type"), &body);

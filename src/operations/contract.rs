@@ -91,7 +91,7 @@ pub struct ProblemResponse {
 }
 
 /// The problems that any operation can respond with, including those of the gateway.
-const ANY: [u16; 6] = [400, 403, 429, 500, 503, 504];
+const ANY: [u16; 7] = [400, 401, 403, 429, 500, 503, 504];
 
 impl Contract {
     /// Returns a contract without parameters and success responses, to which these are added.

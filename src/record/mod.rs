@@ -4,6 +4,7 @@ mod edit;
 mod history;
 mod list;
 mod normalization;
+mod view;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 use schemars::JsonSchema;
@@ -15,6 +16,9 @@ pub use edit::{Edit, Precondition, fields, merge_patch, to_object};
 pub use history::{Action, Cause, Entry, are_close, sortable};
 pub use list::{ListQuery, Order, Page};
 pub use normalization::{Normalization, normalize_email};
+pub use view::View;
+
+use crate::access::{Access, FieldAccess, MAX_TENANT_BYTES, Owner};
 
 /// A type of record that the API stores.
 ///
@@ -36,6 +40,15 @@ pub trait Resource:
     const FILTERS: &'static [Filter] = &[];
     /// The shards of the list without a filter. They limit the rate of creates.
     const LIST_SHARDS: Shards = Shards::new(4);
+    /// The rules: who may do what.
+    const ACCESS: Access = Access::ADMIN;
+    /// The place of a record's owner.
+    const OWNER: Owner = Owner::None;
+    /// The fields that only some may read or change.
+    const PROTECTED: &'static [FieldAccess] = &[];
+    /// True if each record belongs to the tenant of its creator. Only principals of this tenant reach it, and lists and
+    /// unique values are per tenant.
+    const TENANT: bool = false;
 
     /// Returns a valid value with **every** field present and no empty lists.
     ///
@@ -110,10 +123,11 @@ pub const MAX_KEY_BYTES: usize = 2048;
 
 impl Filter {
     /// Returns the maximum length of a normalized value, in bytes.
-    pub fn max_bytes(&self) -> usize {
-        // A sharded key ends with the number of its shard.
+    pub fn max_bytes(&self, has_tenants: bool) -> usize {
+        // A sharded key ends with the number of its shard, and one of a tenant starts with the tenant and its length.
         let suffix = if self.shards.read == 1 { 0 } else { "#".len() + (self.shards.read - 1).to_string().len() };
-        MAX_KEY_BYTES - suffix
+        let prefix = if has_tenants { "128:#".len() + MAX_TENANT_BYTES } else { 0 };
+        MAX_KEY_BYTES - suffix - prefix
     }
 }
 
@@ -177,7 +191,7 @@ pub fn optional_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<
 /// The idempotency key of a create: the create runs once, and each repeat gets the same response.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
-    /// The key, with the caller as a prefix.
+    /// The key, with the principal as a prefix.
     pub key: String,
     /// A digest of the request body, which detects another request with the same key.
     pub fingerprint: String,

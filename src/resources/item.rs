@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use validator::{Validate, ValidationError};
 
-use crate::record::{Filter, Normalization, Reference, Resource, Shards, optional_id};
+use crate::{
+    access::{Access, IDENTIFIED, OWNER_OR_ADMIN, Owner, Rule},
+    record::{Filter, Normalization, Reference, Resource, Shards, optional_id},
+};
 
 /// The largest integer that all JSON parsers represent exactly (RFC 8259 §6).
 const MAX_PRICE: i64 = 9_007_199_254_740_991;
@@ -68,6 +71,15 @@ impl Resource for Item {
         Filter { field: "ownerId", normalization: Normalization::Lowercase, shards: Shards::new(1) },
         Filter { field: "status", normalization: Normalization::None, shards: STATUS_SHARDS },
     ];
+
+    const OWNER: Owner = Owner::Field("ownerId");
+    const ACCESS: Access = Access {
+        create: OWNER_OR_ADMIN,
+        read: Rule::Any(&[Rule::All(&[IDENTIFIED, Rule::Field { name: "status", value: "active" }]), OWNER_OR_ADMIN]),
+        update: OWNER_OR_ADMIN,
+        delete: OWNER_OR_ADMIN,
+        history: OWNER_OR_ADMIN,
+    };
 
     fn example() -> Self {
         Self {

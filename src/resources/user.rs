@@ -7,7 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::{Validate, ValidationError};
 
-use crate::record::{Filter, Normalization, Resource, Shards, Unique, normalize_email};
+use crate::{
+    access::{ADMIN, Access, FieldAccess, OWNER_OR_ADMIN, Owner, Rule},
+    record::{Filter, Normalization, Resource, Shards, Unique, normalize_email},
+};
 
 /// E.164: a plus, a country code that does not start with 0, at most 15 digits in all.
 static E164: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\+[1-9][0-9]{1,14}$").expect("the pattern is valid"));
@@ -50,6 +53,20 @@ impl Resource for User {
     const UNIQUE: &'static [Unique] = &[Unique { field: "email", normalization: Normalization::EmailAddress }];
     const FILTERS: &'static [Filter] =
         &[Filter { field: "email", normalization: Normalization::EmailAddress, shards: Shards::new(1) }];
+
+    const OWNER: Owner = Owner::Id;
+    const ACCESS: Access = Access {
+        create: OWNER_OR_ADMIN,
+        read: Rule::Any(&[Rule::SignedIn, ADMIN]),
+        update: OWNER_OR_ADMIN,
+        delete: OWNER_OR_ADMIN,
+        history: OWNER_OR_ADMIN,
+    };
+    const PROTECTED: &'static [FieldAccess] = &[
+        FieldAccess { field: "email", read: OWNER_OR_ADMIN, write: Rule::Public },
+        FieldAccess { field: "phone", read: OWNER_OR_ADMIN, write: Rule::Public },
+        FieldAccess { field: "role", read: Rule::Public, write: ADMIN },
+    ];
 
     fn example() -> Self {
         Self {

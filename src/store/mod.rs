@@ -1,11 +1,12 @@
 //! Typed tables over DynamoDB. Each write carries its condition.
 //!
-//! [`Table`] has a method for each operation on records. Reads and plain writes are one request each. A write that
+//! [`Table`] has a method for each operation on records, and applies the access rules of the resource for its principal. Reads and plain writes are one request each. A write that
 //! changes a unique field or a reference is one transaction.
 //!
 //! Migrations work on raw rows: [`Store::scan_page`] and [`Store::write_row`] read and write them, and the
 //! `ledger_` methods store their progress.
 
+mod access;
 mod admin;
 mod backfill;
 mod engine;
@@ -14,6 +15,8 @@ mod expression;
 mod guards;
 mod health;
 mod history;
+mod history_page;
+mod index_query;
 mod indexes;
 mod ledger;
 mod list;
@@ -38,11 +41,12 @@ use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 pub use admin::create_missing_tables;
 pub use backfill::{PageRequest, RawExpression, ScannedPage, WriteOutcome};
 pub use entry::{Entry, Segment, State};
+pub use index_query::unindexed_reads;
 pub use indexes::{TableKeys, add_index, remove_index, table_keys};
 pub use lock::LockRow;
 pub use request::metered;
 pub use rewrite::RowUpdate;
-pub use row::{MIGRATION, Row, WRITE_ID, WRITTEN_BY, decode, encode, without_own_attributes};
+pub use row::{MIGRATION, Row, TENANT, WRITE_ID, WRITTEN_BY, decode, encode, without_own_attributes};
 pub use row_schema::RowSchema;
 pub use schema::{
     BOOKKEEPING, BOOKKEEPING_KEY, HISTORY, IndexDefinition, TableDefinition, bookkeeping_table, history_table,
@@ -50,7 +54,7 @@ pub use schema::{
 };
 pub use stored_row::{StoredRow, WriteMarker};
 
-use crate::{cursors::CursorKeys, record::Resource};
+use crate::{access::Principal, cursors::CursorKeys, record::Resource};
 use request::RetryBudget;
 
 /// The tables of a deployment.
@@ -73,9 +77,9 @@ impl Store {
         Self { client, client_without_retries, budget, table_prefix: table_prefix.to_owned(), cursor_keys }
     }
 
-    /// Returns the table of a resource.
-    pub fn table<R: Resource>(&self) -> Table<'_, R> {
-        Table { store: self, resource: PhantomData, writer: None }
+    /// Returns the table of a resource, as `principal` may use it.
+    pub fn table<'a, R: Resource>(&'a self, principal: &'a Principal) -> Table<'a, R> {
+        Table { store: self, resource: PhantomData, principal }
     }
 
     /// Returns the keys that sign the cursors of lists.
@@ -92,13 +96,6 @@ impl Store {
 pub struct Table<'a, R> {
     store: &'a Store,
     resource: PhantomData<R>,
-    /// The principal that writes, if known. Rows store it for the history.
-    writer: Option<String>,
-}
-
-impl<R> Table<'_, R> {
-    /// Sets the principal that rows store as their writer.
-    pub fn written_by(self, writer: Option<String>) -> Self {
-        Self { writer, ..self }
-    }
+    /// The principal that reads and writes. Rows store its id for the history.
+    principal: &'a Principal,
 }

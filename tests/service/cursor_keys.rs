@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use lambda_http::Body;
 use serde_json::{Value, json};
 use serverless_crud::{
+    access::Principal,
     app::{App, http_client, secrets_client},
     cursors::CursorKeys,
     handlers,
@@ -226,7 +227,7 @@ async fn malformed_secret_returns_503_and_is_not_logged() {
     assert_unavailable(&answer, "malformed");
     assert!(!json_of(&answer).to_string().contains("leaked"));
     let query = serverless_crud::record::ListQuery { limit: 1, order: Default::default(), filter: None, cursor: None };
-    let error = function.app.store.table::<Item>().list(&query).await.err().unwrap();
+    let error = function.app.store.table::<Item>(&Principal::system("test")).list(&query).await.err().unwrap();
     let cause = error.cause().unwrap();
     assert_eq!(cause, "the cursor secret is malformed: it must have at least 32 characters");
 }

@@ -9,28 +9,31 @@ use std::{
 };
 
 /// The modules that each module may use. `local` and the tools in `bin` may use all of them.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("config", &[]),
     ("deadline", &[]),
-    ("record", &[]),
     ("error", &[]),
-    ("resources", &["record"]),
+    // `error` for the refusal of a principal.
+    ("access", &["error"]),
+    // The rules of a resource are a part of it.
+    ("record", &["access"]),
+    ("resources", &["access", "record"]),
     ("cursors", &["error", "record"]),
-    ("store", &["record", "error", "deadline", "cursors"]),
-    ("http", &["record", "error"]),
+    ("store", &["access", "record", "error", "deadline", "cursors"]),
+    ("http", &["access", "record", "error"]),
     ("app", &["store", "config", "deadline", "cursors"]),
     ("handlers", &["app", "http", "record", "error"]),
-    ("actions", &["app", "http", "error", "operations", "resources"]),
+    ("actions", &["app", "http", "record", "error", "operations", "resources"]),
     // `store` for the table definitions; `app`, `http` and `error` for the type of a handler. It lists the `actions`,
     // which use its types to describe themselves: the two are one layer.
-    ("operations", &["actions", "handlers", "resources", "record", "store", "app", "http", "error"]),
+    ("operations", &["actions", "handlers", "access", "resources", "record", "store", "app", "http", "error"]),
     // All functions by name, and the `runtime` that runs them.
     ("functions", &["operations", "streams", "migrate", "runtime", "record", "resources", "store", "app", "error"]),
     // `store` for the rows in stream records, `runtime` for the event loop, `config` for the bus, `resources` for
     // consumers of specific resources.
-    ("streams", &["app", "store", "record", "error", "runtime", "resources", "config"]),
+    ("streams", &["access", "app", "store", "record", "error", "runtime", "resources", "config"]),
     // `http` and `error` for real examples of problems, `local` and `streams` for the format of events.
-    ("openapi", &["operations", "functions", "record", "http", "error", "local", "streams"]),
+    ("openapi", &["access", "operations", "functions", "record", "http", "error", "local", "streams"]),
     // `operations` for the list of tables, `app` for the store of a Lambda function.
     ("migrate", &["store", "record", "error", "operations", "app"]),
     // `record` for the format of timestamps.

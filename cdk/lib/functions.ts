@@ -58,6 +58,7 @@ export class Functions extends Construct {
     this.environment = {
       TABLE_PREFIX: props.prefix,
       CORS_ORIGINS: props.options.api.corsOrigins.join(','),
+      APPLICATION_ROLES: props.options.api.applicationRoles.join(' '),
     };
     for (const definition of props.contract.functions) {
       this.create(definition);

@@ -45,6 +45,10 @@ fn main() -> ExitCode {
 
 /// Returns the changes that a stage running the last release could not be updated to.
 fn refusals(root: &Path) -> io::Result<Vec<String>> {
+    let unindexed = openapi::unindexed_reads();
+    if !unindexed.is_empty() {
+        return Ok(unindexed);
+    }
     let released = match fs::read_to_string(root.join(openapi::RELEASED)) {
         Ok(text) => serde_json::from_str(&text)?,
         // There is no release yet.

@@ -16,7 +16,7 @@ pub mod shards;
 
 use serde_json::Value;
 
-use crate::operations::{Body, operations};
+use crate::operations::{Body, Collection, operations, resources};
 
 pub use document::document;
 pub use files::{DOCUMENT, File, RELEASED, drift, files, leftovers};
@@ -25,6 +25,18 @@ pub use files::{DOCUMENT, File, RELEASED, drift, files, leftovers};
 pub fn request_model(operation: &str) -> Option<Value> {
     let operation = operations().into_iter().find(|known| known.name == operation)?;
     operation.contract().body.as_ref().map(model)
+}
+
+/// Returns the read rules that no index serves, as one line each. Lists of these resources would fail.
+pub fn unindexed_reads() -> Vec<String> {
+    let lines = |collection: &Collection| {
+        let line = |attributes: &Vec<&str>| {
+            let fields = attributes.join("` and `");
+            format!("the read rule of {} depends on `{fields}`: add a filter on one of them", collection.name)
+        };
+        collection.unindexed_reads.iter().map(line).collect::<Vec<_>>()
+    };
+    resources().iter().flat_map(lines).collect()
 }
 
 /// Returns the JSON Schema (draft 4) of a body for API Gateway's model.

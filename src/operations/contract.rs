@@ -131,7 +131,7 @@ impl Contract {
 impl Response {
     /// Returns a response with a record, and its version in `ETag`.
     pub fn record(status: u16, collection: &Collection) -> Self {
-        let (schema, example) = (schema::record(collection), schema::record_example(collection));
+        let (schema, example) = (schema::view(collection), schema::record_example(collection));
         let content = Content { name: collection.record_name(), schema, example };
         let description = "The record as it is now.";
         Self { status, description, headers: &["ETag"], content: Some(content), links: Vec::new() }

@@ -24,7 +24,7 @@ pub fn patch(collection: &Collection) -> Value {
     schema
 }
 
-/// Returns the schema of a record in responses: with id and version, with all defaults, without nulls.
+/// Returns the schema of a record: with id and version, with all defaults, without nulls.
 pub fn record(collection: &Collection) -> Value {
     let mut schema = whole(collection);
     fill(&mut schema);
@@ -39,6 +39,15 @@ pub fn record(collection: &Collection) -> Value {
     schema["required"] = required.into();
     for (name, field) in RECORD_FIELDS.iter().zip(fields) {
         schema["properties"][name] = field;
+    }
+    schema
+}
+
+/// Returns the schema of a record in responses: fields that only some may read are optional.
+pub fn view(collection: &Collection) -> Value {
+    let mut schema = record(collection);
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.retain(|name| !name.as_str().is_some_and(|name| collection.may_hide(name)));
     }
     schema
 }

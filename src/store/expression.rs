@@ -108,7 +108,9 @@ impl Expression {
 
     /// Requires that the record satisfies the condition of an access rule.
     pub fn require_access(mut self, condition: &Condition) -> Self {
-        let text = self.disjunction(condition).map(|text| format!("({text})"));
+        // DynamoDB refuses redundant parentheses.
+        let is_single = matches!(condition, Condition::Where(conjunctions) if conjunctions.len() == 1);
+        let text = self.disjunction(condition).map(|text| if is_single { text } else { format!("({text})") });
         self.conditions.extend(text);
         self
     }
@@ -122,7 +124,8 @@ impl Expression {
         format!("{name} = {value}")
     }
 
-    /// Returns the text of a condition that depends on the record.
+    /// Returns the text of a condition that depends on the record. `AND` precedes `OR` (DynamoDB developer guide,
+    /// "Condition and filter expressions, operators, and functions").
     fn disjunction(&mut self, condition: &Condition) -> Option<String> {
         let Condition::Where(conjunctions) = condition else { return None };
         let mut texts = Vec::new();
@@ -132,7 +135,7 @@ impl Expression {
                 let (name, value) = (self.name(predicate.attribute), self.value(string(predicate.value)));
                 parts.push(format!("{name} = {value}"));
             }
-            texts.push(format!("({})", parts.join(" AND ")));
+            texts.push(parts.join(" AND "));
         }
         Some(texts.join(" OR "))
     }

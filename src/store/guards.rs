@@ -158,12 +158,13 @@ fn require<R: Resource>(table: &Table<R>, field: &str, collection: &str, id: &st
     let mut condition = "attribute_exists(#id)".to_owned();
     if table.principal.kind != Kind::System {
         check = check.expression_attribute_names("#tenant", TENANT);
-        condition.push_str(" AND (attribute_not_exists(#tenant)");
-        if let Some(tenant) = &table.principal.tenant {
-            check = check.expression_attribute_values(":tenant", string(tenant));
-            condition.push_str(" OR #tenant = :tenant");
+        match &table.principal.tenant {
+            Some(tenant) => {
+                check = check.expression_attribute_values(":tenant", string(tenant));
+                condition.push_str(" AND (attribute_not_exists(#tenant) OR #tenant = :tenant)");
+            }
+            None => condition.push_str(" AND attribute_not_exists(#tenant)"),
         }
-        condition.push(')');
     }
     let check = check.condition_expression(condition);
     let missing = Violation::field(field, format!("names no record of {collection}"));

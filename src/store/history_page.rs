@@ -44,10 +44,10 @@ impl<R: Resource> Table<'_, R> {
         let after = after.map(|after| String::from_utf8(after).expect("history cursors hold text"));
         let (page, keys) = keys.fetch_during(self.read_history(id, query, &allowed, after)).await;
         let (data, end) = page?;
-        if data.is_empty() && query.cursor.is_none() {
-            // An empty page with a next one would reveal that the record exists.
-            let row = if end.is_none() { self.read(id).await? } else { None };
-            row.filter(|row| satisfies(row, &allowed)).ok_or(Error::NotFound)?;
+        // An empty page with a next one would reveal a record that the principal may not see.
+        let reveals_nothing = end.is_some() && allowed == Condition::Always;
+        if data.is_empty() && query.cursor.is_none() && !reveals_nothing {
+            self.read(id).await?.filter(|row| satisfies(row, &allowed)).ok_or(Error::NotFound)?;
         }
         let next = match end {
             Some(end) => Some(keys.await?.seal(&list, end.as_bytes())),

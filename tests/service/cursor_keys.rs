@@ -73,7 +73,7 @@ impl Function {
             "multiValueHeaders": {}, "multiValueQueryStringParameters": parameters,
             "requestContext": {
                 "requestId": "request-1", "resourcePath": "/v1/items", "httpMethod": "GET", "stage": "prod",
-                "path": "/prod/v1/items", "identity": {},
+                "path": "/prod/v1/items", "identity": { "apiKeyId": "key-1" },
             },
             "isBase64Encoded": false,
         });

@@ -84,9 +84,8 @@ fn index_query<'a, R: Resource>(
                 if normalize(value) != normalize(predicate.value) {
                     return Ok(None);
                 }
-                // Values that differ are equal for the filter, but not for the rule.
-                if value != predicate.value {
-                    query.rest.push((predicate.attribute.to_owned(), vec![predicate.value.to_owned()]));
+                if filter.normalization.ignores_case() {
+                    query.rest.push(exactly(predicate));
                 }
             }
             _ => others.push(*predicate),
@@ -110,10 +109,10 @@ fn index_query<'a, R: Resource>(
         _ => {}
     }
     for predicate in others {
-        let is_key = query.key.is_some_and(|(filter, _)| filter.field == predicate.attribute);
-        // The value of a rule is compared as it is. An index with normalized keys returns more.
-        if !is_key || normalizes::<R>(&predicate) {
-            query.rest.push((predicate.attribute.to_owned(), vec![predicate.value.to_owned()]));
+        let is_key =
+            |(filter, _): FilterValue| filter.field == predicate.attribute && !filter.normalization.ignores_case();
+        if !query.key.is_some_and(is_key) {
+            query.rest.push(exactly(&predicate));
         }
     }
     Ok(Some(query))
@@ -123,11 +122,10 @@ fn filter_of<R: Resource>(predicate: &Predicate) -> Option<&'static Filter> {
     R::FILTERS.iter().find(|filter| filter.field == predicate.attribute)
 }
 
-/// Returns true if the index of the predicate can hold records with other values under the same key. The ids of owners
-/// have only one form.
-fn normalizes<R: Resource>(predicate: &Predicate) -> bool {
-    let ignores_case = filter_of::<R>(predicate).is_some_and(|filter| filter.normalization.ignores_case());
-    ignores_case && R::OWNER.attribute() != Some(predicate.attribute)
+/// Returns the requirement of the predicate's value. A rule compares values as they are, so that the index of a filter
+/// that ignores their case returns too many records.
+fn exactly(predicate: &Predicate) -> (String, Vec<String>) {
+    (predicate.attribute.to_owned(), vec![predicate.value.to_owned()])
 }
 
 /// Returns the conjunctions of a resource's read rule that no index serves, each with its attributes. A list with such a

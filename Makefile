@@ -43,13 +43,15 @@ lint: setup ## Check format, lints and language of code and workflows
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --features lambda -- -D warnings
 	cd benches && $(CARGO) fmt --check
+	cd tests/oracle && $(CARGO) fmt --check
 	cd cdk && npm run --silent lint
 	cd tools && npm run --silent workflows
 	scripts/check-language --self-test
 	scripts/check-language
 
-test-rust: ## Test the service, the local server and the contract generator
+test-rust: ## Test the service, the local server, the contract generator, and the access rules against Cedar
 	$(CARGO) test --features lambda
+	cd tests/oracle && $(CARGO) test --target-dir ../../target
 
 test-instructions: ## Compare the instruction counts of the hot paths with their limits
 	$(CARGO) bench --no-default-features --bench instructions

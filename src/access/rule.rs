@@ -147,6 +147,11 @@ impl Rule {
         }
     }
 
+    fn field_text(&self) -> Option<String> {
+        let Self::Field { name, value } = self else { return None };
+        Some(format!("`{name}` is `{value}`"))
+    }
+
     /// Returns the attributes in each conjunction of predicates that [`Rule::condition`] can return.
     pub fn conjunctions(&self, owner: Owner) -> Vec<Vec<&'static str>> {
         match self {
@@ -163,13 +168,17 @@ impl Rule {
     }
 }
 
-/// Writes the rule as the contract states it, as in "the owner, or the role `admin`".
+/// Writes the rule as the contract states it.
+///
+/// ```
+/// use serverless_crud::access::{IDENTIFIED, OWNER_OR_ADMIN, Rule};
+///
+/// let active = Rule::Field { name: "status", value: "active" };
+/// assert_eq!(OWNER_OR_ADMIN.to_string(), "the owner, or the role `admin`");
+/// assert_eq!(Rule::All(&[IDENTIFIED, active]).to_string(), "every caller with credentials if `status` is `active`");
+/// ```
 impl fmt::Display for Rule {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        let joined = |rules: &[Self], word: &str| {
-            let parts: Vec<String> = rules.iter().map(Self::to_string).collect();
-            parts.join(word)
-        };
         match self {
             Self::Public => formatter.write_str("everybody"),
             Self::SignedIn => formatter.write_str("a signed-in user"),
@@ -178,10 +187,20 @@ impl fmt::Display for Rule {
             Self::Owner => formatter.write_str("the owner"),
             Self::Role(role) => write!(formatter, "the role `{role}`"),
             Self::Scope(scope) => write!(formatter, "the scope `{scope}`"),
-            Self::Field { name, value } => write!(formatter, "a record whose `{name}` is `{value}`"),
+            Self::Field { .. } => write!(formatter, "everybody if {}", self.field_text().unwrap_or_default()),
             Self::Any(_) if *self == IDENTIFIED => formatter.write_str("every caller with credentials"),
-            Self::Any(rules) => formatter.write_str(&joined(rules, ", or ")),
-            Self::All(rules) => formatter.write_str(&joined(rules, " and ")),
+            Self::Any(rules) => {
+                let parts: Vec<String> = rules.iter().map(Self::to_string).collect();
+                formatter.write_str(&parts.join(", or "))
+            }
+            Self::All(rules) => {
+                let principals = rules.iter().filter(|rule| rule.field_text().is_none()).map(Self::to_string);
+                let fields: Vec<String> = rules.iter().filter_map(Self::field_text).collect();
+                let principals = principals.collect::<Vec<_>>().join(" and ");
+                let principals = if principals.is_empty() { "everybody".to_owned() } else { principals };
+                let separator = if fields.is_empty() { "" } else { " if " };
+                write!(formatter, "{principals}{separator}{}", fields.join(" and "))
+            }
             Self::Nobody => formatter.write_str("nobody"),
         }
     }

@@ -134,12 +134,8 @@ impl<const N: usize> Resource for Thing<N> {
 
 /// The rules of a table as a Cedar policy for each action.
 fn policies(access: &Access, has_tenants: bool, owner: Owner) -> PolicySet {
-    let actions = [
-        ("create", access.create),
-        ("read", access.read),
-        ("update", access.update),
-        ("delete", access.delete),
-    ];
+    let actions =
+        [("create", access.create), ("read", access.read), ("update", access.update), ("delete", access.delete)];
     let tenant = if has_tenants {
         "principal has tenant && resource has tenant && principal.tenant == resource.tenant"
     } else {
@@ -258,7 +254,8 @@ impl Run<'_> {
     }
 
     async fn create(&mut self, random: &mut fastrand::Rng, subject: &Subject, users: &[Uuid]) {
-        let mut body = json!({ "state": pick(random, &["open", "closed"]), "color": pick(random, &["red", "RED", "blue"]) });
+        let mut body =
+            json!({ "state": pick(random, &["open", "closed"]), "color": pick(random, &["red", "RED", "blue"]) });
         if random.bool() {
             body["ownerId"] = json!(users[random.usize(..users.len())]);
         }
@@ -287,8 +284,7 @@ impl Run<'_> {
         };
         let path = format!("{}/{id}", self.path);
         let answer = self.gateway.call(&subject.caller, method, &path, &[], body).await;
-        let (is_permitted, may_read) =
-            (self.permits(subject, action, &record), self.permits(subject, "read", &record));
+        let (is_permitted, may_read) = (self.permits(subject, action, &record), self.permits(subject, "read", &record));
         let context = format!("{method} {} by {:?}: {answer:?}", record.body, subject.caller);
         assert_eq!([200, 204].contains(&answer.status), is_permitted, "{context}");
         let refusal = if subject.kind == "anonymous" { 401 } else { 403 };
@@ -299,7 +295,10 @@ impl Run<'_> {
             let missing = format!("{}/{}", self.path, Uuid::now_v7());
             let body = (action == "update").then(|| json!({ "touched": 7 }));
             let missing = self.gateway.call(&subject.caller, method, &missing, &[], body).await;
-            assert!(may_read || missing.text() == answer.text(), "an unreadable record is like a missing one: {context}");
+            assert!(
+                may_read || missing.text() == answer.text(),
+                "an unreadable record is like a missing one: {context}"
+            );
         }
         if is_permitted && method == "DELETE" {
             self.records.remove(id);
@@ -315,9 +314,9 @@ impl Run<'_> {
             _ => None,
         };
         let matches = |record: &Model| {
-            filter.as_ref().is_none_or(|(name, value)| {
-                record.body[*name].as_str().is_some_and(|own| own.to_lowercase() == *value)
-            })
+            filter
+                .as_ref()
+                .is_none_or(|(name, value)| record.body[*name].as_str().is_some_and(|own| own.to_lowercase() == *value))
         };
         let (ascending, limit) = (random.bool(), pick(random, &["1", "3", "10", "100"]));
         let mut path = format!("{}?limit={limit}&order={}", self.path, if ascending { "asc" } else { "desc" });

@@ -258,7 +258,7 @@ async fn function_without_cursors_fetches_no_secret() {
             "multiValueHeaders": { "Content-Type": ["application/json"] }, "pathParameters": { "id": id },
             "requestContext": {
                 "requestId": "request-1", "resourcePath": "/v1/items/{id}", "httpMethod": method, "stage": "prod",
-                "path": "/prod/v1/items/1", "identity": {},
+                "path": "/prod/v1/items/1", "identity": { "apiKeyId": "key-1" },
             },
             "body": item().to_string(), "isBase64Encoded": false,
         })

@@ -60,13 +60,15 @@ lint: setup ## Check format, lints, documentation links and language of code and
 	$(CARGO) clippy --all-targets --features lambda -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps --features lambda
 	cd benches && $(CARGO) fmt --check
+	cd tests/oracle && $(CARGO) fmt --check
 	cd cdk && npm run --silent lint
 	cd tools && npm run --silent workflows
 	scripts/check-language --self-test
 	scripts/check-language
 
-test-rust: ## Test the service, the local server and the contract generator
+test-rust: ## Test the service, the local server, the contract generator, and the access rules against Cedar
 	$(CARGO) test --features lambda
+	cd tests/oracle && $(CARGO) test --target-dir ../../target
 
 test-instructions: ## Compare the instruction counts of the hot paths with their limits
 	$(CARGO) bench --no-default-features --bench instructions

@@ -67,6 +67,8 @@ fn run(operation: &str, events: u32) {
         log_level: LogLevel::Info,
         region: "us-east-1".into(),
         endpoint_url: None,
+        application_roles: vec!["admin".into()],
+        service_roles: Vec::new(),
         ca_bundle: None,
         events_endpoint_url: None,
         secrets_endpoint_url: None,

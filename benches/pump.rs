@@ -81,7 +81,7 @@ fn dynamodb_client(url: &str) -> Client {
 async fn write_batch(client: &Client, batch: usize) {
     let put = |number| {
         let item = Item { name: format!("{batch}-{number}"), ..Item::example() };
-        let row = encode(&Record::new(item), &format!("{batch}-{number}"), None);
+        let row = encode(&Record::new(item), &format!("{batch}-{number}"), None, None);
         WriteRequest::builder().put_request(PutRequest::builder().set_item(Some(row)).build().expect("a row")).build()
     };
     let rows = (0..BATCH).map(put).collect();

@@ -30,6 +30,11 @@ pub struct Config {
     pub event_bus: String,
     /// `HISTORY_DAYS`: the number of days for which the history keeps a change. Default: 365.
     pub history_days: u32,
+    /// `APPLICATION_ROLES`: the roles of every holder of an API key, separated by spaces. Default: none.
+    pub application_roles: Vec<String>,
+    /// `SERVICE_ROLES`: the roles of every AWS role and user whose requests the API accepts, separated by spaces.
+    /// Default: none.
+    pub service_roles: Vec<String>,
     /// `AWS_CA_BUNDLE`: a file of PEM certificates to trust in place of Amazon's. Holds the content of the file.
     pub ca_bundle: Option<Vec<u8>>,
 }
@@ -66,6 +71,8 @@ impl Config {
                 Some(Ok(days)) if days > 0 => days,
                 Some(_) => return Err(ConfigError { name: "HISTORY_DAYS", problem: "must be a number of days" }),
             },
+            application_roles: words(given("APPLICATION_ROLES")),
+            service_roles: words(given("SERVICE_ROLES")),
             ca_bundle: given("AWS_CA_BUNDLE").map(|path| ca_bundle(&path)).transpose()?,
         })
     }
@@ -119,6 +126,10 @@ impl LogLevel {
             Self::Error => "ERROR",
         }
     }
+}
+
+fn words(text: Option<String>) -> Vec<String> {
+    text.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect()
 }
 
 const ORIGINS: &str = "must be * or origins as in https://app.example.com, separated by commas";

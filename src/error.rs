@@ -11,7 +11,11 @@ use serde::Serialize;
 pub enum Error {
     /// The request is invalid (400). Holds all violations.
     Invalid(Vec<Violation>),
-    /// The record does not exist (404).
+    /// The request has no credentials, and the operation is not public (401).
+    Unauthenticated,
+    /// The principal may not do this (403).
+    Forbidden,
+    /// The record does not exist, or the principal may not read it (404).
     NotFound,
     /// The request conflicts with other records (409). Holds the affected fields.
     Conflict(Vec<Violation>),

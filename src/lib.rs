@@ -44,8 +44,8 @@
 //!    [`functions::serve`] selected the function at the cold start by Lambda's handler setting.
 //! 2. [`runtime::respond`] parses the event into a request and calls [`handlers::update`] with a time limit.
 //! 3. The handler uses [`http`] to read the id, the precondition and the edit from the request.
-//! 4. [`store::Table::update`] sends one conditional write to DynamoDB. The precondition is part of its condition
-//!    expression, so that a concurrent write cannot come in between.
+//! 4. [`store::Table::update`] sends one conditional write to DynamoDB. The precondition and the access rule for the
+//!    [`access::Principal`] are part of its condition expression, so that a concurrent write cannot come in between.
 //! 5. The handler returns the new record as a response. If any step returned an [`error::Error`], the runtime turns it
 //!    into a problem details response (RFC 9457).
 //! 6. The runtime writes one log line and returns the response to API Gateway.

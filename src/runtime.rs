@@ -26,7 +26,7 @@ use crate::{
     app::{App, Config, ConfigError, LogLevel},
     deadline,
     error::{Crash, Error},
-    http::{self, Answer, Request, RequestFacts},
+    http::{self, Answer, Request, RequestFacts, Roles},
     record::{format_time, now},
     store::metered,
 };
@@ -161,7 +161,10 @@ where
     let start = Instant::now();
     let mut facts = RequestFacts::default();
     let work = async {
-        let request = http::event(event)?;
+        let mut request = http::event(event)?;
+        let config = &app.config;
+        let roles = Roles { of_applications: &config.application_roles, of_services: &config.service_roles };
+        http::identify(&mut request, roles);
         facts = RequestFacts::of(&request);
         // Boxed: inlined, the future's type is too deep for the compiler in a build without optimizations.
         Box::pin(handler(app.clone(), request)).await
@@ -182,6 +185,8 @@ where
             "requestId": facts.request_id,
             "route": facts.route,
             "status": answer.status().as_u16(),
+            "principalKind": facts.principal.0.name(),
+            "principalId": facts.principal.1,
             "capacityUnits": capacity_units,
         });
         line.as_object_mut().expect("it is an object").extend(cause.map(|cause| ("cause".into(), cause.into())));

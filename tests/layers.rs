@@ -15,21 +15,24 @@ use std::{
 use modules::Modules;
 
 /// The modules that each module may use. The executables in `bin` may use all of them.
-const ALLOWED: [(&str, &[&str]); 24] = [
+const ALLOWED: [(&str, &[&str]); 25] = [
     ("config", &[]),
     ("deadline", &[]),
-    ("record", &[]),
     ("error", &[]),
-    ("resources", &["record"]),
+    // `error` for the refusal of a principal.
+    ("access", &["error"]),
+    // The rules of a resource are a part of it.
+    ("record", &["access"]),
+    ("resources", &["access", "record"]),
     ("cursors", &["error", "record"]),
-    ("store", &["record", "error", "deadline", "cursors"]),
-    ("http", &["record", "error"]),
+    ("store", &["access", "record", "error", "deadline", "cursors"]),
+    ("http", &["access", "record", "error"]),
     ("app", &["store", "config", "deadline", "cursors"]),
     ("handlers", &["app", "http", "record", "error"]),
-    ("actions", &["app", "http", "error", "operations", "resources"]),
-    ("consumers", &["app", "error", "functions", "operations", "record", "resources", "streams"]),
+    ("actions", &["app", "http", "record", "error", "operations", "resources"]),
+    ("consumers", &["access", "app", "error", "functions", "operations", "record", "resources", "streams"]),
     // `store` for the table definitions; `app`, `http` and `error` for the type of a handler.
-    ("operations", &["handlers", "record", "store", "app", "http", "error"]),
+    ("operations", &["handlers", "access", "record", "store", "app", "http", "error"]),
     // `operations` for what the policy covers, `runtime` for the event loop.
     ("authorizer", &["access", "config", "operations", "runtime"]),
     // The type of a service, and the `runtime` that runs its functions.
@@ -40,10 +43,10 @@ const ALLOWED: [(&str, &[&str]); 24] = [
     // The list of the project.
     ("service", &["actions", "consumers", "functions", "migrations", "resources"]),
     // `store` for the rows in stream records, `runtime` for the event loop, `config` for the bus.
-    ("streams", &["app", "store", "record", "error", "runtime", "config"]),
+    ("streams", &["access", "app", "store", "record", "error", "runtime", "config"]),
     ("gateway", &["operations", "http"]),
     // `http` and `error` for real examples of problems, `gateway` and `streams` for the format of events.
-    ("openapi", &["operations", "functions", "record", "http", "error", "gateway", "streams"]),
+    ("openapi", &["access", "operations", "functions", "record", "http", "error", "gateway", "streams"]),
     // `app` for the store of a Lambda function.
     ("migrate", &["store", "record", "error", "app"]),
     // `config` for the log level, `store` for the consumed capacity, `record` for the format of timestamps.

@@ -54,6 +54,7 @@ export class Functions extends Construct {
     this.environment = {
       TABLE_PREFIX: props.prefix,
       CORS_ORIGINS: props.options.api.corsOrigins.join(','),
+      APPLICATION_ROLES: props.options.api.applicationRoles.join(' '),
     };
   }
 

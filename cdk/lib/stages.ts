@@ -59,6 +59,8 @@ export interface DomainOptions {
 export interface ApiOptions {
   /** Origins whose pages may call the API; `*` allows all. */
   readonly corsOrigins: readonly string[];
+  /** The roles of every holder of an API key. `admin` trusts all keys with all records. */
+  readonly applicationRoles: readonly string[];
   /** The limit per method, over all callers. */
   readonly throttle: Throttle;
   /** A cache of GET responses, which are then up to `seconds` old. */
@@ -104,7 +106,7 @@ export const STAGES = {
     data: { keep: false, protect: false, customerKey: false, recordKilobytes: 1 },
     functions: { memory: 256, timeout: 10, canary: false },
     changes: { historyDays: 30, failedDays: 30 },
-    api: { corsOrigins: ['*'], throttle: { rate: 100, burst: 200 }, firewall: false },
+    api: { corsOrigins: ['*'], applicationRoles: ['admin'], throttle: { rate: 100, burst: 200 }, firewall: false },
     plans: {
       basic: { rate: 5, burst: 10, requestsPerMonth: 10_000 },
       premium: { rate: 50, burst: 100, requestsPerMonth: 1_000_000 },
@@ -117,6 +119,7 @@ export const STAGES = {
     functions: { memory: 512, timeout: 10, canary: true },
     changes: { historyDays: 90, failedDays: 30, archiveDays: 14 },
     api: {
+      applicationRoles: [],
       corsOrigins: ['https://staging.example.com', 'https://admin.staging.example.com'],
       throttle: { rate: 500, burst: 1_000 },
       firewall: true,
@@ -133,6 +136,7 @@ export const STAGES = {
     functions: { memory: 512, timeout: 10, canary: true },
     changes: { historyDays: 365, failedDays: 30, archiveDays: 90 },
     api: {
+      applicationRoles: [],
       corsOrigins: ['https://www.example.com', 'https://admin.example.com'],
       throttle: { rate: 2_000, burst: 4_000 },
       firewall: true,

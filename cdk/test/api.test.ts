@@ -236,7 +236,7 @@ describe('the stage', () => {
 });
 
 describe('options', () => {
-  test('a cache key includes every parameter and the origin', () => {
+  test('a cache key includes every parameter, the origin and the caller', () => {
     const [stage] = ofType(everything, 'AWS::ApiGateway::Stage');
     assert.equal(stage?.properties.CacheClusterEnabled, true);
     const [settings] = list(stage?.properties.MethodSettings ?? null);
@@ -246,7 +246,8 @@ describe('options', () => {
     const all = methods(everything);
     const keys = (name: string) => list(at(all.get(name)?.properties, 'Integration', 'CacheKeyParameters'));
     for (const { method, path, parameters } of contract.operations) {
-      const expected = [...parameters.map(({ name }) => name), 'method.request.header.Origin'];
+      const headers = ['Origin', 'Authorization', 'x-api-key'].map((header) => `method.request.header.${header}`);
+      const expected = [...parameters.map(({ name }) => name), ...headers];
       assert.deepEqual(keys(`${method} ${path}`), method === 'GET' ? expected : []);
     }
   });

@@ -14,12 +14,16 @@ export interface paths {
         /**
          * List items
          * @description Lists records page by page, newest first. `nextCursor`, and the `Link` header with it, lead to the next page. Of the filters one can be used at a time.
+         *
+         *     Allowed for: every caller with credentials if `status` is `active`, or the owner, or the role `admin`.
          */
         get: operations["items_list"];
         put?: never;
         /**
          * Create item
          * @description Adds a record. With an `Idempotency-Key` it does so once: a repeat of the request gets the first answer again, and another body under the same key is refused.
+         *
+         *     Allowed for: the owner, or the role `admin`.
          */
         post: operations["items_create"];
         delete?: never;
@@ -38,17 +42,23 @@ export interface paths {
         /**
          * Get item
          * @description Reads a record, unless the client holds its current version already (`If-None-Match`).
+         *
+         *     Allowed for: every caller with credentials if `status` is `active`, or the owner, or the role `admin`.
          */
         get: operations["items_get"];
         /**
          * Replace item
          * @description Replaces the whole record: fields left out are taken away, or get their default. It never creates one.
+         *
+         *     Allowed for: the owner, or the role `admin`.
          */
         put: operations["items_update"];
         post?: never;
         /**
          * Delete item
          * @description Deletes a record. A second time there is none.
+         *
+         *     Allowed for: the owner, or the role `admin`.
          */
         delete: operations["items_delete"];
         options?: never;
@@ -56,6 +66,8 @@ export interface paths {
         /**
          * Patch item
          * @description Changes the fields the body names and leaves the others (JSON Merge Patch, RFC 7396).
+         *
+         *     Allowed for: the owner, or the role `admin`.
          */
         patch: operations["items_patch"];
         trace?: never;
@@ -70,6 +82,8 @@ export interface paths {
         /**
          * History of item
          * @description Lists what happened to a record, also to one that is deleted: newest first, page by page. An entry is there a moment after the change, and for as long as the stage keeps it.
+         *
+         *     Allowed for: the owner, or the role `admin`.
          */
         get: operations["items_history"];
         put?: never;
@@ -92,6 +106,8 @@ export interface paths {
         /**
          * Publish item
          * @description Puts a draft on offer: its status becomes `active`. An item that is active already is answered as it is, so that a repeat does no harm; an archived one is refused.
+         *
+         *     Allowed for: the owner, or the role `admin`.
          */
         post: operations["items_publish"];
         delete?: never;
@@ -110,12 +126,16 @@ export interface paths {
         /**
          * List users
          * @description Lists records page by page, newest first. `nextCursor`, and the `Link` header with it, lead to the next page. Of the filters one can be used at a time.
+         *
+         *     Allowed for: a signed-in user, or the role `admin`.
          */
         get: operations["users_list"];
         put?: never;
         /**
          * Create user
          * @description Adds a record. With an `Idempotency-Key` it does so once: a repeat of the request gets the first answer again, and another body under the same key is refused.
+         *
+         *     Allowed for: the owner, or the role `admin`.
          */
         post: operations["users_create"];
         delete?: never;
@@ -134,17 +154,23 @@ export interface paths {
         /**
          * Get user
          * @description Reads a record, unless the client holds its current version already (`If-None-Match`).
+         *
+         *     Allowed for: a signed-in user, or the role `admin`.
          */
         get: operations["users_get"];
         /**
          * Replace user
          * @description Replaces the whole record: fields left out are taken away, or get their default. It never creates one.
+         *
+         *     Allowed for: the owner, or the role `admin`.
          */
         put: operations["users_update"];
         post?: never;
         /**
          * Delete user
          * @description Deletes a record. A second time there is none.
+         *
+         *     Allowed for: the owner, or the role `admin`.
          */
         delete: operations["users_delete"];
         options?: never;
@@ -152,6 +178,8 @@ export interface paths {
         /**
          * Patch user
          * @description Changes the fields the body names and leaves the others (JSON Merge Patch, RFC 7396).
+         *
+         *     Allowed for: the owner, or the role `admin`.
          */
         patch: operations["users_patch"];
         trace?: never;
@@ -166,6 +194,8 @@ export interface paths {
         /**
          * History of user
          * @description Lists what happened to a record, also to one that is deleted: newest first, page by page. An entry is there a moment after the change, and for as long as the stage keeps it.
+         *
+         *     Allowed for: the owner, or the role `admin`.
          */
         get: operations["users_history"];
         put?: never;
@@ -194,7 +224,7 @@ export interface components {
             cause: "write" | "expiry";
             /** @description The names of the fields whose values differ. */
             changed: string[];
-            /** @description Who did it: the id of the API key, an authorizer's principal, or a part of the service. */
+            /** @description Who did it: the id of the user or the API key, the ARN of an AWS role, or a part of the service. */
             changedBy?: string;
             /** @description The change's id, the same in its event. */
             eventId: string;
@@ -209,6 +239,8 @@ export interface components {
             old?: Record<string, never>;
             /** @description The place of the change among those of the record: the later has the larger text. */
             sequence: string;
+            /** @description The record's tenant, if its resource has tenants. */
+            tenantId?: string;
             /**
              * Format: date-time
              * @description When, in UTC.
@@ -426,8 +458,10 @@ export interface components {
             /**
              * Format: email
              * @description The e-mail address, unique whatever its case, kept as written.
+             *
+             *     Shown to: the owner, or the role `admin`.
              */
-            email: string;
+            email?: string;
             /**
              * Format: uuid
              * @description UUIDv7: ids sort by creation time.
@@ -435,7 +469,11 @@ export interface components {
             id: string;
             /** @description The name people see. */
             name: string;
-            /** @description The phone number in E.164 form. */
+            /**
+             * @description The phone number in E.164 form.
+             *
+             *     Shown to: the owner, or the role `admin`.
+             */
             phone?: string;
             /**
              * @description The role of the user.
@@ -478,6 +516,8 @@ export interface components {
              *
              *     - `member`: An ordinary user.
              *     - `admin`: One who runs the place.
+             *
+             *     Set by: the role `admin`.
              * @default member
              * @enum {string}
              */
@@ -499,6 +539,8 @@ export interface components {
              *
              *     - `member`: An ordinary user.
              *     - `admin`: One who runs the place.
+             *
+             *     Set by: the role `admin`.
              * @enum {string|null}
              */
             role?: "member" | "admin" | null;
@@ -519,6 +561,8 @@ export interface components {
              *
              *     - `member`: An ordinary user.
              *     - `admin`: One who runs the place.
+             *
+             *     Set by: the role `admin`.
              * @default member
              * @enum {string}
              */
@@ -558,7 +602,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The header x-api-key must hold a valid API key. */
+        /** @description The caller is not allowed to do this. */
         Forbidden: {
             headers: {
                 [name: string]: unknown;
@@ -566,7 +610,7 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "detail": "The header x-api-key must hold a valid API key.",
+                 *       "detail": "The caller is not allowed to do this.",
                  *       "requestId": "0f1e2d3c-4b5a-4968-8776-655443322110",
                  *       "status": 403,
                  *       "title": "Forbidden",
@@ -704,6 +748,25 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The request has no valid credentials. */
+        Unauthorized: {
+            headers: {
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "detail": "The request has no valid credentials.",
+                 *       "requestId": "0f1e2d3c-4b5a-4968-8776-655443322110",
+                 *       "status": 401,
+                 *       "title": "Unauthorized",
+                 *       "type": "about:blank"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description This Idempotency-Key was used with another body: use a new key for a new request. */
         UnprocessableEntity: {
             headers: {
@@ -767,6 +830,8 @@ export interface components {
         Location: string;
         /** @description How many seconds to wait. */
         "Retry-After": number;
+        /** @description How to authenticate (RFC 9110 §11.6.1). */
+        "WWW-Authenticate": string;
     };
     pathItems: never;
 }
@@ -792,6 +857,7 @@ export type ResponsePayloadTooLarge = components['responses']['PayloadTooLarge']
 export type ResponsePreconditionFailed = components['responses']['PreconditionFailed'];
 export type ResponseServiceUnavailable = components['responses']['ServiceUnavailable'];
 export type ResponseTooManyRequests = components['responses']['TooManyRequests'];
+export type ResponseUnauthorized = components['responses']['Unauthorized'];
 export type ResponseUnprocessableEntity = components['responses']['UnprocessableEntity'];
 export type ResponseUnsupportedMediaType = components['responses']['UnsupportedMediaType'];
 export type ParameterCursor = components['parameters']['cursor'];
@@ -805,6 +871,7 @@ export type HeaderETag = components['headers']['ETag'];
 export type HeaderLink = components['headers']['Link'];
 export type HeaderLocation = components['headers']['Location'];
 export type HeaderRetryAfter = components['headers']['Retry-After'];
+export type HeaderWwwAuthenticate = components['headers']['WWW-Authenticate'];
 export type $defs = Record<string, never>;
 export interface operations {
     items_list: {
@@ -861,6 +928,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
@@ -927,6 +995,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             /** @description The request conflicts with other records: see errors. */
             409: {
@@ -1013,6 +1082,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
@@ -1082,6 +1152,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             /** @description The request conflicts with other records: see errors. */
@@ -1140,6 +1211,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             412: components["responses"]["PreconditionFailed"];
@@ -1208,6 +1280,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             /** @description The request conflicts with other records: see errors. */
@@ -1315,6 +1388,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
@@ -1367,6 +1441,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             /** @description An archived item cannot be published. */
@@ -1440,6 +1515,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
@@ -1495,6 +1571,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             /** @description The request conflicts with other records: see errors. */
             409: {
@@ -1575,6 +1652,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
@@ -1633,6 +1711,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             /** @description The request conflicts with other records: see errors. */
@@ -1691,6 +1770,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             412: components["responses"]["PreconditionFailed"];
@@ -1753,6 +1833,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             /** @description The request conflicts with other records: see errors. */
@@ -1851,6 +1932,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];

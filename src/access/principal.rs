@@ -3,6 +3,11 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::error::Error;
+
+/// The maximum length of a tenant, in bytes. Tenants are a part of index keys.
+pub const MAX_TENANT_BYTES: usize = 128;
+
 /// The principal of a request.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Principal {
@@ -34,7 +39,7 @@ pub enum Kind {
     /// An AWS role or user whose request is signed. The id is its ARN.
     Service,
     /// A part of this service, such as a consumer. It may do everything.
-    #[serde(skip_deserializing)]
+    #[serde(skip)]
     System,
 }
 
@@ -52,9 +57,29 @@ impl Kind {
 }
 
 impl Principal {
+    /// The principal of a request without credentials.
+    pub const ANONYMOUS: Self = Self {
+        kind: Kind::Anonymous,
+        id: String::new(),
+        tenant: None,
+        roles: Vec::new(),
+        scopes: Vec::new(),
+        application: None,
+    };
+
     /// Creates a part of this service, by its name.
     pub fn system(name: &str) -> Self {
         Self { kind: Kind::System, id: name.to_owned(), ..Self::default() }
+    }
+
+    /// Returns the id, or `None` for [`Kind::Anonymous`].
+    pub fn known_id(&self) -> Option<&str> {
+        (self.kind != Kind::Anonymous).then_some(&self.id)
+    }
+
+    /// Returns the error for a request that this principal may not make: without credentials it may help to send some.
+    pub fn refusal(&self) -> Error {
+        if self.kind == Kind::Anonymous { Error::Unauthenticated } else { Error::Forbidden }
     }
 
     /// Returns true if the principal has the role.

@@ -7,6 +7,7 @@ use crate::{
     error::Error,
     http::{self, Answer, Request},
     operations::{Collection, Contract, Grant, Operation, Response, parameters},
+    record::Resource,
     resources::{Item, ItemStatus::*},
 };
 
@@ -17,7 +18,7 @@ const ARCHIVED: Error = Error::WrongState("An archived item cannot be published.
 /// Publishes a draft: 200 with the record. An active item stays unchanged; an archived one is rejected.
 async fn publish(app: Arc<App>, request: Request) -> Result<Answer, Error> {
     let (id, precondition) = Error::join(http::id(&request), http::precondition(&request))?;
-    let items = app.store.table::<Item>().written_by(http::caller(&request));
+    let items = app.store.table::<Item>(http::principal(&request));
     match items.transition(id, &precondition, "status", Draft, Active).await? {
         Ok(item) => Ok(http::ok(&item)),
         Err(item) if item.resource.status == Active => Ok(http::ok(&item)),
@@ -27,7 +28,7 @@ async fn publish(app: Arc<App>, request: Request) -> Result<Answer, Error> {
 
 /// Describes the operation.
 pub fn operation() -> Operation {
-    Operation::new("POST", "/v1/items/{id}/publish", "items_publish", publish, || Contract {
+    Operation::new("POST", "/v1/items/{id}/publish", "items_publish", Item::ACCESS.update, publish, || Contract {
         parameters: vec![parameters::id(), parameters::if_match()],
         responses: vec![Response::record(200, &Collection::of::<Item>())],
         grants: vec![Grant::on("items", &["GetItem", "UpdateItem"])],

@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, StatusCode, header};
 
-use crate::http::{Answer, BUSY, INTERNAL, INVALID, Problem};
+use crate::http::{Answer, BUSY, FORBIDDEN, INTERNAL, INVALID, Problem, UNAUTHENTICATED};
 
 /// A response that API Gateway sends without a function.
 #[derive(Clone, Copy, Debug)]
@@ -27,12 +27,10 @@ pub const INVALID_API_KEY: GatewayResponse =
 
 /// A token that is missing or not valid.
 pub const UNAUTHORIZED: GatewayResponse =
-    response(&["UNAUTHORIZED"], StatusCode::UNAUTHORIZED, "The request has no valid token.")
-        .challenge("Bearer error=\"invalid_token\"");
+    response(&["UNAUTHORIZED"], StatusCode::UNAUTHORIZED, UNAUTHENTICATED).challenge("Bearer error=\"invalid_token\"");
 
 /// A valid token of a caller who may not call the operation.
-pub const ACCESS_DENIED: GatewayResponse =
-    response(&["ACCESS_DENIED"], StatusCode::FORBIDDEN, "The caller is not allowed to do this.");
+pub const ACCESS_DENIED: GatewayResponse = response(&["ACCESS_DENIED"], StatusCode::FORBIDDEN, FORBIDDEN);
 
 /// A token that cannot be verified, since its issuer does not answer.
 pub const AUTHORIZER_FAILURE: GatewayResponse =

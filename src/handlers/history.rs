@@ -14,9 +14,6 @@ use crate::{
 /// The history lags behind the record by the delay of the stream. A new record without an entry has an empty history.
 pub async fn history<R: Resource>(app: Arc<App>, request: Request) -> Result<Answer, Error> {
     let (id, query) = Error::join(http::id(&request), http::history_query(&request))?;
-    let page = app.store.history(R::COLLECTION, id, &query).await?;
-    if page.data.is_empty() && page.next.is_none() && query.cursor.is_none() {
-        app.store.table::<R>().get(id).await?;
-    }
+    let page = app.store.table::<R>(http::principal(&request)).history(id, &query).await?;
     Ok(http::list(&request, &page))
 }

@@ -13,6 +13,6 @@ use crate::{
 pub async fn update<R: Resource>(app: Arc<App>, request: Request) -> Result<Answer, Error> {
     let target = Error::join(http::id(&request), http::precondition(&request));
     let ((id, precondition), edit) = Error::join(target, http::edit::<R>(&request))?;
-    let record = app.store.table().written_by(http::caller(&request)).update(id, &precondition, &edit).await?;
+    let record = app.store.table(http::principal(&request)).update(id, &precondition, &edit).await?;
     Ok(http::ok(&record))
 }

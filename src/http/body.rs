@@ -24,7 +24,8 @@ const MAX_REPEATED: usize = 200;
 pub fn decode<R: Resource>(value: Value) -> Result<R, Vec<Violation>> {
     let mut decoded = None;
     let example = Value::Object(to_object(&R::example()));
-    check(value, &example, (R::FILTERS, R::REFERENCES), &mut |value| {
+    let keys = Keys { filters: R::FILTERS, references: R::REFERENCES, has_tenants: R::TENANT };
+    check(value, &example, &keys, &mut |value| {
         let resource: &R = decoded.insert(serde_path_to_error::deserialize(value)?);
         Ok((Value::Object(to_object(resource)), resource.validate().err()))
     })?;
@@ -35,13 +36,15 @@ pub fn decode<R: Resource>(value: Value) -> Result<R, Vec<Violation>> {
 type Read<'a> = dyn FnMut(&Value) -> Result<(Value, Option<ValidationErrors>), TypeError> + 'a;
 type TypeError = serde_path_to_error::Error<serde_json::Error>;
 
+/// The fields of a resource that become keys of tables or indexes.
+struct Keys {
+    filters: &'static [Filter],
+    references: &'static [Reference],
+    has_tenants: bool,
+}
+
 /// Returns the violations of a value. It is compiled once for all resources.
-fn check(
-    mut value: Value,
-    example: &Value,
-    (filters, references): (&[Filter], &[Reference]),
-    read: &mut Read,
-) -> Result<(), Vec<Violation>> {
+fn check(mut value: Value, example: &Value, keys: &Keys, read: &mut Read) -> Result<(), Vec<Violation>> {
     if !value.is_object() {
         return Err(vec![Violation::pointer("", "must be a JSON object")]);
     }
@@ -51,7 +54,7 @@ fn check(
             Ok((resource, errors)) => {
                 shape_faults(&value, &resource, example, "", &mut faults);
                 faults.extend(constraint_faults(errors.as_ref(), &faults));
-                faults.extend(key_faults(&resource, filters, references));
+                faults.extend(key_faults(&resource, keys));
                 faults.truncate(MAX_VIOLATIONS);
                 return if faults.is_empty() { Ok(()) } else { Err(faults) };
             }
@@ -127,13 +130,14 @@ fn constraint_faults(errors: Option<&ValidationErrors>, known: &[Violation]) -> 
 }
 
 /// Returns the values that do not fit into a key of a table or an index.
-fn key_faults(resource: &Value, filters: &[Filter], references: &[Reference]) -> Vec<Violation> {
+fn key_faults(resource: &Value, keys: &Keys) -> Vec<Violation> {
     let text = |field: &str| resource.get(field).and_then(Value::as_str);
-    let filters = filters.iter().filter_map(|filter| {
-        let is_too_long = filter.normalization.apply(text(filter.field)?).len() > filter.max_bytes();
-        is_too_long.then(|| Violation::field(filter.field, format!("must have at most {} bytes", filter.max_bytes())))
+    let filters = keys.filters.iter().filter_map(|filter| {
+        let max = filter.max_bytes(keys.has_tenants);
+        let is_too_long = filter.normalization.apply(text(filter.field)?).len() > max;
+        is_too_long.then(|| Violation::field(filter.field, format!("must have at most {max} bytes")))
     });
-    let references = references.iter().filter_map(|reference| {
+    let references = keys.references.iter().filter_map(|reference| {
         let is_key = (1..=MAX_KEY_BYTES).contains(&text(reference.field)?.len());
         let detail = || format!("names no record of {}", reference.collection);
         (!is_key).then(|| Violation::field(reference.field, detail()))

@@ -25,20 +25,27 @@ pub struct Context {
     /// The path that the client sent, with the stage or base path.
     pub path: Option<String>,
     #[serde(default)]
-    identity: Identity,
-    authorizer: Option<Authorizer>,
+    pub(super) identity: Identity,
+    pub(super) authorizer: Option<Authorizer>,
 }
 
+/// The API key or IAM identity of a request.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Identity {
-    api_key_id: Option<String>,
+pub(super) struct Identity {
+    pub api_key_id: Option<String>,
+    pub user_arn: Option<String>,
 }
 
+/// The context that the authorizer returned. API Gateway passes texts, numbers and booleans, all as text.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Authorizer {
-    principal_id: Option<String>,
+pub(super) struct Authorizer {
+    pub kind: Option<String>,
+    pub principal_id: Option<String>,
+    pub tenant: Option<String>,
+    pub roles: Option<String>,
+    pub scopes: Option<String>,
 }
 
 impl Context {
@@ -46,13 +53,6 @@ impl Context {
     pub fn of(request: &Request) -> Option<&Self> {
         request.extensions().get()
     }
-}
-
-/// Returns the principal of the request: the authorizer's principal or the id of the API key, if any.
-pub fn caller(request: &Request) -> Option<String> {
-    let context = Context::of(request)?;
-    let principal = context.authorizer.as_ref().and_then(|authorizer| authorizer.principal_id.as_ref());
-    principal.or(context.identity.api_key_id.as_ref()).cloned()
 }
 
 #[derive(Deserialize)]

@@ -12,6 +12,10 @@ const RETRY_AFTER: &str = "1";
 
 /// The detail of an invalid request, from a function or from API Gateway.
 pub const INVALID: &str = "The request is not valid: see errors.";
+/// The detail of a request without valid credentials, from a function or from API Gateway.
+pub const UNAUTHENTICATED: &str = "The request has no valid credentials.";
+/// The detail of a request that the caller may not make, from a function or from API Gateway.
+pub const FORBIDDEN: &str = "The caller is not allowed to do this.";
 /// The detail of a temporary failure.
 pub const BUSY: &str = "The service is busy: try again.";
 /// The detail of an internal error.
@@ -61,6 +65,10 @@ impl Problem {
         if matches!(self.status, 429 | 503) {
             builder = builder.header(header::RETRY_AFTER, RETRY_AFTER);
         }
+        // RFC 9110 §15.5.2 requires a challenge, RFC 6750 §3 defines this one.
+        if self.status == 401 {
+            builder = builder.header(header::WWW_AUTHENTICATE, "Bearer");
+        }
         let body = serde_json::to_string(&self).expect("a problem is JSON");
         builder.body(Body::Text(body)).expect("the status and headers are valid")
     }
@@ -79,6 +87,8 @@ pub fn for_error(error: &Error, request_id: &str) -> Answer {
 fn describe(error: &Error) -> (StatusCode, String) {
     let (status, detail) = match error {
         Error::Invalid(_) => (StatusCode::BAD_REQUEST, INVALID),
+        Error::Unauthenticated => (StatusCode::UNAUTHORIZED, UNAUTHENTICATED),
+        Error::Forbidden => (StatusCode::FORBIDDEN, FORBIDDEN),
         Error::NotFound => (StatusCode::NOT_FOUND, "There is no record with this id."),
         Error::Conflict(_) => (StatusCode::CONFLICT, "The request conflicts with other records: see errors."),
         Error::WrongState(detail) => (StatusCode::CONFLICT, *detail),

@@ -8,12 +8,9 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{
-    body,
-    event::{Context, caller},
-    json,
-};
+use super::{body, event::Context, json, principal::principal};
 use crate::{
+    access::{Condition, Kind, Owner},
     error::{Error, Violation},
     record::{Edit, IdempotencyKey, Resource, merge_patch, parse_id, to_object},
 };
@@ -34,12 +31,26 @@ pub fn id(request: &Request) -> Result<Uuid, Error> {
     parse_id(&decoded).ok_or_else(|| Error::Invalid(vec![Violation::parameter("id", "must be a UUID")]))
 }
 
-/// Decodes the resource in the body of a `PUT`.
+/// Decodes the resource in the body of a `PUT`. Without an owner, it belongs to the user who sends it, unless this user
+/// may update all records: what an administrator leaves out is removed.
 ///
 /// # Errors
 /// Returns [`Error::Invalid`] with all violations, [`Error::TooLarge`] or [`Error::UnsupportedMediaType`].
 fn resource<R: Resource>(request: &Request) -> Result<R, Error> {
-    body::decode(json_body(request, &["application/json"])?).map_err(Error::Invalid)
+    let value = json_body(request, &["application/json"])?;
+    let is_unconditional = R::ACCESS.update.condition(principal(request), R::OWNER) == Condition::Always;
+    body::decode(if is_unconditional { value } else { with_owner::<R>(value, request) }).map_err(Error::Invalid)
+}
+
+/// Sets the owner to the user who sends the request, if the body names none.
+fn with_owner<R: Resource>(mut body: Value, request: &Request) -> Value {
+    let principal = principal(request);
+    if let (Owner::Field(field), Kind::User, Some(members)) = (R::OWNER, principal.kind, body.as_object_mut())
+        && members.get(field).is_none_or(Value::is_null)
+    {
+        members.insert(field.to_owned(), principal.id.as_str().into());
+    }
+    body
 }
 
 /// Decodes the body of a `PUT`, which is a whole resource, or of a `PATCH`, which is a JSON Merge Patch (RFC 7396).
@@ -112,7 +123,8 @@ pub fn header(request: &Request, name: &str) -> Option<String> {
     (!values.is_empty()).then(|| values.join(", "))
 }
 
-/// Decodes the resource in the body of a `POST`, and its idempotency key if any.
+/// Decodes the resource in the body of a `POST`, and its idempotency key if any. Without an owner, it belongs to the user
+/// who sends it.
 ///
 /// # Errors
 /// Returns the same errors as `resource`. A key that is empty, too long or not printable ASCII is a violation.
@@ -120,14 +132,14 @@ pub fn creation<R: Resource>(request: &Request) -> Result<(R, Option<Idempotency
     let key = idempotency_key(request);
     let body = json_body(request, &["application/json"]).and_then(|value| {
         let fingerprint = matches!(key, Ok(Some(_))).then(|| URL_SAFE_NO_PAD.encode(Sha256::digest(value.to_string())));
-        Ok((body::decode(value).map_err(Error::Invalid)?, fingerprint))
+        Ok((body::decode(with_owner::<R>(value, request)).map_err(Error::Invalid)?, fingerprint))
     });
     let (key, (resource, fingerprint)) = Error::join(key, body)?;
     Ok((resource, key.zip(fingerprint).map(|(key, fingerprint)| IdempotencyKey { key, fingerprint })))
 }
 
-/// Returns the idempotency key, bare or quoted as in the IETF draft. The caller is a prefix, so that two API keys can use
-/// the same idempotency key.
+/// Returns the idempotency key, bare or quoted as in the IETF draft. The principal and its tenant are a prefix, so that
+/// two of them can use the same idempotency key.
 fn idempotency_key(request: &Request) -> Result<Option<String>, Error> {
     let Some(value) = header(request, "idempotency-key") else { return Ok(None) };
     let quoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
@@ -137,7 +149,7 @@ fn idempotency_key(request: &Request) -> Result<Option<String>, Error> {
         let detail = format!("must be 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} printable ASCII characters without spaces");
         return Err(Error::header("Idempotency-Key", detail));
     }
-    Ok(Some(format!("{}/{key}", caller(request).unwrap_or_default())))
+    Ok(Some(format!("{}/{key}", principal(request).identity())))
 }
 
 /// The facts of a request that logs and responses need.
@@ -149,6 +161,8 @@ pub struct RequestFacts {
     pub route: String,
     /// The `Origin` header, if any.
     pub origin: Option<String>,
+    /// The kind and id of the principal.
+    pub principal: (Kind, String),
 }
 
 impl RequestFacts {
@@ -159,6 +173,7 @@ impl RequestFacts {
             request_id: context.request_id.unwrap_or_default(),
             route: format!("{} {}", request.method(), context.resource_path.unwrap_or_default()),
             origin: header(request, "origin"),
+            principal: (principal(request).kind, principal(request).id.clone()),
         }
     }
 }

@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 use super::event::Context;
-use crate::record::{Page, Record, Resource};
+use crate::record::{Page, Record, Resource, View};
 
 /// The characters that need no escape in a query value (RFC 3986 §2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -15,7 +15,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 pub type Answer = Response<Body>;
 
 /// Creates a 201 response with `Location`, `ETag` and the record.
-pub fn created<R: Resource>(request: &Request, record: &Record<R>) -> Answer {
+pub fn created<R: Resource>(request: &Request, record: &View<R>) -> Answer {
     let location = format!("{}/{}", public_path(request).trim_end_matches('/'), record.id);
     let mut answer = with_record(StatusCode::CREATED, record);
     answer.headers_mut().insert(header::LOCATION, location.parse().expect("paths routed by API Gateway are ASCII"));
@@ -23,12 +23,12 @@ pub fn created<R: Resource>(request: &Request, record: &Record<R>) -> Answer {
 }
 
 /// Creates a 200 response with `ETag` and the record.
-pub fn ok<R: Resource>(record: &Record<R>) -> Answer {
+pub fn ok<R: Resource>(record: &View<R>) -> Answer {
     with_record(StatusCode::OK, record)
 }
 
 /// Creates a 304 response with `ETag`.
-pub fn not_modified<R: Resource>(record: &Record<R>) -> Answer {
+pub fn not_modified<R: Resource>(record: &View<R>) -> Answer {
     answer(StatusCode::NOT_MODIFIED).header(header::ETAG, etag(record)).body(Body::Empty).expect(VALID)
 }
 
@@ -58,7 +58,7 @@ struct PageBody<'a, T> {
 
 const VALID: &str = "the status and headers are valid";
 
-fn with_record<R: Resource>(status: StatusCode, record: &Record<R>) -> Answer {
+fn with_record<R: Resource>(status: StatusCode, record: &View<R>) -> Answer {
     answer(status)
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::ETAG, etag(record))

@@ -38,7 +38,7 @@ use crate::{
     functions::Service,
     gateway::{self, GatewayResponse, PathParameters, ProxyRequest, RestResource, Router, proxy_event},
     http::{self, Answer, Problem, cors},
-    operations::{Access, Operation},
+    operations::Operation,
     runtime,
 };
 
@@ -134,9 +134,7 @@ impl Call<'_> {
         }
         let (operation, parameters) = self.operation()?;
         let authorizer = self.authorize().await?;
-        let key = match operation.access {
-            Access::ApiKey => self.gateway.plan.admit(self.header("x-api-key")),
-        };
+        let key = self.gateway.plan.admit(self.header("x-api-key"));
         let key = key.map_err(|refusal| self.refuse(&refusal))?;
         let body = body.map_err(|(status, detail)| self.problem(status, detail))?;
         let violations = self.gateway.models.check(operation, self.header("content-type"), &body);

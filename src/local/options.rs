@@ -37,6 +37,9 @@ pub struct Options {
     /// The API key of the premium usage plan.
     #[arg(long, default_value = "local-premium-key-0123456789")]
     pub premium_key: String,
+    /// A role of the holders of both keys; can be repeated, and empty for none.
+    #[arg(long, value_name = "ROLE", default_value = "admin")]
+    pub application_role: Vec<String>,
     /// The rate limit of each key, in requests per second.
     #[arg(long, default_value = "10000")]
     pub rate: NonZeroU32,

@@ -187,6 +187,8 @@ fn config(options: &Options, cursor_secret: String, dynamodb_url: &str, events_e
         secrets_endpoint_url: None,
         event_bus: "local".into(),
         history_days: HISTORY_DAYS,
+        application_roles: options.application_role.iter().filter(|role| !role.is_empty()).cloned().collect(),
+        service_roles: Vec::new(),
         ca_bundle: None,
     }
 }

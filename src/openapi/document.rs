@@ -30,11 +30,10 @@ pub fn document(service: &Service) -> Value {
             "license": { "name": env!("CARGO_PKG_LICENSE"), "url": "https://spdx.org/licenses/" },
         },
         "servers": servers(),
-        "security": [{ "apiKey": [] }],
         "tags": tags(&service.resources()),
         "paths": paths(&operations),
         "components": {
-            "securitySchemes": { "apiKey": { "type": "apiKey", "in": "header", "name": "x-api-key" } },
+            "securitySchemes": security_schemes(),
             "parameters": shared_parameters(&operations),
             "headers": shared_headers(),
             "responses": responses::shared_problems(),
@@ -61,6 +60,23 @@ fn servers() -> Value {
             },
         },
     ])
+}
+
+fn security_schemes() -> Value {
+    json!({
+        "apiKey": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "x-api-key",
+            "description": "The key of an application.",
+        },
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "The access token of a user.",
+        },
+    })
 }
 
 fn tags(resources: &[Collection]) -> Value {
@@ -119,6 +135,11 @@ fn shared_headers() -> Value {
             "ETag",
             "The record's version, quoted.",
             json!({ "type": "string", "pattern": r#"^"[1-9][0-9]*"$"#, "example": "\"1\"" }),
+        ),
+        header(
+            "WWW-Authenticate",
+            "How to authenticate (RFC 9110 §11.6.1).",
+            json!({ "type": "string", "example": "Bearer" }),
         ),
         header("Location", "The path of the new record.", text.clone()),
         header("Link", "The next page, where there is one (RFC 8288, `rel=\"next\"`).", text),

@@ -13,6 +13,7 @@ mod gateway;
 mod model;
 mod operation;
 mod postman;
+mod reads;
 mod responses;
 pub mod shards;
 
@@ -20,3 +21,4 @@ pub use document::document;
 pub use file::File;
 pub use files::{DOCUMENT, RELEASED, drift, files, leftovers};
 pub use model::{model, request_model};
+pub use reads::unindexed_reads;

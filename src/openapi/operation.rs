@@ -3,7 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::{dialect, responses};
-use crate::operations::{Contract, Operation, Parameter, ProblemResponse, Response};
+use crate::{
+    access::{Kind, Rule},
+    operations::{Contract, Operation, Parameter, ProblemResponse, Response},
+};
 
 /// Returns the operation object.
 pub fn operation(operation: &Operation, contract: &Contract) -> Value {
@@ -11,7 +14,8 @@ pub fn operation(operation: &Operation, contract: &Contract) -> Value {
         "operationId": operation.name,
         "tags": [contract.tag],
         "summary": contract.summary,
-        "description": contract.description,
+        "description": format!("{}\n\nAllowed for: {}.", contract.description, operation.rule),
+        "security": security(&operation.rule),
         "parameters": contract.parameters.iter().map(parameter).collect::<Value>(),
         "responses": responses(contract),
         "x-function": { "name": operation.function, "grants": contract.grants },
@@ -26,6 +30,16 @@ pub fn operation(operation: &Operation, contract: &Contract) -> Value {
         object["x-request-model"] = body.content.name.as_str().into();
     }
     object
+}
+
+/// Returns the security requirements: one of them is enough. A public operation has none.
+fn security(rule: &Rule) -> Value {
+    if rule.may_admit_kind(Kind::Anonymous) {
+        return json!([]);
+    }
+    let schemes = [(Kind::Application, "apiKey"), (Kind::User, "bearer")];
+    let admitted = schemes.into_iter().filter(|(kind, _)| rule.may_admit_kind(*kind));
+    admitted.map(|(_, scheme)| Value::Object(Map::from_iter([(scheme.to_owned(), json!([]))]))).collect()
 }
 
 fn parameter(parameter: &Parameter) -> Value {

@@ -32,6 +32,8 @@ pub fn shared_problems() -> Map<String, Value> {
                 detail: "must be * or a list of ETags, as in \"3\"".into(),
             },
         ]),
+        Error::Unauthenticated,
+        Error::Forbidden,
         Error::NotFound,
         Error::StaleVersion,
         Error::TooLarge,
@@ -40,7 +42,7 @@ pub fn shared_problems() -> Map<String, Value> {
         Error::Internal("".into()),
         Error::Unavailable("".into()),
     ];
-    let of_the_gateway = [gateway::INVALID_API_KEY, gateway::THROTTLED, gateway::INTEGRATION_TIMEOUT];
+    let of_the_gateway = [gateway::THROTTLED, gateway::INTEGRATION_TIMEOUT];
     let functions = of_functions.iter().map(example);
     let gateway = of_the_gateway.iter().map(|response| json!(response.problem(REQUEST_ID)));
     let named = |example: Value| {
@@ -106,8 +108,11 @@ fn name(status: StatusCode) -> String {
 
 /// Returns the headers of a problem.
 fn response_headers(status: StatusCode) -> Value {
-    let is_passing = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-    reference_headers(if is_passing { &["Retry-After"] } else { &[] })
+    reference_headers(match status {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => &["Retry-After"],
+        StatusCode::UNAUTHORIZED => &["WWW-Authenticate"],
+        _ => &[],
+    })
 }
 
 /// Returns references to shared headers.

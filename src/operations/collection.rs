@@ -4,8 +4,9 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use crate::{
+    access::{FieldAccess, Rule},
     record::{Filter, Reference, Resource, Unique, to_object},
-    store::{IndexDefinition, resource_table},
+    store::{IndexDefinition, resource_table, unindexed_reads},
 };
 
 /// The description of a resource.
@@ -24,6 +25,10 @@ pub struct Collection {
     pub unique: &'static [Unique],
     /// The fields that refer to other records.
     pub references: &'static [Reference],
+    /// The fields that only some may read or change.
+    pub protected: &'static [FieldAccess],
+    /// The conjunctions of the read rule that no index serves. The contract refuses them.
+    pub unindexed_reads: Vec<Vec<&'static str>>,
     /// The indexes of its table.
     pub indexes: Vec<IndexDefinition>,
 }
@@ -39,8 +44,15 @@ impl Collection {
             filters: R::FILTERS,
             unique: R::UNIQUE,
             references: R::REFERENCES,
+            protected: R::PROTECTED,
+            unindexed_reads: unindexed_reads::<R>(),
             indexes: resource_table::<R>().indexes,
         }
+    }
+
+    /// Returns true if responses can lack a field, since only some may read it.
+    pub fn may_hide(&self, field: &str) -> bool {
+        self.protected.iter().any(|protected| protected.field == field && protected.read != Rule::Public)
     }
 
     /// Returns the path of the list.

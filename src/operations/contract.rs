@@ -91,7 +91,7 @@ pub struct ProblemResponse {
 }
 
 /// The problems that any operation can respond with, including those of the gateway.
-const ANY: [u16; 6] = [400, 403, 429, 500, 503, 504];
+const ANY: [u16; 7] = [400, 401, 403, 429, 500, 503, 504];
 
 impl Contract {
     /// Returns a contract without parameters and success responses, to which these are added.
@@ -131,7 +131,7 @@ impl Contract {
 impl Response {
     /// Returns a response with a record, and its version in `ETag`.
     pub fn record(status: u16, collection: &Collection) -> Self {
-        let (schema, example) = (schema::record(collection), schema::record_example(collection));
+        let (schema, example) = (schema::view(collection), schema::record_example(collection));
         let content = Content { name: collection.record_name(), schema, example };
         let description = "The record as it is now.";
         Self { status, description, headers: &["ETag"], content: Some(content), links: Vec::new() }

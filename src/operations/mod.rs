@@ -13,4 +13,4 @@ pub use collection::{Collection, pascal_case};
 pub use contract::{Body, Content, Contract, Link, Parameter, ProblemResponse, Response};
 pub use crud::crud;
 pub use grant::Grant;
-pub use operation::{Access, Handler, HandlerFuture, Operation};
+pub use operation::{Handler, HandlerFuture, Operation};

@@ -1,12 +1,13 @@
 //! An operation: a method on a path, its handler, and its contract.
 
-use std::{pin::Pin, sync::Arc};
+use std::{future, pin::Pin, sync::Arc};
 
 use super::Contract;
 use crate::{
+    access::Rule,
     app::App,
     error::Error,
-    http::{Answer, Request},
+    http::{self, Answer, Request},
 };
 
 /// An operation of the API.
@@ -24,19 +25,12 @@ pub struct Operation {
     pub name: String,
     /// The name of its Lambda function, which is Lambda's handler setting. Operations of one function share the handler.
     pub function: String,
-    /// The callers that it allows.
-    pub access: Access,
+    /// The principals that it allows.
+    pub rule: Rule,
     /// The code.
     pub handler: Handler,
     #[cfg(feature = "local")]
     contract: fn() -> Contract,
-}
-
-/// The callers that an operation allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Callers with an API key.
-    ApiKey,
 }
 
 /// The code of an operation.
@@ -45,11 +39,15 @@ pub type Handler = Arc<dyn Fn(Arc<App>, Request) -> HandlerFuture + Send + Sync>
 pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
 
 impl Operation {
-    /// Returns an operation with its own function, for callers with an API key.
+    /// Returns an operation with its own function.
+    ///
+    /// A request of a principal that the rule admits to no record is refused before the handler runs. The part of the rule
+    /// about the record is evaluated by the store.
     pub fn new<H, F>(
         method: &'static str,
         path: impl Into<String>,
         name: impl Into<String>,
+        rule: Rule,
         handler: H,
         contract: fn() -> Contract,
     ) -> Self
@@ -65,8 +63,15 @@ impl Operation {
             path: path.into(),
             function: name.clone(),
             name,
-            access: Access::ApiKey,
-            handler: Arc::new(move |app, request| Box::pin(handler(app, request))),
+            rule,
+            handler: Arc::new(move |app, request| {
+                let principal = http::principal(&request);
+                if rule.may_admit(principal) {
+                    Box::pin(handler(app, request))
+                } else {
+                    Box::pin(future::ready(Err(principal.refusal())))
+                }
+            }),
             #[cfg(feature = "local")]
             contract,
         }

@@ -3,16 +3,29 @@
 use serde_json::{Map, Value, json};
 
 use super::Collection;
-use crate::http::MAX_LIMIT;
+use crate::{access::Rule, http::MAX_LIMIT};
 
 /// The fields of the record itself, which precede the resource's fields.
 const RECORD_FIELDS: [&str; 4] = ["id", "version", "createdAt", "updatedAt"];
 
 /// Returns the schema of the body of `POST` and `PUT`. A null in an optional field means that the field is absent.
 pub fn whole(collection: &Collection) -> Value {
+    let mut schema = unannotated(collection);
+    for field in collection.protected.iter().filter(|field| field.write != Rule::Public) {
+        append_description(&mut schema["properties"][field.field], &format!("Set by: {}.", field.write));
+    }
+    schema
+}
+
+fn unannotated(collection: &Collection) -> Value {
     let mut schema = collection.schema.clone();
     simplify(&mut schema);
     schema
+}
+
+fn append_description(schema: &mut Value, sentence: &str) {
+    let text = schema["description"].as_str().unwrap_or_default();
+    schema["description"] = format!("{text}\n\n{sentence}").trim_start().into();
 }
 
 /// Returns the schema of the body of `PATCH` (RFC 7396): all fields are optional, and null removes an optional one.
@@ -24,9 +37,9 @@ pub fn patch(collection: &Collection) -> Value {
     schema
 }
 
-/// Returns the schema of a record in responses: with id and version, with all defaults, without nulls.
+/// Returns the schema of a record: with id and version, with all defaults, without nulls.
 pub fn record(collection: &Collection) -> Value {
-    let mut schema = whole(collection);
+    let mut schema = unannotated(collection);
     fill(&mut schema);
     let fields = [
         json!({ "type": "string", "format": "uuid", "description": "UUIDv7: ids sort by creation time." }),
@@ -39,6 +52,18 @@ pub fn record(collection: &Collection) -> Value {
     schema["required"] = required.into();
     for (name, field) in RECORD_FIELDS.iter().zip(fields) {
         schema["properties"][name] = field;
+    }
+    schema
+}
+
+/// Returns the schema of a record in responses: fields that only some may read are optional.
+pub fn view(collection: &Collection) -> Value {
+    let mut schema = record(collection);
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.retain(|name| !name.as_str().is_some_and(|name| collection.may_hide(name)));
+    }
+    for field in collection.protected.iter().filter(|field| field.read != Rule::Public) {
+        append_description(&mut schema["properties"][field.field], &format!("Shown to: {}.", field.read));
     }
     schema
 }
@@ -74,7 +99,7 @@ pub const EXAMPLE_TIME: &str = "2025-11-13T12:00:00.000Z";
 
 /// Returns the schema of one field, without null.
 pub fn field(collection: &Collection, name: &str) -> Value {
-    let mut schema = whole(collection)["properties"][name].clone();
+    let mut schema = unannotated(collection)["properties"][name].clone();
     forbid_null(&mut schema);
     schema.as_object_mut().map(|members| members.remove("default"));
     schema

@@ -52,6 +52,10 @@ pub fn contract(service: Service, arguments: impl Iterator<Item = OsString>) -> 
 
 /// Returns the changes that a stage running the last release could not be updated to.
 fn refusals(service: &Service, root: &Path) -> io::Result<Vec<String>> {
+    let unindexed = openapi::unindexed_reads(service);
+    if !unindexed.is_empty() {
+        return Ok(unindexed);
+    }
     let released = match fs::read_to_string(root.join(openapi::RELEASED)) {
         Ok(text) => serde_json::from_str(&text)?,
         // There is no release yet.

@@ -26,9 +26,12 @@ pub struct Entry {
     pub time: DateTime<Utc>,
     /// The cause.
     pub cause: Cause,
-    /// The principal: the id of the API key, the authorizer's principal, or a part of this service.
+    /// The id of the principal: a user, an API key, the ARN of an AWS role, or a part of this service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed_by: Option<String>,
+    /// The tenant of the record, if its resource has tenants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
     /// The names of the changed fields.
     pub changed: Vec<String>,
     /// The record before the change, if any.

@@ -7,6 +7,7 @@ mod normalization;
 mod resource;
 pub mod rules;
 mod time;
+mod view;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -20,6 +21,7 @@ pub use normalization::{Normalization, normalize_email};
 pub use resource::{Filter, MAX_KEY_BYTES, Reference, Resource, Shards, Unique};
 use time::rfc3339;
 pub use time::{format_time, now};
+pub use view::View;
 
 /// A stored resource with its identity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -67,7 +69,7 @@ pub fn optional_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<
 /// The idempotency key of a create: the create runs once, and each repeat gets the same response.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
-    /// The key, with the caller as a prefix.
+    /// The key, with the principal as a prefix.
     pub key: String,
     /// A digest of the request body, which detects another request with the same key.
     pub fingerprint: String,

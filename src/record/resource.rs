@@ -5,6 +5,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use validator::Validate;
 
 use super::Normalization;
+use crate::access::{Access, FieldAccess, MAX_TENANT_BYTES, Owner};
 
 /// A type of record that the API stores.
 ///
@@ -26,6 +27,15 @@ pub trait Resource:
     const FILTERS: &'static [Filter] = &[];
     /// The shards of the list without a filter. They limit the rate of creates.
     const LIST_SHARDS: Shards = Shards::new(4);
+    /// The rules: who may do what.
+    const ACCESS: Access = Access::ADMIN;
+    /// The place of a record's owner.
+    const OWNER: Owner = Owner::None;
+    /// The fields that only some may read or change.
+    const PROTECTED: &'static [FieldAccess] = &[];
+    /// True if each record belongs to the tenant of its creator. Only principals of this tenant reach it, and lists and
+    /// unique values are per tenant.
+    const TENANT: bool = false;
 
     /// Returns a valid value with **every** field present and no empty lists.
     ///
@@ -145,9 +155,10 @@ impl Filter {
     }
 
     /// Returns the maximum length of a normalized value, in bytes.
-    pub fn max_bytes(&self) -> usize {
-        // A sharded key ends with the number of its shard.
+    pub fn max_bytes(&self, has_tenants: bool) -> usize {
+        // A sharded key ends with the number of its shard, and one of a tenant starts with the tenant and its length.
         let suffix = if self.shards.read == 1 { 0 } else { "#".len() + (self.shards.read - 1).to_string().len() };
-        MAX_KEY_BYTES - suffix
+        let prefix = if has_tenants { "128:#".len() + MAX_TENANT_BYTES } else { 0 };
+        MAX_KEY_BYTES - suffix - prefix
     }
 }

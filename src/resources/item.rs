@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use validator::Validate;
 
-use crate::record::{Filter, Reference, Resource, Shards, optional_id, rules};
+use crate::{
+    access::{Access, IDENTIFIED, OWNER_OR_ADMIN, Owner, Rule},
+    record::{Filter, Reference, Resource, Shards, optional_id, rules},
+};
 
 /// Something with a price.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
@@ -56,6 +59,15 @@ impl Resource for Item {
     const COLLECTION: &'static str = "items";
     const REFERENCES: &'static [Reference] = &[Reference::new("ownerId", "users")];
     const FILTERS: &'static [Filter] = &[Filter::id("ownerId"), Filter::exact("status").sharded(Shards::new(4))];
+
+    const OWNER: Owner = Owner::Field("ownerId");
+    const ACCESS: Access = Access {
+        create: OWNER_OR_ADMIN,
+        read: Rule::Any(&[Rule::All(&[IDENTIFIED, Rule::Field { name: "status", value: "active" }]), OWNER_OR_ADMIN]),
+        update: OWNER_OR_ADMIN,
+        delete: OWNER_OR_ADMIN,
+        history: OWNER_OR_ADMIN,
+    };
 
     fn example() -> Self {
         Self {

@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use crate::record::{Filter, Resource, Unique, rules};
+use crate::{
+    access::{ADMIN, Access, FieldAccess, OWNER_OR_ADMIN, Owner, Rule},
+    record::{Filter, Resource, Unique, rules},
+};
 
 /// A person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
@@ -42,6 +45,20 @@ impl Resource for User {
     const COLLECTION: &'static str = "users";
     const UNIQUE: &'static [Unique] = &[Unique::email("email")];
     const FILTERS: &'static [Filter] = &[Filter::email("email")];
+
+    const OWNER: Owner = Owner::Id;
+    const ACCESS: Access = Access {
+        create: OWNER_OR_ADMIN,
+        read: Rule::Any(&[Rule::SignedIn, ADMIN]),
+        update: OWNER_OR_ADMIN,
+        delete: OWNER_OR_ADMIN,
+        history: OWNER_OR_ADMIN,
+    };
+    const PROTECTED: &'static [FieldAccess] = &[
+        FieldAccess { field: "email", read: OWNER_OR_ADMIN, write: Rule::Public },
+        FieldAccess { field: "phone", read: OWNER_OR_ADMIN, write: Rule::Public },
+        FieldAccess { field: "role", read: Rule::Public, write: ADMIN },
+    ];
 
     fn example() -> Self {
         Self {

@@ -8,7 +8,10 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::row::{ID, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, filter_attribute, index_key, number, string};
-use crate::record::{Precondition, Record, Resource, format_time};
+use crate::{
+    access::Condition,
+    record::{Precondition, Record, Resource, format_time},
+};
 
 /// The identity of a write: its id, time and writer.
 pub struct Write<'a> {
@@ -18,6 +21,8 @@ pub struct Write<'a> {
     pub time: DateTime<Utc>,
     /// The principal that writes, if known.
     pub writer: Option<&'a str>,
+    /// The tenant of the record, if the resource has tenants.
+    pub tenant: Option<&'a str>,
 }
 
 /// An update expression with its condition, names and values.
@@ -49,7 +54,7 @@ impl Expression {
         }
         for filter in R::FILTERS {
             if let Some(value) = fields.get(filter.field) {
-                expression.assign(&filter_attribute(filter), index_key(filter, id, Some(value)));
+                expression.assign(&filter_attribute(filter), index_key(filter, id, Some(value), write.tenant));
             }
         }
         expression
@@ -87,13 +92,52 @@ impl Expression {
 
     /// Requires that a field already has this value. Null requires that the field is absent.
     pub fn require_unchanged(&mut self, field: &str, value: &Value) {
+        let condition = self.unchanged(field, value);
+        self.conditions.push(condition);
+    }
+
+    /// Requires that a field already has this value, unless the record satisfies `condition`.
+    pub fn require_unchanged_unless(&mut self, condition: &Condition, field: &str, value: &Value) {
+        let unchanged = self.unchanged(field, value);
+        let condition = match self.disjunction(condition) {
+            Some(other) => format!("({unchanged} OR {other})"),
+            None => unchanged,
+        };
+        self.conditions.push(condition);
+    }
+
+    /// Requires that the record satisfies the condition of an access rule.
+    pub fn require_access(mut self, condition: &Condition) -> Self {
+        // DynamoDB refuses redundant parentheses.
+        let is_single = matches!(condition, Condition::Where(conjunctions) if conjunctions.len() == 1);
+        let text = self.disjunction(condition).map(|text| if is_single { text } else { format!("({text})") });
+        self.conditions.extend(text);
+        self
+    }
+
+    fn unchanged(&mut self, field: &str, value: &Value) -> String {
         let name = self.name(field);
         if value.is_null() {
-            self.conditions.push(format!("attribute_not_exists({name})"));
-        } else {
-            let value = self.value(serde_dynamo::to_attribute_value(value).expect("JSON values convert to attributes"));
-            self.conditions.push(format!("{name} = {value}"));
+            return format!("attribute_not_exists({name})");
         }
+        let value = self.value(serde_dynamo::to_attribute_value(value).expect("JSON values convert to attributes"));
+        format!("{name} = {value}")
+    }
+
+    /// Returns the text of a condition that depends on the record. `AND` precedes `OR` (DynamoDB developer guide,
+    /// "Condition and filter expressions, operators, and functions").
+    fn disjunction(&mut self, condition: &Condition) -> Option<String> {
+        let Condition::Where(conjunctions) = condition else { return None };
+        let mut texts = Vec::new();
+        for predicates in conjunctions {
+            let mut parts = Vec::new();
+            for predicate in predicates {
+                let (name, value) = (self.name(predicate.attribute), self.value(string(predicate.value)));
+                parts.push(format!("{name} = {value}"));
+            }
+            texts.push(parts.join(" AND "));
+        }
+        Some(texts.join(" OR "))
     }
 
     /// Returns the text of the update expression.

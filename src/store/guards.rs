@@ -8,12 +8,13 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
-    Store,
-    row::{ID, Row, WRITTEN_BY, field_text, number, string},
+    Store, Table,
+    row::{ID, Row, TENANT, WRITTEN_BY, field_text, in_tenant, number, string},
     schema::{BOOKKEEPING, BOOKKEEPING_KEY, EXPIRES_AT},
     transaction,
 };
 use crate::{
+    access::Kind,
     error::{Error, Violation},
     record::{IdempotencyKey, Record, Resource, Unique, format_time, now},
 };
@@ -92,7 +93,7 @@ pub async fn commit(store: &Store, steps: Vec<Step>) -> Result<Result<(), Refusa
 ///
 /// `old` is empty for a create, `new` for a delete.
 pub fn field_steps<R: Resource>(
-    store: &Store,
+    table: &Table<R>,
     id: Uuid,
     old: &Map<String, Value>,
     new: &Map<String, Value>,
@@ -104,8 +105,8 @@ pub fn field_steps<R: Resource>(
         if old == new {
             continue;
         }
-        steps.extend(new.map(|value| claim::<R>(store, id, unique, &value)));
-        steps.extend(old.map(|value| release::<R>(store, id, unique, &value)));
+        steps.extend(new.map(|value| claim(table, id, unique, value)));
+        steps.extend(old.map(|value| release(table, id, unique, value)));
     }
     let mut checked = Vec::new();
     for reference in R::REFERENCES {
@@ -114,17 +115,17 @@ pub fn field_steps<R: Resource>(
             .filter(|target| field_text(old, reference.field).as_ref() != Some(target) && *target != id.to_string());
         // A transaction may name each row only once.
         if let Some(target) = target.filter(|target| !checked.contains(&(reference.collection, target.clone()))) {
-            steps.push(require(store, reference.field, reference.collection, &target));
+            steps.push(require(table, reference.field, reference.collection, &target));
             checked.push((reference.collection, target));
         }
     }
     steps
 }
 
-fn claim<R: Resource>(store: &Store, id: Uuid, unique: &Unique, value: &str) -> Step {
+fn claim<R: Resource>(table: &Table<R>, id: Uuid, unique: &Unique, value: String) -> Step {
     let put = Put::builder()
-        .table_name(store.table_name(BOOKKEEPING))
-        .item(BOOKKEEPING_KEY, string(unique_key::<R>(unique, value)))
+        .table_name(table.store.table_name(BOOKKEEPING))
+        .item(BOOKKEEPING_KEY, string(unique_key(table, unique, value)))
         .item(ID, string(id))
         .condition_expression(FREE_OR_OWN)
         .expression_attribute_names("#pk", BOOKKEEPING_KEY)
@@ -134,10 +135,10 @@ fn claim<R: Resource>(store: &Store, id: Uuid, unique: &Unique, value: &str) -> 
     Step { action: transaction::put(put), guard: Guard::Field(taken) }
 }
 
-fn release<R: Resource>(store: &Store, id: Uuid, unique: &Unique, value: &str) -> Step {
+fn release<R: Resource>(table: &Table<R>, id: Uuid, unique: &Unique, value: String) -> Step {
     let delete = Delete::builder()
-        .table_name(store.table_name(BOOKKEEPING))
-        .key(BOOKKEEPING_KEY, string(unique_key::<R>(unique, value)))
+        .table_name(table.store.table_name(BOOKKEEPING))
+        .key(BOOKKEEPING_KEY, string(unique_key(table, unique, value)))
         .condition_expression(FREE_OR_OWN)
         .expression_attribute_names("#pk", BOOKKEEPING_KEY)
         .expression_attribute_names("#id", ID)
@@ -148,12 +149,24 @@ fn release<R: Resource>(store: &Store, id: Uuid, unique: &Unique, value: &str) -
 /// The condition that a unique value is free or already belongs to the record.
 const FREE_OR_OWN: &str = "attribute_not_exists(#pk) OR #id = :id";
 
-fn require(store: &Store, field: &str, collection: &str, id: &str) -> Step {
-    let check = ConditionCheck::builder()
-        .table_name(store.table_name(collection))
+/// Returns the step that requires that a record exists. A record of another tenant does not exist for the principal.
+fn require<R: Resource>(table: &Table<R>, field: &str, collection: &str, id: &str) -> Step {
+    let mut check = ConditionCheck::builder()
+        .table_name(table.store.table_name(collection))
         .key(ID, string(id))
-        .condition_expression("attribute_exists(#id)")
         .expression_attribute_names("#id", ID);
+    let mut condition = "attribute_exists(#id)".to_owned();
+    if table.principal.kind != Kind::System {
+        check = check.expression_attribute_names("#tenant", TENANT);
+        match &table.principal.tenant {
+            Some(tenant) => {
+                check = check.expression_attribute_values(":tenant", string(tenant));
+                condition.push_str(" AND (attribute_not_exists(#tenant) OR #tenant = :tenant)");
+            }
+            None => condition.push_str(" AND attribute_not_exists(#tenant)"),
+        }
+    }
+    let check = check.condition_expression(condition);
     let missing = Violation::field(field, format!("names no record of {collection}"));
     Step { action: transaction::check(check), guard: Guard::Field(missing) }
 }
@@ -212,8 +225,8 @@ pub fn replay<R: Resource>(row: &Row, key: &IdempotencyKey, resource: R) -> Resu
     Ok(Record { id, version: 1, created_at, updated_at: created_at, resource })
 }
 
-fn unique_key<R: Resource>(unique: &Unique, value: &str) -> String {
-    hashed_key("unique", R::COLLECTION, unique.field, value)
+fn unique_key<R: Resource>(table: &Table<R>, unique: &Unique, value: String) -> String {
+    hashed_key("unique", R::COLLECTION, unique.field, &in_tenant(table.tenant(), value))
 }
 
 /// Returns the key of a bookkeeping row. The value is hashed because it may be long or personal.

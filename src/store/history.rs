@@ -15,12 +15,10 @@ use super::{
 };
 use crate::{
     error::Error,
-    record::{Entry, ListQuery, Order, Page, are_close, now},
+    record::{Entry, are_close},
 };
 
 const EVENT_ID: &str = "eventId";
-/// The number of rows that the second query for a page reads, which is also its last.
-const EXTRA_ROWS: usize = 200;
 
 impl Store {
     /// Appends an entry. A repeat of the same entry succeeds and changes nothing.
@@ -67,91 +65,6 @@ impl Store {
         }
     }
 
-    /// Returns one page of a record's history, in the order of its changes.
-    ///
-    /// It takes one request, for one entry more than the page holds, and a second one if entries have expired. A page can be
-    /// shorter than the limit or empty and still have a next page, if entries are large or have expired.
-    ///
-    /// # Errors
-    /// Returns [`Error::Invalid`] for a cursor of another list, and [`Error::Unavailable`].
-    pub async fn history(&self, collection: &'static str, id: Uuid, query: &ListQuery) -> Result<Page<Entry>, Error> {
-        let key = record_key(collection, id);
-        let list = format!("{HISTORY} {key} {:?}", query.order);
-        let after = match &query.cursor {
-            Some(cursor) => Some(self.cursor_keys.open(&list, cursor).await?),
-            None => None,
-        };
-        let after = after.map(|after| String::from_utf8(after).expect("history cursors hold text"));
-        let (page, keys) = self.cursor_keys.fetch_during(self.read_history(&key, query, after)).await;
-        let (rows, end) = page?;
-        let entries = rows.into_iter().map(|row| {
-            // The message of serde may contain a value of the record, which must not be logged.
-            let unreadable = |_| Error::Corrupt { collection, id: id.to_string(), cause: "its history".into() };
-            serde_dynamo::from_item(row).map_err(unreadable)
-        });
-        let next = match end {
-            Some(end) => Some(keys.await?.seal(&list, end.as_bytes())),
-            None => None,
-        };
-        Ok(Page { data: entries.collect::<Result<_, _>>()?, next })
-    }
-
-    /// Returns the unexpired entries of one page, and the last key if there may be more.
-    async fn read_history(
-        &self,
-        key: &str,
-        query: &ListQuery,
-        mut end: Option<String>,
-    ) -> Result<(Vec<Row>, Option<String>), Error> {
-        let (limit, now) = (usize::from(query.limit), now().timestamp());
-        let mut rows = Vec::new();
-        // Only expired entries make a second query necessary: it reads further, so that few pages are short.
-        for max_rows in [limit + 1, EXTRA_ROWS] {
-            let (found, next) = self.query_history(key, query, end, max_rows).await?;
-            let is_full = found.len() == max_rows;
-            end = next;
-            // DynamoDB deletes expired rows with a delay. An expired entry counts as absent.
-            rows.extend(found.into_iter().filter(|row| expiry(row).is_none_or(|expiry| expiry > now)));
-            if rows.len() > limit {
-                rows.truncate(limit);
-                end = rows.last().and_then(sequence_of);
-                break;
-            }
-            // A response that DynamoDB truncated for its size ends the page.
-            if end.is_none() || !is_full {
-                break;
-            }
-        }
-        Ok((rows, end))
-    }
-
-    /// Returns at most `max_rows` entries after a key, and the last key if there may be more.
-    async fn query_history(
-        &self,
-        key: &str,
-        query: &ListQuery,
-        after: Option<String>,
-        max_rows: usize,
-    ) -> Result<(Vec<Row>, Option<String>), Error> {
-        let request = self.client.query().table_name(self.table_name(HISTORY));
-        let mut request = request
-            .scan_index_forward(query.order == Order::Ascending)
-            .limit(i32::try_from(max_rows).unwrap_or(i32::MAX))
-            .key_condition_expression("#record = :record")
-            .expression_attribute_names("#record", HISTORY_RECORD)
-            .expression_attribute_values(":record", string(key))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        if let Some(after) = after {
-            request = request
-                .exclusive_start_key(HISTORY_RECORD, string(key))
-                .exclusive_start_key(HISTORY_SEQUENCE, string(after));
-        }
-        let output = request.send().await.map_err(to_error)?;
-        record_capacity(output.consumed_capacity());
-        let end = output.last_evaluated_key().and_then(sequence_of);
-        Ok((output.items.unwrap_or_default(), end))
-    }
-
     /// Returns the principal that deleted a record and the time of the deletion, if a deletion close to `near` is stored.
     ///
     /// # Errors
@@ -174,15 +87,7 @@ impl Store {
     }
 }
 
-fn sequence_of(row: &Row) -> Option<String> {
-    row.get(HISTORY_SEQUENCE)?.as_s().ok().cloned()
-}
-
-/// Returns the expiry time of a row.
-fn expiry(row: &Row) -> Option<i64> {
-    row.get(EXPIRES_AT)?.as_n().ok()?.parse().ok()
-}
-
-fn record_key(collection: &str, id: Uuid) -> String {
+/// Returns the partition key of a record's entries.
+pub fn record_key(collection: &str, id: Uuid) -> String {
     format!("{collection}#{id}")
 }

@@ -26,20 +26,23 @@ pub const WRITE_ID: &str = "writeId";
 pub const WRITTEN_BY: &str = "writtenBy";
 /// The prefix of the writer if it was a migration.
 pub const MIGRATION: &str = "migration-";
+/// The tenant of a record, if its resource has tenants.
+pub const TENANT: &str = crate::access::TENANT;
 /// The index of the list without a filter.
 pub const LIST_INDEX: &str = "list";
 /// The partition key of the list index.
 pub const LIST_SHARD: &str = "listShard";
 
 /// Encodes a record as a row.
-pub fn encode<R: Resource>(record: &Record<R>, write_id: &str, writer: Option<&str>) -> Row {
+pub fn encode<R: Resource>(record: &Record<R>, write_id: &str, writer: Option<&str>, tenant: Option<&str>) -> Row {
     let mut row: Row = serde_dynamo::to_item(record).expect("a record is a struct of JSON values");
     row.insert(WRITE_ID.into(), string(write_id));
     row.extend(writer.map(|writer| (WRITTEN_BY.to_owned(), string(writer))));
-    row.insert(LIST_SHARD.into(), string(list_key(shard(record.id, R::LIST_SHARDS))));
+    row.extend(tenant.map(|tenant| (TENANT.to_owned(), string(tenant))));
+    row.insert(LIST_SHARD.into(), string(list_key(shard(record.id, R::LIST_SHARDS), tenant)));
     let object = to_object(&record.resource);
     for filter in R::FILTERS {
-        if let Some(key) = index_key(filter, record.id, object.get(filter.field)) {
+        if let Some(key) = index_key(filter, record.id, object.get(filter.field), tenant) {
             row.insert(filter_attribute(filter), key);
         }
     }
@@ -67,13 +70,21 @@ pub fn decode<R: Resource>(row: Row) -> Result<Record<R>, Error> {
 /// Removes the attributes that are not fields of the record.
 pub fn without_own_attributes<R: Resource>(mut row: Row) -> Row {
     let keys: Vec<String> = R::FILTERS.iter().map(filter_attribute).collect();
-    row.retain(|name, _| ![WRITE_ID, WRITTEN_BY, LIST_SHARD].contains(&name.as_str()) && !keys.contains(name));
+    row.retain(|name, _| !OWN_ATTRIBUTES.contains(&name.as_str()) && !keys.contains(name));
     row
 }
 
+/// The attributes of every row that are not fields of the record, without those of the filters.
+pub const OWN_ATTRIBUTES: [&str; 4] = [WRITE_ID, WRITTEN_BY, LIST_SHARD, TENANT];
+
 /// Returns the id of a row.
 pub fn id(row: &Row) -> &str {
-    row.get(ID).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
+    text_attribute(row, ID).unwrap_or_default()
+}
+
+/// Returns a text attribute.
+pub fn text_attribute<'a>(row: &'a Row, name: &str) -> Option<&'a str> {
+    row.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
 }
 
 /// Returns the partition key attribute of a filter's index.
@@ -87,25 +98,33 @@ pub fn filter_attribute(filter: &Filter) -> String {
 /// use serverless_crud::{record::{Filter, Normalization, Shards}, store::filter_key};
 ///
 /// let email = Filter { field: "email", normalization: Normalization::EmailAddress, shards: Shards::new(1) };
-/// assert_eq!(filter_key(&email, "Ada@example.com", 0), "ada@example.com");
+/// assert_eq!(filter_key(&email, "Ada@example.com", 0, None), "ada@example.com");
 /// let status = Filter { field: "status", normalization: Normalization::None, shards: Shards::new(4) };
-/// assert_eq!(filter_key(&status, "active", 3), "active#3");
+/// assert_eq!(filter_key(&status, "active", 3, None), "active#3");
 /// ```
-pub fn filter_key(filter: &Filter, value: &str, shard: u8) -> String {
-    let value = filter.normalization.apply(value);
+pub fn filter_key(filter: &Filter, value: &str, shard: u8, tenant: Option<&str>) -> String {
+    let value = in_tenant(tenant, filter.normalization.apply(value));
     if filter.shards.read == 1 { value } else { format!("{value}#{shard}") }
 }
 
 /// Returns the key of a partition of the list index.
-pub fn list_key(shard: u8) -> String {
-    shard.to_string()
+pub fn list_key(shard: u8, tenant: Option<&str>) -> String {
+    in_tenant(tenant, shard.to_string())
+}
+
+/// Returns the form of a value that no value of another tenant has. The length keeps the tenant and the value apart.
+pub fn in_tenant(tenant: Option<&str>, value: String) -> String {
+    match tenant {
+        Some(tenant) => format!("{}:{tenant}#{value}", tenant.len()),
+        None => value,
+    }
 }
 
 /// Returns the index attribute for a field's value, or `None` if the value is not indexed.
-pub fn index_key(filter: &Filter, id: Uuid, value: Option<&Value>) -> Option<AttributeValue> {
+pub fn index_key(filter: &Filter, id: Uuid, value: Option<&Value>, tenant: Option<&str>) -> Option<AttributeValue> {
     // DynamoDB does not accept empty index keys.
     let text = value.and_then(text).filter(|text| !text.is_empty())?;
-    Some(string(filter_key(filter, &text, shard(id, filter.shards))))
+    Some(string(filter_key(filter, &text, shard(id, filter.shards), tenant)))
 }
 
 /// Returns a field's value as the text used in index keys, unique rows and references.
@@ -120,6 +139,11 @@ pub fn text(value: &Value) -> Option<String> {
 /// Returns the text of a field in a resource's JSON object.
 pub fn field_text(object: &Map<String, Value>, field: &str) -> Option<String> {
     object.get(field).and_then(text)
+}
+
+/// Returns true if the row was last written by this write.
+pub fn is_written_by(row: &Row, write_id: &str) -> bool {
+    text_attribute(row, WRITE_ID) == Some(write_id)
 }
 
 /// Creates a string attribute.

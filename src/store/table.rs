@@ -2,22 +2,24 @@
 
 use aws_sdk_dynamodb::{
     operation::put_item::PutItemError,
-    types::{Delete, Put, ReturnConsumedCapacity},
+    types::{Delete, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 use serde_json::Map;
 use uuid::Uuid;
 
 use super::{
-    Store, Table,
+    Table,
+    access::satisfies,
     expression::{Expression, same_version_as},
     guards::{Guard, Step, commit, deleter_step, field_steps, idempotency_step, replay},
     request::{conflict_reason, record_capacity, retry_while_busy, to_error},
-    row::{ID, Row, decode, encode, string},
+    row::{ID, Row, decode, encode, is_written_by, string},
     transaction,
 };
 use crate::{
-    error::Error,
-    record::{IdempotencyKey, Precondition, Record, Resource, to_object},
+    access::Condition,
+    error::{Error, Violation},
+    record::{IdempotencyKey, Precondition, Record, Resource, View, to_object},
 };
 
 /// The maximum number of attempts of a write without a version precondition, if other writes interfere.
@@ -27,31 +29,69 @@ impl<R: Resource> Table<'_, R> {
     /// Returns the record with this id, strongly consistent.
     ///
     /// # Errors
-    /// Returns [`Error::NotFound`] if it does not exist.
-    pub async fn get(&self, id: Uuid) -> Result<Record<R>, Error> {
-        decode(self.read(id).await?.ok_or(Error::NotFound)?)
+    /// Returns [`Error::NotFound`] if it does not exist, or the principal may not read it.
+    pub async fn get(&self, id: Uuid) -> Result<View<R>, Error> {
+        let allowed = self.require(&R::ACCESS.read)?;
+        let row = self.read(id).await?.filter(|row| satisfies(row, &allowed));
+        Ok(self.view(decode(row.ok_or(Error::NotFound)?)?))
     }
 
     /// Adds a record. If `key` was used for the same request before, returns the record of the first request.
     ///
+    /// The record of a resource whose records are their own owners gets the id of the user who creates it.
+    ///
     /// # Errors
-    /// Returns [`Error::Conflict`] with the fields that are taken or refer to a missing record, and
+    /// Returns [`Error::Forbidden`], [`Error::Conflict`] with the fields that are taken or refer to a missing record, and
     /// [`Error::IdempotencyKeyReused`] if the key was used for another request.
-    pub async fn insert(&self, record: Record<R>, key: Option<&IdempotencyKey>) -> Result<Record<R>, Error> {
-        let row = encode(&record, &new_write_id(), self.writer.as_deref());
-        let mut steps = field_steps::<R>(self.store, record.id, &Map::new(), &to_object(&record.resource));
-        steps.extend(key.map(|key| idempotency_step(self.store, key, &record)));
-        if steps.is_empty() {
-            self.store.put_new(self.name(), row).await?;
-            return Ok(record);
+    pub async fn insert(&self, mut record: Record<R>, key: Option<&IdempotencyKey>) -> Result<View<R>, Error> {
+        let allowed = self.require(&R::ACCESS.create)?;
+        let has_own_id = self.creates_own_record(&allowed);
+        if has_own_id {
+            record.id = self.principal.id.parse().map_err(|_| Error::Forbidden)?;
         }
-        steps.push(put_step(self.name(), row));
-        let Err(mut refusal) = commit(self.store, steps).await? else { return Ok(record) };
-        match (key, refusal.take_idempotency_key()) {
-            (Some(key), Some(row)) => replay(&row, key, record.resource),
-            // The id is new, so an existing record is from an earlier attempt of the same write.
-            _ if refusal.take_record().is_some() => Ok(record),
-            _ => Err(refusal.into_conflict()),
+        let write_id = new_write_id();
+        let row = encode(&record, &write_id, self.principal.known_id(), self.tenant());
+        self.check_new(&record, &row, &allowed)?;
+        let existing = match self.put_record(row, &record, key).await? {
+            Ok(created) => return Ok(self.view(created)),
+            Err(existing) => existing,
+        };
+        // A new id is unique, so an existing record is from an earlier attempt of the same write.
+        if has_own_id && !is_written_by(&existing, &write_id) {
+            return Err(Error::Conflict(vec![Violation::pointer(
+                "",
+                format!("is the second {} of this user", R::NAME),
+            )]));
+        }
+        Ok(self.view(record))
+    }
+
+    /// Puts the row of a new record, or returns the record that the key stands for. Returns the existing row as the inner
+    /// error if there is one with this id.
+    async fn put_record(
+        &self,
+        row: Row,
+        record: &Record<R>,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Result<Record<R>, Row>, Error> {
+        let mut steps = field_steps(self, record.id, &Map::new(), &to_object(&record.resource));
+        steps.extend(key.map(|key| idempotency_step(self.store, key, record)));
+        if steps.is_empty() {
+            return Ok(self.put_new(row).await?.map_or_else(|| Ok(record.clone()), Err));
+        }
+        let put = Put::builder()
+            .table_name(self.name())
+            .set_item(Some(row))
+            .condition_expression("attribute_not_exists(#id)")
+            .expression_attribute_names("#id", ID);
+        steps.push(Step { action: transaction::put(put), guard: Guard::Record });
+        let Err(mut refusal) = commit(self.store, steps).await? else { return Ok(Ok(record.clone())) };
+        if let (Some(key), Some(row)) = (key, refusal.take_idempotency_key()) {
+            return replay(&row, key, record.resource.clone()).map(Ok);
+        }
+        match refusal.take_record().flatten() {
+            Some(existing) => Ok(Err(existing)),
+            None => Err(refusal.into_conflict()),
         }
     }
 
@@ -60,26 +100,32 @@ impl<R: Resource> Table<'_, R> {
     /// It is a transaction even with a single step: the client request token makes a retry after a lost response safe.
     ///
     /// # Errors
-    /// Returns [`Error::NotFound`] or [`Error::StaleVersion`].
+    /// Returns [`Error::NotFound`], [`Error::Forbidden`] or [`Error::StaleVersion`].
     pub async fn delete(&self, id: Uuid, precondition: &Precondition) -> Result<(), Error> {
+        let allowed = self.require(&R::ACCESS.delete)?;
         for _ in 0..RACE_ATTEMPTS {
             let (expected, released) = if R::UNIQUE.is_empty() {
                 (precondition.clone(), Map::new())
             } else {
-                let current = self.get(id).await?;
+                let row = self.read(id).await?.ok_or(Error::NotFound)?;
+                self.check_write(&row, &allowed)?;
+                let current: Record<R> = decode(row)?;
                 if !precondition.holds(current.version) {
                     return Err(Error::StaleVersion);
                 }
                 (same_version_as(&current), to_object(&current.resource))
             };
             // A delete affects only unique values. References to other records need no check.
-            let mut steps = field_steps::<R>(self.store, id, &released, &Map::new());
-            steps.extend(self.writer.as_deref().map(|writer| deleter_step::<R>(self.store, id, writer)));
-            steps.push(delete_step(self.name(), id, &expected));
+            let mut steps = field_steps(self, id, &released, &Map::new());
+            steps.extend(self.principal.known_id().map(|writer| deleter_step::<R>(self.store, id, writer)));
+            steps.push(Step { action: self.delete_step(id, &expected, &allowed), guard: Guard::Record });
             let Err(mut refusal) = commit(self.store, steps).await? else { return Ok(()) };
             match refusal.take_record() {
                 Some(None) => return Err(Error::NotFound),
-                Some(Some(_)) if R::UNIQUE.is_empty() => return Err(Error::StaleVersion),
+                Some(Some(row)) if R::UNIQUE.is_empty() => {
+                    self.check_write(&row, &allowed)?;
+                    return Err(Error::StaleVersion);
+                }
                 // The record changed since it was read: retry with the current version.
                 Some(Some(_)) => {}
                 None => return Err(refusal.into_conflict()),
@@ -93,60 +139,47 @@ impl<R: Resource> Table<'_, R> {
     }
 
     pub(super) async fn read(&self, id: Uuid) -> Result<Option<Row>, Error> {
-        self.store.read_record(self.name(), id).await
-    }
-}
-
-// The requests, which are compiled once for all resources.
-impl Store {
-    async fn read_record(&self, table: String, id: Uuid) -> Result<Option<Row>, Error> {
-        let request = self.client.get_item().table_name(table).key(ID, string(id)).consistent_read(true);
+        let request = self.store.client.get_item().table_name(self.name()).key(ID, string(id)).consistent_read(true);
         let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(to_error)?;
         record_capacity(output.consumed_capacity());
         Ok(output.item)
     }
 
-    async fn put_new(&self, table: String, row: Row) -> Result<(), Error> {
+    /// Puts a row. Returns the existing row with this id if there is one.
+    async fn put_new(&self, row: Row) -> Result<Option<Row>, Error> {
         let send = || {
-            let request = self.client.put_item().table_name(&table).set_item(Some(row.clone()));
+            let request = self.store.client.put_item().table_name(self.name()).set_item(Some(row.clone()));
             request
                 .condition_expression("attribute_not_exists(#id)")
                 .expression_attribute_names("#id", ID)
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
         };
-        match retry_while_busy(&self.budget, send, conflict_reason).await {
+        match retry_while_busy(&self.store.budget, send, conflict_reason).await {
             Ok(output) => {
                 record_capacity(output.consumed_capacity());
-                Ok(())
+                Ok(None)
             }
             Err(error) => match error.as_service_error() {
-                // The id is new, so an existing record is from an earlier attempt whose response was lost.
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(Some(failed.item().cloned().unwrap_or_default()))
+                }
                 _ => Err(to_error(error)),
             },
         }
     }
-}
 
-fn put_step(table: String, row: Row) -> Step {
-    let put = Put::builder()
-        .table_name(table)
-        .set_item(Some(row))
-        .condition_expression("attribute_not_exists(#id)")
-        .expression_attribute_names("#id", ID);
-    Step { action: transaction::put(put), guard: Guard::Record }
-}
-
-fn delete_step(table: String, id: Uuid, precondition: &Precondition) -> Step {
-    let expression = Expression::default().require(precondition);
-    let delete = Delete::builder()
-        .table_name(table)
-        .key(ID, string(id))
-        .condition_expression(expression.condition())
-        .set_expression_attribute_names(Some(expression.names))
-        .set_expression_attribute_values((!expression.values.is_empty()).then_some(expression.values));
-    Step { action: transaction::delete(delete), guard: Guard::Record }
+    fn delete_step(&self, id: Uuid, precondition: &Precondition, allowed: &Condition) -> TransactWriteItem {
+        let expression = Expression::default().require(precondition).require_access(allowed);
+        let delete = Delete::builder()
+            .table_name(self.name())
+            .key(ID, string(id))
+            .condition_expression(expression.condition())
+            .set_expression_attribute_names(Some(expression.names))
+            .set_expression_attribute_values((!expression.values.is_empty()).then_some(expression.values));
+        transaction::delete(delete)
+    }
 }
 
 /// Returns a new unique id of a write.

@@ -5,7 +5,7 @@ use std::{marker::PhantomData, sync::Arc};
 use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 
 use super::request::RetryBudget;
-use crate::{cursors::CursorKeys, record::Resource};
+use crate::{access::Principal, cursors::CursorKeys, record::Resource};
 
 /// The tables of a deployment.
 #[derive(Clone)]
@@ -27,9 +27,9 @@ impl Store {
         Self { client, client_without_retries, budget, table_prefix: table_prefix.to_owned(), cursor_keys }
     }
 
-    /// Returns the table of a resource.
-    pub fn table<R: Resource>(&self) -> Table<'_, R> {
-        Table { store: self, resource: PhantomData, writer: None }
+    /// Returns the table of a resource, as `principal` may use it.
+    pub fn table<'a, R: Resource>(&'a self, principal: &'a Principal) -> Table<'a, R> {
+        Table { store: self, resource: PhantomData, principal }
     }
 
     /// Returns the keys that sign the cursors of lists.
@@ -46,13 +46,6 @@ impl Store {
 pub struct Table<'a, R> {
     pub(super) store: &'a Store,
     pub(super) resource: PhantomData<R>,
-    /// The principal that writes, if known. Rows store it for the history.
-    pub(super) writer: Option<String>,
-}
-
-impl<R> Table<'_, R> {
-    /// Sets the principal that rows store as their writer.
-    pub fn written_by(self, writer: Option<String>) -> Self {
-        Self { writer, ..self }
-    }
+    /// The principal that reads and writes. Rows store its id for the history.
+    pub(super) principal: &'a Principal,
 }

@@ -4,20 +4,22 @@ use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
     types::{ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, Update},
 };
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
-    Store, Table,
+    Table,
     expression::{Expression, Write, same_version_as},
     guards::{Guard, Step, commit, field_steps},
     request::{record_capacity, retry_reason, retry_while_busy, to_error},
-    row::{ID, Row, VERSION, WRITE_ID, decode, string},
+    row::{ID, Row, VERSION, decode, is_written_by, string},
     table::{RACE_ATTEMPTS, new_write_id},
     transaction,
 };
 use crate::{
+    access::Condition,
     error::{Cause, Error, Violation},
-    record::{Edit, Precondition, Record, Resource, now, to_object},
+    record::{Edit, Precondition, Record, Resource, View, now, to_object},
 };
 
 impl<R: Resource> Table<'_, R> {
@@ -31,13 +33,24 @@ impl<R: Resource> Table<'_, R> {
     /// it took effect.
     ///
     /// # Errors
-    /// Returns [`Error::NotFound`], [`Error::StaleVersion`] or [`Error::Conflict`].
-    pub async fn update(&self, id: Uuid, precondition: &Precondition, edit: &Edit<R>) -> Result<Record<R>, Error> {
+    /// Returns [`Error::NotFound`], [`Error::Forbidden`], [`Error::StaleVersion`] or [`Error::Conflict`].
+    pub async fn update(&self, id: Uuid, precondition: &Precondition, edit: &Edit<R>) -> Result<View<R>, Error> {
+        let allowed = self.require(&R::ACCESS.update)?;
+        self.write_edit(id, precondition, edit, &allowed).await.map(|record| self.view(record))
+    }
+
+    async fn write_edit(
+        &self,
+        id: Uuid,
+        precondition: &Precondition,
+        edit: &Edit<R>,
+        allowed: &Condition<'_>,
+    ) -> Result<Record<R>, Error> {
         let write_id = new_write_id();
         let mut row = if edit.is_nested() {
             self.read(id).await?
         } else {
-            match self.update_unguarded(id, precondition, edit, &write_id).await {
+            match self.update_unguarded(id, precondition, edit, allowed, &write_id).await {
                 Ok(Ok(record)) => return Ok(record),
                 Ok(Err(row)) => row,
                 Err(Error::Unavailable(cause)) => Some(self.read_after(cause, id, precondition, &write_id).await?),
@@ -46,15 +59,16 @@ impl<R: Resource> Table<'_, R> {
         };
         for _ in 0..RACE_ATTEMPTS {
             let current = row.ok_or(Error::NotFound)?;
-            let is_done = is_written_by(&current, &write_id);
-            let current: Record<R> = decode(current)?;
-            if is_done {
-                return Ok(current);
+            if is_written_by(&current, &write_id) {
+                return decode(current);
             }
+            self.check_write(&current, allowed)?;
+            let locked = self.locked_fields(&current);
+            let current: Record<R> = decode(current)?;
             if !precondition.holds(current.version) {
                 return Err(Error::StaleVersion);
             }
-            match self.update_on(&current, edit, &write_id).await? {
+            match self.update_on(&current, edit, &locked, &write_id).await? {
                 Ok(record) => return Ok(record),
                 Err(newer) => row = newer,
             }
@@ -83,11 +97,17 @@ impl<R: Resource> Table<'_, R> {
         id: Uuid,
         precondition: &Precondition,
         edit: &Edit<R>,
+        allowed: &Condition<'_>,
         write_id: &str,
     ) -> Result<Result<Record<R>, Option<Row>>, Error> {
         let fields = edit.fields_of(edit.values());
-        let write = Write { id: write_id, time: now(), writer: self.writer.as_deref() };
-        let mut expression = Expression::write::<R>(id, &fields, &write).require(precondition);
+        let expression = Expression::write::<R>(id, &fields, &self.write(write_id, now()));
+        let mut expression = expression.require(precondition).require_access(allowed);
+        for (field, condition) in self.locks() {
+            if let Some(value) = fields.get(field) {
+                expression.require_unchanged_unless(&condition, field, value);
+            }
+        }
         for unique in R::UNIQUE {
             if let Some(value) = fields.get(unique.field) {
                 expression.require_unchanged(unique.field, value);
@@ -107,47 +127,8 @@ impl<R: Resource> Table<'_, R> {
         id: Uuid,
         expression: &Expression,
     ) -> Result<Result<Record<R>, Option<Row>>, Error> {
-        match self.store.send_update(self.name(), id, expression).await? {
-            Ok(row) => decode(row).map(Ok),
-            Err(row) => Ok(Err(row)),
-        }
-    }
-
-    /// Runs one transaction based on `current`. Returns the newer row as the inner error if the record has changed.
-    async fn update_on(
-        &self,
-        current: &Record<R>,
-        edit: &Edit<R>,
-        write_id: &str,
-    ) -> Result<Result<Record<R>, Option<Row>>, Error> {
-        let invalid = || Error::Invalid(vec![Violation::pointer("", "would not leave a valid record")]);
-        let resource = edit.apply(&current.resource).ok_or_else(invalid)?;
-        let next = Record { version: current.version + 1, updated_at: now(), resource, ..current.clone() };
-        let fields = edit.fields_of(&next.resource);
-        let write = Write { id: write_id, time: next.updated_at, writer: self.writer.as_deref() };
-        let expression = Expression::write::<R>(next.id, &fields, &write).require(&same_version_as(current));
-        let (old, new) = (to_object(&current.resource), to_object(&next.resource));
-        let mut steps = field_steps::<R>(self.store, next.id, &old, &new);
-        steps.push(update_step(self.name(), next.id, expression));
-        let Err(mut refusal) = commit(self.store, steps).await? else { return Ok(Ok(next)) };
-        match refusal.take_record() {
-            Some(newer) => Ok(Err(newer)),
-            None => Err(refusal.into_conflict()),
-        }
-    }
-}
-
-// The requests, which are compiled once for all resources.
-impl Store {
-    /// Sends one `UpdateItem`. Returns the new row, or the current row as the inner error if the condition fails.
-    async fn send_update(
-        &self,
-        table: String,
-        id: Uuid,
-        expression: &Expression,
-    ) -> Result<Result<Row, Option<Row>>, Error> {
         let send = || {
-            let request = self.client_without_retries.update_item().table_name(&table).key(ID, string(id));
+            let request = self.store.client_without_retries.update_item().table_name(self.name()).key(ID, string(id));
             request
                 .update_expression(expression.update())
                 .condition_expression(expression.condition())
@@ -158,10 +139,10 @@ impl Store {
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
         };
-        match retry_while_busy(&self.budget, send, retry_reason).await {
+        match retry_while_busy(&self.store.budget, send, retry_reason).await {
             Ok(output) => {
                 record_capacity(output.consumed_capacity());
-                Ok(Ok(output.attributes.unwrap_or_default()))
+                decode(output.attributes.unwrap_or_default()).map(Ok)
             }
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(Err(failed.item().cloned())),
@@ -169,22 +150,47 @@ impl Store {
             },
         }
     }
-}
 
-fn update_step(table: String, id: Uuid, expression: Expression) -> Step {
-    let update = Update::builder()
-        .table_name(table)
-        .key(ID, string(id))
-        .update_expression(expression.update())
-        .condition_expression(expression.condition())
-        .set_expression_attribute_names(Some(expression.names))
-        .set_expression_attribute_values(Some(expression.values));
-    Step { action: transaction::update(update), guard: Guard::Record }
-}
+    /// Returns the identity of a write by the table's principal.
+    pub(super) fn write<'w>(&'w self, id: &'w str, time: DateTime<Utc>) -> Write<'w> {
+        Write { id, time, writer: self.principal.known_id(), tenant: self.tenant() }
+    }
 
-/// Returns true if the row was last written by this write.
-pub(super) fn is_written_by(row: &Row, write_id: &str) -> bool {
-    row.get(WRITE_ID) == Some(&string(write_id))
+    /// Runs one transaction based on `current`. Returns the newer row as the inner error if the record has changed.
+    ///
+    /// The access rules were evaluated on `current`, whose version the transaction requires.
+    async fn update_on(
+        &self,
+        current: &Record<R>,
+        edit: &Edit<R>,
+        locked: &[&str],
+        write_id: &str,
+    ) -> Result<Result<Record<R>, Option<Row>>, Error> {
+        let invalid = || Error::Invalid(vec![Violation::pointer("", "would not leave a valid record")]);
+        let resource = edit.apply(&current.resource).ok_or_else(invalid)?;
+        let next = Record { version: current.version + 1, updated_at: now(), resource, ..current.clone() };
+        let fields = edit.fields_of(&next.resource);
+        let (old, new) = (to_object(&current.resource), to_object(&next.resource));
+        if locked.iter().any(|field| old.get(*field) != new.get(*field)) {
+            return Err(self.principal.refusal());
+        }
+        let write = self.write(write_id, next.updated_at);
+        let expression = Expression::write::<R>(next.id, &fields, &write).require(&same_version_as(current));
+        let update = Update::builder()
+            .table_name(self.name())
+            .key(ID, string(next.id))
+            .update_expression(expression.update())
+            .condition_expression(expression.condition())
+            .set_expression_attribute_names(Some(expression.names))
+            .set_expression_attribute_values(Some(expression.values));
+        let mut steps = field_steps(self, next.id, &old, &new);
+        steps.push(Step { action: transaction::update(update), guard: Guard::Record });
+        let Err(mut refusal) = commit(self.store, steps).await? else { return Ok(Ok(next)) };
+        match refusal.take_record() {
+            Some(newer) => Ok(Err(newer)),
+            None => Err(refusal.into_conflict()),
+        }
+    }
 }
 
 /// Returns true if the precondition requires the row's version.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     error::Error,
     record::{Action, Cause, Entry, Record, Resource, are_close, fields, sortable, to_object},
-    store::{Row, WRITE_ID, WRITTEN_BY, decode},
+    store::{Row, TENANT, WRITE_ID, WRITTEN_BY, decode},
 };
 
 /// The principal of deletions by time to live (DynamoDB developer guide, "DynamoDB Streams and Time to Live").
@@ -27,6 +27,8 @@ pub struct Change<R> {
     /// The principal that made the change, if the row names it. A deleted row cannot: see
     /// [`crate::store::Store::deletion`].
     pub changed_by: Option<String>,
+    /// The tenant of the record, if its resource has tenants.
+    pub tenant_id: Option<String>,
     /// The kind of change, with the record before and after it.
     pub kind: ChangeKind<R>,
 }
@@ -79,6 +81,7 @@ impl<R: Resource> Change<R> {
             time: written.map_or(record.change.approximate_creation_date_time, |new| new.updated_at),
             cause: cause(record),
             changed_by: written.and_then(|_| text(new, WRITTEN_BY)),
+            tenant_id: text(new, TENANT).or_else(|| text(old, TENANT)),
             kind,
         })
     }
@@ -104,7 +107,7 @@ impl<R: Resource> Change<R> {
             }
             ChangeKind::Deleted { old } => (Action::Deleted, names(old), Some(json(old)), None),
         };
-        let Self { event_id, sequence, time, cause, changed_by, .. } = self;
+        let Self { event_id, sequence, time, cause, changed_by, tenant_id, .. } = self;
         let sequence = sortable(&sequence);
         Entry {
             event_id,
@@ -115,6 +118,7 @@ impl<R: Resource> Change<R> {
             time,
             cause,
             changed_by,
+            tenant_id,
             changed,
             old,
             new,

@@ -34,6 +34,8 @@ pub struct Event<R> {
     pub cause: Cause,
     /// The principal that made the change, if it is known.
     pub changed_by: Option<String>,
+    /// The tenant of the record, if its resource has tenants.
+    pub tenant: Option<String>,
     /// The names of the fields whose values differ.
     pub changed: Vec<String>,
     old: Option<Value>,
@@ -49,6 +51,7 @@ struct Data {
     version: u64,
     cause: Cause,
     changed_by: Option<String>,
+    tenant_id: Option<String>,
     changed: Vec<String>,
     old: Option<Value>,
     new: Option<Value>,
@@ -75,6 +78,7 @@ impl<R: Resource> Event<R> {
             action,
             cause: data.cause,
             changed_by: data.changed_by,
+            tenant: data.tenant_id,
             changed: data.changed,
             old: data.old,
             new: data.new,

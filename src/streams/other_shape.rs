@@ -9,7 +9,7 @@ use super::change::{cause, text};
 use crate::{
     error::Error,
     record::{Action, Entry, Resource, parse_id, sortable},
-    store::{MIGRATION, Row, WRITE_ID, WRITTEN_BY, decode, without_own_attributes},
+    store::{MIGRATION, Row, TENANT, WRITE_ID, WRITTEN_BY, decode, without_own_attributes},
 };
 
 /// Returns the entry of a change that could not be decoded because of `error`, with the rows as they are.
@@ -42,6 +42,7 @@ pub fn entry<R: Resource>(record: &EventRecord, error: Error) -> Result<Entry, E
         time: record.change.approximate_creation_date_time,
         cause: cause(record),
         changed_by: writer,
+        tenant_id: text(&record.change.new_image, TENANT).or_else(|| text(&record.change.old_image, TENANT)),
         changed: changed_fields(&old, new.as_ref()),
         old: Some(Value::Object(old)),
         new: new.map(Value::Object),

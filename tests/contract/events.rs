@@ -27,6 +27,7 @@ fn app_of(server: &TestServer) -> Arc<App> {
     let config = Config::read(|name| match name {
         "TABLE_PREFIX" => Some("local-".into()),
         "AWS_REGION" => Some("local".into()),
+        "APPLICATION_ROLES" => Some("admin".into()),
         "LOG_LEVEL" => Some("ERROR".into()),
         _ => None,
     });

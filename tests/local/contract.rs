@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serverless_crud::{
+    access::IDENTIFIED,
     app::App,
     error::Error,
     functions::Service,
@@ -20,7 +21,7 @@ async fn probe(_app: Arc<App>, request: Request) -> Result<Answer, Error> {
 
 /// Describes the operation without its 204.
 fn operation() -> Operation {
-    Operation::new("GET", "/v1/probes/{id}", "probes_get", probe, || Contract {
+    Operation::new("GET", "/v1/probes/{id}", "probes_get", IDENTIFIED, probe, || Contract {
         parameters: vec![parameters::id()],
         responses: vec![Response::empty(304, "Nothing has changed.", &[])],
         ..Contract::new("probes", "Get probe", "Answers what the contract does not declare.").problems(&[404])

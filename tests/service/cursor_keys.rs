@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use lambda_http::Body;
 use serde_json::{Value, json};
 use serverless_crud::{
+    access::Principal,
     app::{App, http_client, secrets_client},
     cursors::CursorKeys,
     handlers,
@@ -71,7 +72,7 @@ impl Function {
             "multiValueHeaders": {}, "multiValueQueryStringParameters": parameters,
             "requestContext": {
                 "requestId": "request-1", "resourcePath": "/v1/items", "httpMethod": "GET", "stage": "prod",
-                "path": "/prod/v1/items", "identity": {},
+                "path": "/prod/v1/items", "identity": { "apiKeyId": "key-1" },
             },
             "isBase64Encoded": false,
         });
@@ -225,7 +226,7 @@ async fn malformed_secret_returns_503_and_is_not_logged() {
     assert_unavailable(&answer, "malformed");
     assert!(!json_of(&answer).to_string().contains("leaked"));
     let query = serverless_crud::record::ListQuery { limit: 1, order: Default::default(), filter: None, cursor: None };
-    let error = function.app.store.table::<Item>().list(&query).await.err().unwrap();
+    let error = function.app.store.table::<Item>(&Principal::system("test")).list(&query).await.err().unwrap();
     let cause = error.cause().unwrap();
     assert_eq!(cause, "the cursor secret is malformed: it must have at least 32 characters");
 }
@@ -256,7 +257,7 @@ async fn function_without_cursors_fetches_no_secret() {
             "multiValueHeaders": { "Content-Type": ["application/json"] }, "pathParameters": { "id": id },
             "requestContext": {
                 "requestId": "request-1", "resourcePath": "/v1/items/{id}", "httpMethod": method, "stage": "prod",
-                "path": "/prod/v1/items/1", "identity": {},
+                "path": "/prod/v1/items/1", "identity": { "apiKeyId": "key-1" },
             },
             "body": item().to_string(), "isBase64Encoded": false,
         })

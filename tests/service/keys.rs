@@ -50,7 +50,7 @@ async fn app(server: &TestServer) -> Arc<App> {
 fn event(method: &str, query: Value, body: &Value) -> String {
     json!({
         "resource": "/v1/notes", "path": "/v1/notes", "httpMethod": method, "headers": {}, "multiValueHeaders": {},
-        "multiValueQueryStringParameters": query, "pathParameters": null, "requestContext": { "httpMethod": method },
+        "multiValueQueryStringParameters": query, "pathParameters": null, "requestContext": { "httpMethod": method, "identity": { "apiKeyId": "key-1" } },
         "body": body.to_string(), "isBase64Encoded": false,
     })
     .to_string()

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serverless_crud::{
+    access::Principal,
     record::{Filter, ListQuery, Normalization, Order, Record, Resource, Shards},
     store::Store,
 };
@@ -47,7 +48,7 @@ async fn fill<R: Resource>(store: &Store) -> BTreeSet<Uuid> {
         let mut id = record.id.into_bytes();
         id[15] = byte;
         record.id = Uuid::from_bytes(id);
-        ids.insert(store.table::<R>().insert(record, None).await.unwrap().id);
+        ids.insert(store.table::<R>(&Principal::system("test")).insert(record, None).await.unwrap().id);
     }
     ids
 }
@@ -58,7 +59,7 @@ async fn list_ids<R: Resource>(store: &Store, is_filtered: bool) -> BTreeSet<Uui
     let mut query = ListQuery { limit: 100, order: Order::Ascending, filter, cursor: None };
     let mut ids = BTreeSet::new();
     loop {
-        let page = store.table::<R>().list(&query).await.unwrap();
+        let page = store.table::<R>(&Principal::system("test")).list(&query).await.unwrap();
         ids.extend(page.data.iter().map(|record| record.id));
         match page.next {
             Some(next) => query.cursor = Some(next),

@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
 };
 use rustls_pki_types::{CertificateDer, pem::PemObject};
-use serverless_crud::app::Config;
+use serverless_crud::{access::Principal, app::Config};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
@@ -64,7 +64,7 @@ async fn first_request_reuses_the_connection_of_the_start() {
         let app = app_at(&url);
         app.prime().await;
         // The recorder has no records. Only the connection matters.
-        let _ = app.store.table::<Item>().get(Uuid::now_v7()).await;
+        let _ = app.store.table::<Item>(&Principal::system("test")).get(Uuid::now_v7()).await;
         let seen = seen.lock().unwrap();
         assert_eq!(seen[1].1, Method::POST);
         assert_eq!(seen[0].0, seen[1].0, "the connection is the same after {status}");

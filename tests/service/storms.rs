@@ -8,7 +8,7 @@ use std::{
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use serverless_crud::deadline::within;
+use serverless_crud::{access::Principal, deadline::within};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
@@ -64,7 +64,8 @@ async fn hanging_request_leaves_time_for_a_retry() {
     });
     let limit = Duration::from_secs(2);
     let start = Instant::now();
-    let items = app.store.table::<Item>();
+    let principal = Principal::system("test");
+    let items = app.store.table::<Item>(&principal);
     let read = within(limit, items.get(Uuid::now_v7()));
     let (read, second) = tokio::join!(read, tokio::time::timeout(limit, silent));
     assert!(!matches!(read, Ok(Ok(_))));

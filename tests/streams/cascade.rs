@@ -4,7 +4,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
-use serverless_crud::streams::REPEAT_QUEUE_SUFFIX;
+use serverless_crud::{
+    access::{Kind, Principal},
+    app::App,
+    record::Record,
+    resources::{User, UserRole},
+    streams::REPEAT_QUEUE_SUFFIX,
+};
 
 use crate::{
     mapping::Rig,
@@ -110,4 +116,31 @@ async fn later_pass_archives_an_item_that_the_index_showed_late() {
     assert!(is_archived(&read(&rig.server, &item).await));
     let last = rig.pass("users_cascade", REPEAT_QUEUE_SUFFIX, TimeDelta::minutes(361), events).await;
     assert_eq!(last, none, "after six hours it is done");
+}
+
+/// Creates the record of a user who signs up again, with the same id.
+async fn sign_up_again(server: &TestServer, user: &Value) {
+    let app = App::new(support::config(), support::dynamodb(&server.dynamodb_url));
+    let id = user["id"].as_str().unwrap().to_owned();
+    let principal = Principal { kind: Kind::User, id, ..Principal::default() };
+    let resource = User { name: "Ada".into(), email: "a@example.com".into(), role: UserRole::Member, phone: None };
+    let created = app.store.table(&principal).insert(Record::new(resource), None).await.unwrap();
+    assert_eq!(json!(created.id), user["id"]);
+}
+
+#[tokio::test]
+async fn later_pass_keeps_the_new_items_of_a_user_who_signed_up_again() {
+    let mut rig = Rig::start(6).await;
+    let leaving = user(&rig.server, "a@example.com").await;
+    let old = item_of(&rig.server, &leaving).await;
+    let path = format!("/v1/users/{}", leaving["id"].as_str().unwrap());
+    send(&rig.server, Method::DELETE, &path, &json!(null)).await;
+    let events = rig.published("users_cascade").await;
+    sign_up_again(&rig.server, &leaving).await;
+    let new = item_of(&rig.server, &leaving).await;
+    for (suffix, delay) in [("", TimeDelta::seconds(5)), (REPEAT_QUEUE_SUFFIX, TimeDelta::minutes(15))] {
+        rig.pass("users_cascade", suffix, delay, events.clone()).await;
+        assert_eq!(read(&rig.server, &new).await, new);
+        assert!(is_archived(&read(&rig.server, &old).await));
+    }
 }

@@ -89,6 +89,8 @@ pub fn config() -> Config {
         log_level: LogLevel::Error,
         region: "local".into(),
         endpoint_url: None,
+        application_roles: vec!["admin".into()],
+        service_roles: Vec::new(),
         ca_bundle: None,
         events_endpoint_url: None,
         secrets_endpoint_url: None,

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     openapi::dialect,
-    operations::{Access, Body, Collection, Contract, Operation},
+    operations::{Body, Collection, Contract, Operation},
 };
 
 /// A version that no new record has.
@@ -45,7 +45,7 @@ fn steps(collection: &Collection, operation: &Operation, contract: &Contract) ->
         steps.push(request("Malformed id", "1", 400));
         steps.extend(has_problem(contract, 404).then(|| request("Unknown id", "{{$guid}}", 404)));
     }
-    steps.extend((operation.access == Access::ApiKey).then(|| request("Missing API key", &own, 403).without_key()));
+    steps.push(request("Missing API key", &own, 403).without_key());
     if operation.has_id() {
         steps.push(Step::new("Delete it", "DELETE", format!("{}/{own}", collection.path()), 204));
     }

@@ -19,15 +19,22 @@ pub fn crud<R: Resource>() -> Vec<Operation> {
     let delete: fn() -> Contract = || contracts::delete(&Collection::of::<R>());
     let history: fn() -> Contract = || contracts::history(&Collection::of::<R>());
 
-    let replace = Operation::new("PUT", &record, name("update"), handlers::update::<R>, update);
+    let replace = Operation::new("PUT", &record, name("update"), R::ACCESS.update, handlers::update::<R>, update);
     let merge = replace.variant("PATCH", name("patch"), patch);
     vec![
-        Operation::new("POST", &collection, name("create"), handlers::create::<R>, create),
-        Operation::new("GET", &collection, name("list"), handlers::list::<R>, list),
-        Operation::new("GET", &record, name("get"), handlers::get::<R>, get),
+        Operation::new("POST", &collection, name("create"), R::ACCESS.create, handlers::create::<R>, create),
+        Operation::new("GET", &collection, name("list"), R::ACCESS.read, handlers::list::<R>, list),
+        Operation::new("GET", &record, name("get"), R::ACCESS.read, handlers::get::<R>, get),
         replace,
         merge,
-        Operation::new("DELETE", &record, name("delete"), handlers::delete::<R>, delete),
-        Operation::new("GET", format!("{record}/history"), name("history"), handlers::history::<R>, history),
+        Operation::new("DELETE", &record, name("delete"), R::ACCESS.delete, handlers::delete::<R>, delete),
+        Operation::new(
+            "GET",
+            format!("{record}/history"),
+            name("history"),
+            R::ACCESS.history,
+            handlers::history::<R>,
+            history,
+        ),
     ]
 }

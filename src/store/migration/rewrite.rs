@@ -10,7 +10,9 @@ use super::{
     RawExpression, StoredRow, WriteMarker,
     row_schema::{RowSchema, json},
 };
-use crate::store::row::{ID, Row, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, id, number, string};
+use crate::store::row::{
+    ID, Row, TENANT, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, id, number, string, text_attribute,
+};
 
 /// An update of one row with its condition.
 #[derive(Clone, Debug)]
@@ -68,7 +70,7 @@ impl RowUpdate {
         }
         // Index attributes follow the record as the API reads it, so a default for a missing field gets an index key too.
         let read = (schema.read)(changed(row, &changes));
-        let keys = schema.keys(id, read.as_ref().unwrap_or(after));
+        let keys = schema.keys(id, text_attribute(row, TENANT), read.as_ref().unwrap_or(after));
         changes.extend(keys.into_iter().filter(|(name, key)| row.get(name) != key.as_ref()));
         if changes.is_empty() {
             return Ok(None);

@@ -8,8 +8,8 @@ use crate::{
     error::Error,
     record::{Filter, Normalization, Reference, Resource, Shards, Unique, to_object},
     store::row::{
-        ID, LIST_SHARD, Row, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, decode, field_text, filter_attribute,
-        index_key, list_key, shard, string,
+        ID, LIST_SHARD, OWN_ATTRIBUTES, Row, TENANT, UPDATED_AT, VERSION, WRITE_ID, WRITTEN_BY, decode, field_text,
+        filter_attribute, index_key, list_key, shard, string,
     },
 };
 
@@ -47,7 +47,7 @@ impl RowSchema {
         if [VERSION, UPDATED_AT, WRITE_ID, WRITTEN_BY].contains(&attribute) {
             return Some(format!("writes `{attribute}`, which every write sets by itself: leave it out"));
         }
-        if [ID, CREATED_AT].contains(&attribute) {
+        if [ID, CREATED_AT, TENANT].contains(&attribute) {
             return Some(format!("writes `{attribute}`, which never changes: leave it out"));
         }
         if self.guarded().any(|field| field == attribute) {
@@ -72,20 +72,24 @@ impl RowSchema {
     /// Returns the record in a row as JSON, without the attributes that the store adds.
     pub(super) fn fields_of(&self, row: &Row) -> Map<String, Value> {
         let is_ours = |name: &str| {
-            [WRITE_ID, WRITTEN_BY, LIST_SHARD].contains(&name)
-                || self.filters.iter().any(|filter| filter_attribute(filter) == name)
+            OWN_ATTRIBUTES.contains(&name) || self.filters.iter().any(|filter| filter_attribute(filter) == name)
         };
         let fields = row.iter().filter(|(name, _)| !is_ours(name));
         fields.filter_map(|(name, value)| Some((name.clone(), json(value)?))).collect()
     }
 
     /// Returns the index attributes of a record with these fields.
-    pub(super) fn keys(&self, id: Uuid, fields: &Map<String, Value>) -> Vec<(String, Option<AttributeValue>)> {
+    pub(super) fn keys(
+        &self,
+        id: Uuid,
+        tenant: Option<&str>,
+        fields: &Map<String, Value>,
+    ) -> Vec<(String, Option<AttributeValue>)> {
         let keys = self.filters.iter().map(|filter| {
-            let key = index_key(filter, id, fields.get(filter.field));
+            let key = index_key(filter, id, fields.get(filter.field), tenant);
             (filter_attribute(filter), key)
         });
-        let list = (LIST_SHARD.to_owned(), Some(string(list_key(shard(id, self.list_shards)))));
+        let list = (LIST_SHARD.to_owned(), Some(string(list_key(shard(id, self.list_shards), tenant))));
         std::iter::once(list).chain(keys).collect()
     }
 

@@ -1,0 +1,86 @@
+//! Users: each has one record with the own id, and only administrators set roles.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    callers::Caller,
+    gateway::Gateway,
+    items::{id_of, start},
+    samples::user,
+};
+
+#[tokio::test]
+async fn user_creates_the_own_record_once() {
+    let gateway = Gateway::start().await;
+    let ada = Caller::user(Uuid::new_v4());
+    let created = gateway.post(&ada, "/v1/users", user()).await;
+    assert_eq!((created.status, json!(created.id())), (201, id_of(&ada)));
+    let again = gateway.post(&ada, "/v1/users", user()).await;
+    assert_eq!(again.status, 409);
+    assert_eq!(gateway.get(&ada, &format!("/v1/users/{}", created.id())).await.body, created.body);
+}
+
+#[tokio::test]
+async fn concurrent_creates_of_the_own_record_succeed_once() {
+    let gateway = Gateway::start().await;
+    let ada = Caller::user(Uuid::new_v4());
+    let creates = (0..8).map(|_| gateway.post(&ada, "/v1/users", user()));
+    let mut statuses: Vec<_> =
+        futures_util::future::join_all(creates).await.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
+}
+
+#[tokio::test]
+async fn repeat_with_the_idempotency_key_returns_the_own_record_again() {
+    let gateway = Gateway::start().await;
+    let (ada, body, key) = (Caller::user(Uuid::new_v4()), user(), [("Idempotency-Key", "sign-up")]);
+    let first = gateway.call(&ada, "POST", "/v1/users", &key, Some(body.clone())).await;
+    let second = gateway.call(&ada, "POST", "/v1/users", &key, Some(body)).await;
+    assert_eq!((first.status, second.status), (201, 201));
+    assert_eq!(first.body, second.body);
+}
+
+#[tokio::test]
+async fn administrator_creates_users_with_new_ids() {
+    let gateway = Gateway::start().await;
+    let admin = Caller::user(Uuid::new_v4()).with_roles("admin");
+    for caller in [admin, Caller::key("app")] {
+        let (first, second) =
+            (gateway.post(&caller, "/v1/users", user()).await, gateway.post(&caller, "/v1/users", user()).await);
+        assert_ne!(first.id(), second.id());
+        assert_ne!(json!(first.id()), id_of(&caller));
+    }
+}
+
+#[tokio::test]
+async fn only_the_user_and_administrators_change_a_user() {
+    let (gateway, ada, eve) = start().await;
+    let path = format!("/v1/users/{}", id_of(&ada).as_str().unwrap());
+    let rename = json!({ "name": "Ada Lovelace" });
+    assert_eq!(gateway.patch(&eve, &path, rename.clone()).await.status, 403);
+    assert_eq!(gateway.delete(&eve, &path).await.status, 403);
+    assert_eq!(gateway.get(&eve, &format!("{path}/history")).await.status, 404);
+    assert_eq!(gateway.patch(&ada, &path, rename.clone()).await.status, 200);
+    assert_eq!(gateway.patch(&Caller::key("app"), &path, rename).await.status, 200);
+    assert_eq!(gateway.delete(&ada, &path).await.status, 204);
+    assert_eq!(gateway.get(&eve, &path).await.status, 404);
+}
+
+#[tokio::test]
+async fn list_of_the_own_record_alone_needs_no_scan() {
+    let gateway = Gateway::start().await;
+    let callers: Vec<_> = (0..6).map(|_| Caller::user(Uuid::now_v7())).collect();
+    for caller in &callers {
+        assert_eq!(gateway.post(caller, "/v1/profiles", json!({ "motto": "Be brief" })).await.status, 201);
+    }
+    for caller in &callers {
+        let own = id_of(caller).as_str().unwrap().to_owned();
+        for query in ["", "?order=asc", "?limit=1"] {
+            assert_eq!(gateway.list_all(caller, &format!("/v1/profiles{query}")).await, [own.clone()], "{query}");
+        }
+    }
+    assert_eq!(gateway.list_all(&Caller::user(Uuid::new_v4()), "/v1/profiles").await, [] as [String; 0]);
+    assert_eq!(gateway.list_all(&Caller::key("app"), "/v1/profiles").await.len(), 6);
+}

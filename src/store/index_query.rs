@@ -133,6 +133,6 @@ fn exactly(predicate: &Predicate) -> (String, Vec<String>) {
 pub fn unindexed_reads<R: Resource>() -> Vec<Vec<&'static str>> {
     let mut conjunctions = R::ACCESS.read.conjunctions(R::OWNER);
     let is_indexed = |attribute: &&str| *attribute == ID || R::FILTERS.iter().any(|filter| filter.field == *attribute);
-    conjunctions.retain(|attributes| !attributes.is_empty() && !attributes.iter().any(|name| is_indexed(name)));
+    conjunctions.retain(|attributes| !attributes.is_empty() && !attributes.iter().any(is_indexed));
     conjunctions
 }

@@ -84,6 +84,11 @@ impl Gateway {
         self
     }
 
+    /// Sends the requests to DynamoDB to another URL.
+    pub fn through(self, dynamodb_url: &str) -> Self {
+        Self { app: App::new(self.app.config.clone(), dynamodb(dynamodb_url)), ..self }
+    }
+
     pub fn dynamodb_url(&self) -> &str {
         &self.server.dynamodb_url
     }

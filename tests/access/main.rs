@@ -11,6 +11,7 @@ mod items;
 mod lists;
 mod principals;
 mod races;
+mod requests;
 mod samples;
 #[path = "../support/mod.rs"]
 mod support;

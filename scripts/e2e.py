@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CDK = ROOT / "cdk"
 WORK = ROOT / "target" / "e2e-run"
 FUNCTIONS = WORK / "lambda"
+# The contract of the service of the tests (tests/fixtures).
+CONTRACT = WORK / "contract"
 BOOTSTRAP = FUNCTIONS / "functions" / "bootstrap"
 ASSEMBLY = WORK / "assembly"
 SERVICE = f"serverless-crud-{STAGE}"
@@ -50,12 +52,17 @@ def main() -> None:
 
 
 def build(reuse: bool) -> None:
-    """Builds the functions' executable for this machine and copies it to the folder the stack reads."""
+    """Builds the functions of the test service for this machine, copies them to the folder the stack reads, and writes the
+    contract of the service.
+    """
     if not reuse:
         build = ["cargo", "build", "--profile", "e2e", "--no-default-features", "--features", "lambda"]
         with step("build the functions"):
-            run("build", [*build, "--bin", "functions"], ROOT, dict(os.environ))
-    binary = ROOT / "target" / "e2e" / "functions"
+            run("build", [*build, "--bin", "fixtures"], ROOT, dict(os.environ))
+        contract = ["cargo", "run", "--bin", "fixtures", "--", "contract", "--root", str(CONTRACT)]
+        with step("generate the contract"):
+            run("contract", contract, ROOT, dict(os.environ))
+    binary = ROOT / "target" / "e2e" / "fixtures"
     if not binary.exists():
         raise Failure(f"{binary.relative_to(ROOT)} is missing: run without --no-build")
     BOOTSTRAP.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +104,7 @@ class Run:
             self.check_remains()
 
     def steps(self) -> None:
-        resource = AddedResource(self, WORK / "contract")
+        resource = AddedResource(self, WORK / "contract-without", CONTRACT)
         with step("deploy without a resource"):
             resource.deploy_without()
         outputs = self.outputs()
@@ -168,7 +175,7 @@ class Run:
         with step("destroy"):
             self.script("deployed", "delete", STAGE)
 
-    def deploy(self, contract: Path = ROOT) -> str:
+    def deploy(self, contract: Path = CONTRACT) -> str:
         context = {"stage": STAGE, "functions": FUNCTIONS, "architecture": ARCHITECTURE[platform.machine().lower()]}
         settings = [part for name, value in (context | {"contract": contract}).items() for part in ("-c", f"{name}={value}")]
         self.cdk("synth", "--quiet", "--output", str(ASSEMBLY), *settings)
@@ -209,10 +216,11 @@ class Run:
             raise Failure("newman is missing: run `npm --prefix tools ci`")
         variables = {"baseUrl": self.emulator.api(outputs["ApiId"]), "apiKey": self.key(outputs, "Premium")}
         settings = [part for name, value in variables.items() for part in ("--env-var", f"{name}={value}")]
-        files = ["postman/serverless-crud.postman_collection.json", "-e", "postman/aws.postman_environment.json"]
+        postman = CONTRACT / "postman"
+        files = [postman / "serverless-crud.postman_collection.json", "-e", postman / "aws.postman_environment.json"]
         report = WORK / "newman.json"
         reporters = ["--reporters", "cli,json", "--reporter-json-export", str(report), "--suppress-exit-code"]
-        run("newman", [str(newman), "run", *files, *settings, *reporters], ROOT, self.environment)
+        run("newman", [str(newman), "run", *map(str, files), *settings, *reporters], ROOT, self.environment)
         result = json.loads(report.read_text())["run"]
         failures = [failure for failure in result["failures"] if not self.is_excused(failure, result["executions"])]
         if failures or not result["executions"]:

@@ -15,17 +15,16 @@ from emulator import Failure
 if TYPE_CHECKING:
     from e2e import Run
 
-ROOT = Path(__file__).resolve().parent.parent
 ADDED, OTHER = "items", "users"
 
 
 class AddedResource:
-    def __init__(self, run: Run, folder: Path) -> None:
+    def __init__(self, run: Run, folder: Path, contract: Path) -> None:
         """Writes the contract without the resource to a folder."""
-        self.run, self.folder = run, folder
+        self.run, self.folder, self.contract = run, folder, contract
         self.outputs: dict[str, str] = {}
         self.record = ""
-        contract_without(ADDED, ROOT, folder)
+        contract_without(ADDED, contract, folder)
 
     def deploy_without(self) -> None:
         """Deploys the stage without the resource, and creates a record of the other one."""
@@ -72,7 +71,7 @@ class AddedResource:
     def versions(self, resource: str) -> dict[str, str]:
         """Returns the live version of each deployed function of a resource's operations."""
         found = {function["FunctionName"] for function in self.run.client("lambda").list_functions()["Functions"]}
-        own = [name for name in functions_of(resource, ROOT) if any(function.endswith(f"-{name}") for function in found)]
+        own = [name for name in functions_of(resource, self.contract) if any(function.endswith(f"-{name}") for function in found)]
         return {name: self.run.live_version(name) for name in own}
 
 

@@ -73,6 +73,8 @@ const ALLOWED: [(&str, &[&str]); 25] = [
             "streams",
         ],
     ),
+    // The command lines.
+    ("programs", &["app", "cursors", "functions", "local", "migrate", "openapi", "runtime", "store"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

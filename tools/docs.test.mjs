@@ -61,9 +61,10 @@ for (const [name, viewport] of Object.entries(sizes)) {
     });
   });
 
-  test(`"Try it out" creates an item with the local key on a ${name}`, { skip }, async () => {
+  test(`"Try it out" creates a record with the local key on a ${name}`, { skip }, async () => {
     await withPage(viewport, async (page) => {
-      const create = page.locator("#operations-items-items_create");
+      const { operationId, tags } = operations.find(({ operationId }) => operationId.endsWith("_create"));
+      const create = page.locator(`#operations-${tags[0]}-${operationId}`);
       await create.locator(".opblock-summary-control").click();
       await create.getByRole("button", { name: "Try it out" }).click();
       await create.getByRole("button", { name: "Execute" }).click();

@@ -9,13 +9,10 @@ use serde_json::Value;
 use serverless_crud::{
     app::{App, Config, CursorSecret, client},
     operations::{Collection, Operation},
-    runtime,
+    runtime, service,
 };
 
-use crate::{
-    support::{TestServer, service},
-    top,
-};
+use crate::{support::TestServer, top};
 
 /// Returns the app of a function, with the server's database.
 fn app_of(server: &TestServer) -> Arc<App> {
@@ -86,7 +83,7 @@ async fn make(app: &Arc<App>, collection: &Collection, made: &mut Made) {
 #[tokio::test]
 async fn functions_accept_their_sample_events() {
     for collection in service().resources() {
-        let server = TestServer::start().await;
+        let server = TestServer::of(service(), |_| {}).await;
         let app = app_of(&server);
         let mut made = Made::new();
         make(&app, &collection, &mut made).await;

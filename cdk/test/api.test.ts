@@ -98,9 +98,9 @@ describe('methods', () => {
       assert.equal(header('Access-Control-Allow-Methods'), `'${allowed.join(',')}'`);
       assert.equal(
         header('Access-Control-Allow-Headers'),
-        "'Content-Type,If-Match,If-None-Match,Idempotency-Key,X-Api-Key'",
+        "'Authorization,Content-Type,If-Match,If-None-Match,Idempotency-Key,X-Api-Key'",
       );
-      assert.equal(header('Access-Control-Expose-Headers'), "'ETag,Link,Location,Retry-After'");
+      assert.equal(header('Access-Control-Expose-Headers'), "'ETag,Link,Location,Retry-After,WWW-Authenticate'");
     }
     const template = JSON.stringify(methods(prod).get('OPTIONS /v1/items')?.properties);
     assert.match(template, /www\.example\.com/);
@@ -147,7 +147,7 @@ describe('gateway responses', () => {
       const header = (name: string) => at(response.ResponseParameters, `gatewayresponse.header.${name}`);
       assert.equal(header('Content-Type'), "'application/problem+json'");
       assert.equal(header('Access-Control-Allow-Origin'), "'*'");
-      assert.equal(header('Access-Control-Expose-Headers'), "'ETag,Link,Location,Retry-After'");
+      assert.equal(header('Access-Control-Expose-Headers'), "'ETag,Link,Location,Retry-After,WWW-Authenticate'");
     }
   });
 

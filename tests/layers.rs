@@ -15,7 +15,7 @@ use std::{
 use modules::Modules;
 
 /// The modules that each module may use. The executables in `bin` may use all of them.
-const ALLOWED: [(&str, &[&str]); 25] = [
+const ALLOWED: [(&str, &[&str]); 26] = [
     ("config", &[]),
     ("deadline", &[]),
     ("error", &[]),

@@ -97,10 +97,13 @@ export class Methods extends Construct {
     if (!live) {
       throw new Error(`openapi.json: the operation ${operation.name} has no function ${operation.function}`);
     }
-    // A cached response names the requesting origin, so the origin is part of the cache key.
-    const origin = { name: 'method.request.header.Origin', required: false };
+    // A cached response names the requesting origin, and shows what this caller may read: both are part of the cache key.
+    const cacheKeys = ['Origin', 'Authorization', 'x-api-key'].map((header) => ({
+      name: `method.request.header.${header}`,
+      required: false,
+    }));
     const isCached = options.api.cache !== undefined && operation.method === 'GET';
-    const parameters = isCached ? [...operation.parameters, origin] : operation.parameters;
+    const parameters = isCached ? [...operation.parameters, ...cacheKeys] : operation.parameters;
     const models = Object.entries(operation.models).map(([type, name]) => [type, this.models.get(name)] as const);
     const integration = new AwsIntegration({
       proxy: true,

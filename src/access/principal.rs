@@ -111,12 +111,13 @@ impl Principal {
 /// use serverless_crud::access::user_id;
 ///
 /// let issuer = "https://login.example.com";
-/// assert_eq!(user_id(issuer, "9F86D081-884C-4D65-9A2F-EAA0C55AD015").to_string(), "9f86d081-884c-4d65-9a2f-eaa0c55ad015");
+/// assert_eq!(user_id(issuer, "9f86d081-884c-4d65-9a2f-eaa0c55ad015").to_string(), "9f86d081-884c-4d65-9a2f-eaa0c55ad015");
 /// assert_eq!(user_id(issuer, "auth0|ada"), user_id(issuer, "auth0|ada"));
 /// assert_ne!(user_id(issuer, "auth0|ada"), user_id("https://other.example.com", "auth0|ada"));
 /// ```
 pub fn user_id(issuer: &str, subject: &str) -> Uuid {
-    let uuid = (subject.len() == 36).then(|| Uuid::try_parse(subject).ok()).flatten();
+    // Only in the form that ids have, so that two subjects never share an id.
+    let uuid = Uuid::try_parse(subject).ok().filter(|uuid| uuid.to_string() == subject);
     uuid.unwrap_or_else(|| {
         let namespace = Uuid::new_v5(&Uuid::NAMESPACE_URL, issuer.as_bytes());
         Uuid::new_v5(&namespace, subject.as_bytes())

@@ -63,7 +63,7 @@ impl Authorizer {
         let token = bearer::token(&event.header("authorization"))?;
         let claims = token::verify(token, &self.settings, &self.keys).await?;
         let principal = identity::principal(&claims, &self.settings)?;
-        let policy_document = Policy::new(arn, &self.operations, |_| true);
+        let policy_document = Policy::new(arn, &self.operations, |operation| operation.rule.may_admit(&principal));
         Ok(Authorized { policy_document, context: members(&principal), principal_id: principal.id })
     }
 }

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{refusal::Reason, settings::Settings, token::Claims};
-use crate::access::{Kind, Principal, user_id};
+use crate::access::{Kind, MAX_TENANT_BYTES, Principal, user_id};
 
-/// The maximum length of a subject (OpenID Connect Core 1.0, §2), and of a tenant.
+/// The maximum length of a subject (OpenID Connect Core 1.0, §2).
 const MAX_LENGTH: usize = 255;
 
 /// Returns the principal of a verified token.
@@ -20,12 +20,17 @@ pub fn principal(claims: &Claims, settings: &Settings) -> Result<Principal, Reas
     Ok(Principal {
         kind: Kind::User,
         id: user_id(&settings.issuer, subject).to_string(),
-        tenant: tenant.map(|value| text(value).map(str::to_owned)).transpose()?,
+        tenant: tenant.map(tenant_name).transpose()?,
         roles: roles.map_or_else(|| Ok(Vec::new()), |value| words(value, |text| vec![text]))?,
         scopes: claim(claims, &settings.scope_claim)
             .map_or_else(|| Ok(Vec::new()), |value| words(value, |text| text.split(' ').collect()))?,
         application: None,
     })
+}
+
+fn tenant_name(value: &Value) -> Result<String, Reason> {
+    let name = text(value)?;
+    if name.len() > MAX_TENANT_BYTES { Err(Reason::Claims) } else { Ok(name.to_owned()) }
 }
 
 /// Returns a claim by its name, or by a JSON Pointer (RFC 6901) if the name begins with a slash.

@@ -6,12 +6,11 @@ mod list;
 mod normalization;
 mod resource;
 pub mod rules;
+mod stored;
 mod time;
 mod view;
 
-use chrono::{DateTime, Utc};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 
 pub use edit::{Edit, Precondition, fields, merge_patch, to_object};
@@ -19,36 +18,9 @@ pub use history::{Action, Cause, Entry, are_close, sortable};
 pub use list::{ListQuery, Order, Page};
 pub use normalization::{Normalization, normalize_email};
 pub use resource::{Filter, MAX_KEY_BYTES, Reference, Resource, Shards, Unique};
-use time::rfc3339;
+pub use stored::Record;
 pub use time::{format_time, now};
 pub use view::View;
-
-/// A stored resource with its identity.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Record<R> {
-    /// UUIDv7: ids sort by creation time (RFC 9562 §5.7).
-    pub id: Uuid,
-    /// 1 when created, one more on each write; the ETag.
-    pub version: u64,
-    /// When the record was created, RFC 3339, UTC.
-    #[serde(serialize_with = "rfc3339")]
-    pub created_at: DateTime<Utc>,
-    /// When the record was last written, RFC 3339, UTC.
-    #[serde(serialize_with = "rfc3339")]
-    pub updated_at: DateTime<Utc>,
-    /// The resource. Its fields are flattened into the record.
-    #[serde(flatten)]
-    pub resource: R,
-}
-
-impl<R> Record<R> {
-    /// Creates the first version of a record, with a new id.
-    pub fn new(resource: R) -> Self {
-        let now = now();
-        Self { id: Uuid::now_v7(), version: 1, created_at: now, updated_at: now, resource }
-    }
-}
 
 /// Parses an id in the only accepted form: 36 characters, hyphenated, in any case (RFC 9562 §4).
 pub fn parse_id(text: &str) -> Option<Uuid> {

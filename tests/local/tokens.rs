@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{item, problem, process::Process, support::TestServer};
+use crate::{item, problem, process::Process, support::TestServer, user};
 
 /// Runs the command that prints a token, and returns its output or error.
 fn token(data: &Path, url: &str, options: &[&str]) -> Result<String, String> {
@@ -82,6 +82,10 @@ async fn documents_lead_to_the_public_key() {
 async fn principal_is_the_user_of_the_token() {
     let server = TestServer::start().await;
     let (ada, again, eve) = (server.token("ada", &[]), server.token("ada", &["reader"]), server.token("eve", &[]));
+    for (token, email) in [(&ada, "ada@example.com"), (&eve, "eve@example.com")] {
+        let answer = server.request("POST", "/v1/users").bearer_auth(token).json(&user(email)).send().await;
+        assert_eq!(answer.expect("an answer").status(), 201);
+    }
     let first = create(&server, &ada).await;
     assert_eq!(create(&server, &again).await, first, "a second token of a user is the same principal");
     assert_ne!(create(&server, &eve).await, first, "an idempotency key is the user's own");

@@ -59,7 +59,10 @@ export interface DomainOptions {
 export interface ApiOptions {
   /** Origins whose pages may call the API; `*` allows all. */
   readonly corsOrigins: readonly string[];
-  /** The roles of every holder of an API key. `admin` trusts all keys with all records. */
+  /**
+   * The roles of every holder of an API key. `admin` trusts all keys with all records: the predefined stages do, since the
+   * stack does not deploy the authorizer of tokens yet, and without it keys are the only callers.
+   */
   readonly applicationRoles: readonly string[];
   /** The limit per method, over all callers. */
   readonly throttle: Throttle;
@@ -119,7 +122,7 @@ export const STAGES = {
     functions: { memory: 512, timeout: 10, canary: true },
     changes: { historyDays: 90, failedDays: 30, archiveDays: 14 },
     api: {
-      applicationRoles: [],
+      applicationRoles: ['admin'],
       corsOrigins: ['https://staging.example.com', 'https://admin.staging.example.com'],
       throttle: { rate: 500, burst: 1_000 },
       firewall: true,
@@ -136,7 +139,7 @@ export const STAGES = {
     functions: { memory: 512, timeout: 10, canary: true },
     changes: { historyDays: 365, failedDays: 30, archiveDays: 90 },
     api: {
-      applicationRoles: [],
+      applicationRoles: ['admin'],
       corsOrigins: ['https://www.example.com', 'https://admin.example.com'],
       throttle: { rate: 2_000, burst: 4_000 },
       firewall: true,

@@ -110,7 +110,7 @@ export class Functions extends Construct {
     }
     accept(role, 'X-Ray actions on traces support no resource.', 'AwsSolutions-IAM5[Resource::*]');
     const { key } = this.props.data.tables;
-    if (key) {
+    if (key && grants.length > 0) {
       // The actions DynamoDB needs to use the table's key for the caller, only through DynamoDB.
       role.addToPolicy(
         new PolicyStatement({

@@ -4,6 +4,7 @@ import { Duration } from 'aws-cdk-lib';
 import {
   AwsIntegration,
   CfnModel,
+  type IAuthorizer,
   type IModel,
   type IResource,
   type Method,
@@ -30,6 +31,8 @@ export interface MethodsProps {
   /** The name of the stage, from which alone the functions may be invoked. */
   readonly stage: string;
   readonly options: StageOptions;
+  /** The authorizer of tokens, if requests need one. */
+  readonly authorizer?: IAuthorizer;
 }
 
 export class Methods extends Construct {
@@ -48,7 +51,7 @@ export class Methods extends Construct {
     for (const [path, operations] of byPath(props.resource.operations)) {
       this.path(path, operations);
     }
-    const keys = 'Callers are identified by API keys and usage plans; users sign in at a service in front of this one.';
+    const keys = 'Methods without the authorizer need an API key: preflights and 405 answers have no data.';
     accept(this, keys, 'AwsSolutions-APIG4', 'AwsSolutions-COG4', 'CKV_AWS_59');
   }
 
@@ -92,7 +95,7 @@ export class Methods extends Construct {
   }
 
   private method(resource: IResource, operation: Operation): void {
-    const { functions, api, options } = this.props;
+    const { functions, api, options, authorizer } = this.props;
     const live = functions.find(({ name }) => name === operation.function);
     if (!live) {
       throw new Error(`openapi.json: the operation ${operation.name} has no function ${operation.function}`);
@@ -114,6 +117,7 @@ export class Methods extends Construct {
     const method = resource.addMethod(operation.method, integration, {
       operationName: operation.name,
       apiKeyRequired: true,
+      ...(authorizer && { authorizer }),
       requestValidator: api.validator,
       requestParameters: Object.fromEntries(parameters.map(({ name, required }) => [name, required])),
       requestModels: Object.fromEntries(models.flatMap(([type, model]) => (model ? [[type, model]] : []))),

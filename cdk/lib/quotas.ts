@@ -25,8 +25,8 @@ const METRICS = { graph: 500, dashboard: 2_500 };
 const GRAPHS = { functions: 4, tables: 4 };
 
 /** Throws if the service exceeds a quota, which AWS would report in the middle of a deployment. */
-export function checkQuotas(contract: Contract, { functions }: StageOptions): void {
-  checkConcurrency(contract, functions);
+export function checkQuotas(contract: Contract, { functions, api }: StageOptions): void {
+  checkConcurrency(contract, functions, api.tokens !== undefined);
   checkReaders(contract.consumers);
   const { consumers, tables, operations } = contract;
   const all = contract.functions.length + consumers.length;
@@ -58,17 +58,22 @@ function checkReaders(consumers: readonly ConsumerDefinition[]): void {
   }
 }
 
-/** Throws if a stage reserves or provisions more concurrency than its account has. */
-export function checkConcurrency({ functions, consumers, jobs }: Contract, options: FunctionOptions): void {
+/** Throws if a stage, perhaps with an authorizer, reserves or provisions more concurrency than its account has. */
+export function checkConcurrency(
+  { functions, consumers, jobs }: Contract,
+  options: FunctionOptions,
+  hasAuthorizer = false,
+): void {
   const { reservedConcurrency, provisionedConcurrency = 0, accountConcurrency = DEFAULT_CONCURRENCY } = options;
   if (reservedConcurrency !== undefined && provisionedConcurrency > reservedConcurrency) {
     throw new Error(
       `provisionedConcurrency is ${provisionedConcurrency}, but reservedConcurrency allows ${reservedConcurrency}`,
     );
   }
-  // Only API functions are provisioned, and provisioned concurrency is part of the reserved one.
-  const all = functions.length + consumers.length + jobs.length;
-  const taken = reservedConcurrency ? all * reservedConcurrency : functions.length * provisionedConcurrency;
+  // Only functions that callers wait for are provisioned, and provisioned concurrency is part of the reserved one.
+  const awaited = functions.length + Number(hasAuthorizer);
+  const all = awaited + consumers.length + jobs.length;
+  const taken = reservedConcurrency ? all * reservedConcurrency : awaited * provisionedConcurrency;
   if (taken > 0 && taken > accountConcurrency - UNRESERVED) {
     throw new Error(
       `${taken} concurrent executions would be reserved or provisioned: of the account's ${accountConcurrency}, Lambda ` +

@@ -5,6 +5,7 @@ import { byResource } from './grouping.ts';
 import { checkQuotas } from './quotas.ts';
 import { checkShards } from './shards.ts';
 import { ApiStack } from './stacks/api.ts';
+import { AuthorizerStack } from './stacks/authorizer.ts';
 import { ConsumerStack } from './stacks/consumer.ts';
 import { DataStack } from './stacks/data.ts';
 import { JobsStack } from './stacks/jobs.ts';
@@ -20,10 +21,15 @@ export function addStage(app: App, props: ServiceProps): readonly StageStack[] {
 
   const data = new DataStack(app, props);
   const api = new ApiStack(app, props);
-  const resources = byResource(contract).map((resource) => new ResourceStack(app, { ...props, resource, data, api }));
+  const { tokens } = options.api;
+  const identity = tokens ? [new AuthorizerStack(app, { ...props, data, api, tokens })] : [];
+  const authorizer = identity[0]?.authorizer;
+  const resources = byResource(contract).map(
+    (resource) => new ResourceStack(app, { ...props, resource, data, api, ...(authorizer && { authorizer }) }),
+  );
   const consumers = contract.consumers.map((consumer) => new ConsumerStack(app, { ...props, consumer, data }));
   const jobs = new JobsStack(app, { ...props, data });
-  const code = [...resources, ...consumers, jobs];
+  const code = [...identity, ...resources, ...consumers, jobs];
   for (const stack of code) {
     // Names of tables and of the topic are no references.
     stack.addStackDependency(data);

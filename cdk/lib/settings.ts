@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type DomainOptions, STAGES, type StageOptions, shapeOf, stageNamed } from './stages.ts';
+import { type DomainOptions, STAGES, type StageOptions, shapeOf, stageNamed, type TokenOptions } from './stages.ts';
 
 const FILE = fileURLToPath(new URL('../stages.json', import.meta.url));
 
@@ -11,6 +11,7 @@ export interface StageSettings {
   readonly corsOrigins?: readonly string[];
   readonly alarmEmail?: string;
   readonly domain?: DomainOptions;
+  readonly tokens?: TokenOptions;
   readonly accountConcurrency?: number;
 }
 
@@ -22,6 +23,7 @@ const RULES: Readonly<Record<keyof StageSettings, readonly [(value: unknown) => 
   ],
   alarmEmail: [(value) => isText(value) && /^[^\s@]+@[^\s@]+$/.test(value), 'an e-mail address'],
   domain: [isDomain, 'an object with a name and the certificateArn for it'],
+  tokens: [isTokens, 'an object with an https issuer, its audiences, and perhaps rolesClaim and tenantClaim'],
   accountConcurrency: [(value) => Number.isInteger(value) && Number(value) > 0, 'a whole number above 0'],
 };
 
@@ -40,11 +42,12 @@ export function readSettings(file = FILE): ReadonlyMap<string, StageSettings> {
 /** Returns the options of a stage: those of its shape, with its settings applied. */
 export function optionsOf(stage: string, settings: StageSettings = {}): StageOptions {
   const shape: StageOptions = STAGES[shapeOf(stage)];
-  const { corsOrigins = shape.api.corsOrigins, domain, alarmEmail, accountConcurrency } = settings;
+  const { corsOrigins = shape.api.corsOrigins, domain, tokens, alarmEmail, accountConcurrency } = settings;
   return {
     ...shape,
     functions: { ...shape.functions, ...(accountConcurrency && { accountConcurrency }) },
-    api: { ...shape.api, corsOrigins, ...(domain && { domain }) },
+    // With tokens, users are the callers: keys only meter their applications.
+    api: { ...shape.api, corsOrigins, ...(domain && { domain }), ...(tokens && { tokens, applicationRoles: [] }) },
     alarms: { ...shape.alarms, ...(alarmEmail && { email: alarmEmail }) },
   };
 }
@@ -96,6 +99,25 @@ function isOrigin(value: unknown): boolean {
 function isDomain(value: unknown): boolean {
   return (
     isObject(value) && Object.keys(value).sort().join() === 'certificateArn,name' && Object.values(value).every(isText)
+  );
+}
+
+function isTokens(value: unknown): boolean {
+  if (!isObject(value)) {
+    return false;
+  }
+  const { issuer, audiences, rolesClaim, tenantClaim, ...others } = value as Record<string, unknown>;
+  const isClaim = (claim: unknown) => claim === undefined || isText(claim);
+  return (
+    isText(issuer) &&
+    URL.canParse(issuer) &&
+    new URL(issuer).protocol === 'https:' &&
+    Array.isArray(audiences) &&
+    audiences.length > 0 &&
+    audiences.every((audience) => isText(audience) && !/\s/.test(audience)) &&
+    isClaim(rolesClaim) &&
+    isClaim(tenantClaim) &&
+    Object.keys(others).length === 0
   );
 }
 

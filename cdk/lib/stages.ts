@@ -56,14 +56,28 @@ export interface DomainOptions {
   readonly certificateArn: string;
 }
 
+/** The tokens of signed-in users, from an OpenID Connect issuer such as an Amazon Cognito user pool. */
+export interface TokenOptions {
+  /** The `iss` of tokens, an https URL. */
+  readonly issuer: string;
+  /** The accepted values of `aud`, or of `client_id` in access tokens of Amazon Cognito. */
+  readonly audiences: readonly string[];
+  /** The claim with the roles; none: `cognito:groups` or `roles`. */
+  readonly rolesClaim?: string;
+  /** The claim with the tenant; none: users have no tenant. */
+  readonly tenantClaim?: string;
+}
+
 export interface ApiOptions {
   /** Origins whose pages may call the API; `*` allows all. */
   readonly corsOrigins: readonly string[];
   /**
-   * The roles of every holder of an API key. `admin` trusts all keys with all records: the predefined stages do, since the
-   * stack does not deploy the authorizer of tokens yet, and without it keys are the only callers.
+   * The roles of every holder of an API key. `admin` trusts all keys with all records: the predefined stages do, since
+   * without `tokens` keys are the only callers.
    */
   readonly applicationRoles: readonly string[];
+  /** Each request needs a token of this issuer besides its API key; none: the key alone. */
+  readonly tokens?: TokenOptions;
   /** The limit per method, over all callers. */
   readonly throttle: Throttle;
   /** A cache of GET responses, which are then up to `seconds` old. */

@@ -158,7 +158,7 @@ test('concurrency is reserved and provisioned by the stage, and background funct
   }
   const aliases = ofType(template, 'AWS::Lambda::Alias');
   const warm = aliases.filter(({ properties }) => properties.ProvisionedConcurrencyConfig);
-  assert.equal(warm.length, contract.functions.length);
+  assert.equal(warm.length, contract.functions.length + 1, "the operations' functions and the authorizer");
   for (const { id, properties } of warm) {
     assert.deepEqual(properties.ProvisionedConcurrencyConfig, { ProvisionedConcurrentExecutions: 2 });
     const inBackground = [...contract.consumers, ...contract.jobs];

@@ -208,6 +208,11 @@ describe('concurrency', () => {
       ),
     });
     assert.throws(check({ reservedConcurrency: 1_000 }), /of the account's 1000, Lambda keeps 100/);
+    const options = { ...base, reservedConcurrency: 10, accountConcurrency: 10 * all + 100 };
+    assert.throws(
+      () => checkConcurrency(contract, options, true),
+      new RegExp(`${10 * all + 10} concurrent executions`),
+    );
   });
 
   test('can be provisioned up to the same limit and up to the reservation', () => {

@@ -24,6 +24,8 @@ export const EVERYTHING: StageOptions = {
   functions: { ...STAGES.prod.functions, reservedConcurrency: 50, provisionedConcurrency: 2 },
   api: {
     ...STAGES.prod.api,
+    applicationRoles: [],
+    tokens: { issuer: 'https://login.example.com/', audiences: ['web', 'mobile'], tenantClaim: 'org' },
     cache: { gigabytes: '0.5', seconds: 60 },
     domain: {
       name: 'api.example.com',

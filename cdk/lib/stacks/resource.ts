@@ -1,5 +1,6 @@
 // The stack of one resource: the functions of its operations, their methods and their alarms.
 
+import type { IAuthorizer } from 'aws-cdk-lib/aws-apigateway';
 import type { Construct } from 'constructs';
 import { Canary } from '../canary.ts';
 import { countColdStarts } from '../cold-starts.ts';
@@ -15,6 +16,8 @@ export interface ResourceStackProps extends ServiceProps {
   readonly resource: ResourceDefinition;
   readonly data: DataStack;
   readonly api: ApiStack;
+  /** The authorizer of tokens, if requests need one. */
+  readonly authorizer?: IAuthorizer;
 }
 
 export class ResourceStack extends StageStack {

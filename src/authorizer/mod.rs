@@ -2,11 +2,11 @@
 //!
 //! API Gateway invokes it before a function (Amazon API Gateway developer guide, "Use API Gateway Lambda authorizers").
 //!
-//! 1. [`bearer`] takes the one token out of the headers.
-//! 2. [`token`] verifies it: signature, issuer, audience, times. [`keys`] has the issuer's keys, which [`discovery`]
-//!    fetches; [`refresh`] limits how often.
-//! 3. [`identity`] maps its claims to a principal.
-//! 4. [`policy`] lists the operations that the principal may call.
+//! 1. `bearer` takes the one token out of the headers.
+//! 2. `token` verifies it: signature, issuer, audience, times. `keys` has the issuer's keys, which `discovery`
+//!    fetches; `refresh` limits how often.
+//! 3. `identity` maps its claims to a principal.
+//! 4. `policy` lists the operations that the principal may call.
 
 mod bearer;
 mod crypto;

@@ -173,9 +173,9 @@ impl Rule {
 /// ```
 /// use serverless_crud::access::{IDENTIFIED, OWNER_OR_ADMIN, Rule};
 ///
-/// let active = Rule::Field { name: "status", value: "active" };
+/// const ACTIVE: Rule = Rule::Field { name: "status", value: "active" };
 /// assert_eq!(OWNER_OR_ADMIN.to_string(), "the owner, or the role `admin`");
-/// assert_eq!(Rule::All(&[IDENTIFIED, active]).to_string(), "every caller with credentials if `status` is `active`");
+/// assert_eq!(Rule::All(&[IDENTIFIED, ACTIVE]).to_string(), "every caller with credentials if `status` is `active`");
 /// ```
 impl fmt::Display for Rule {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {

@@ -110,13 +110,13 @@ class Emulator:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AUTH": "true",
         }
-        program = [str(Path(sys.executable).parent / "ministack")]
+        program = [sys.executable, str(Path(__file__).with_name("ministack_with_keys.py"))]
         log = folder / "ministack.log"
         with log.open("w") as output:
             process = subprocess.Popen(program, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
             _wait(process, f"{url}/_ministack/health", log)
-            yield cls(url, True, MINISTACK, host_suffix="localhost")
+            yield cls(url, True, replace(MINISTACK, key_id=True), host_suffix="localhost")
         finally:
             process.terminate()
             try:

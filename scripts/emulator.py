@@ -44,6 +44,8 @@ class Capabilities:
     # for a changed name and creates the alias once more, which fails: localstack/localstack#13351. The stack then loses
     # most of its resources, so that it cannot be deleted either.
     alias_updates: bool
+    # CloudFormation updates a stage of an API. LocalStack's has no handler for it, so that a stage keeps its first deployment.
+    stage_updates: bool
 
 
 MINISTACK = Capabilities(
@@ -55,6 +57,7 @@ MINISTACK = Capabilities(
     key_id=False,
     start_errors=True,
     alias_updates=True,
+    stage_updates=True,
 )
 LOCALSTACK = Capabilities(
     throttling=False,
@@ -65,6 +68,7 @@ LOCALSTACK = Capabilities(
     key_id=True,
     start_errors=False,
     alias_updates=False,
+    stage_updates=False,
 )
 
 

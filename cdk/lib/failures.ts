@@ -12,6 +12,11 @@ export const WINDOW = Duration.minutes(5);
 export const MIN_FAILURES = 3;
 const MINUTE = Duration.minutes(1);
 
+export interface CrashProps extends FailureProps {
+  /** True if it catches panics and timeouts, and logs them with `"crashed": true`. */
+  readonly logsCrashes: boolean;
+}
+
 export interface FailureProps {
   /** The namespace of the metrics from log lines. */
   readonly namespace: string;
@@ -39,13 +44,13 @@ export function failedRequests(scope: Construct, { namespace, live }: FailurePro
 }
 
 /**
- * Returns the share of invocations of a consumer's newest version in a minute that panicked, timed out or crashed.
+ * Returns the share of invocations of the newest version in a minute that panicked, timed out or crashed.
  *
- * A failed record is not a fault of the version. If it is the first of several, the invocation fails and Lambda counts an
- * error; the log line says so. Lambda's remaining errors have no line: the process crashed. Metric filters lag behind
+ * A record that a consumer fails to process, or a token that the authorizer refuses, is not a fault of the version. If the
+ * invocation fails for it, Lambda counts an error; the log line says so. Lambda's remaining errors have no line: the process crashed. Metric filters lag behind
  * Lambda's metrics, so the last two minutes can look worse than they were; an alarm requires a third one.
  */
-export function crashedCalls(scope: Construct, { namespace, live }: FailureProps): MathExpression {
+export function crashedCalls(scope: Construct, { namespace, live, logsCrashes }: CrashProps): MathExpression {
   const counted = (metricName: string, field: string) =>
     countLines(scope, {
       namespace,
@@ -55,9 +60,9 @@ export function crashedCalls(scope: Construct, { namespace, live }: FailureProps
       period: MINUTE,
     });
   const failures = new MathExpression({
-    expression: `FILL(crashed, 0) + IF(${ERRORS} > ${LOGGED}, ${ERRORS} - ${LOGGED}, 0)`,
+    expression: `${logsCrashes ? 'FILL(crashed, 0) + ' : ''}IF(${ERRORS} > ${LOGGED}, ${ERRORS} - ${LOGGED}, 0)`,
     usingMetrics: {
-      crashed: counted('Crashes', '$.crashed'),
+      ...(logsCrashes && { crashed: counted('Crashes', '$.crashed') }),
       logged: counted('FailedCalls', '$.callFailed'),
       errors: lambdaMetric(live, 'Errors', MINUTE),
     },

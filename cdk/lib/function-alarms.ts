@@ -14,7 +14,8 @@ export interface FunctionAlarmsProps {
   /** The name of the service in this stage, which is also the namespace of its metrics. */
   readonly name: string;
   readonly functions: readonly Live[];
-  readonly isConsumer?: boolean;
+  /** The kind of the functions: those with HTTP responses, unless it is given. */
+  readonly kind?: 'consumer' | 'authorizer';
   readonly options: AlarmOptions;
 }
 
@@ -52,16 +53,20 @@ export class FunctionAlarms extends Alarms {
       // The version in the name makes it a new alarm per version. An updated alarm keeps its state, so a failing old
       // version would block the next deployment (CloudWatch API reference, PutMetricAlarm).
       name: `${name}-failures-version-${lambda.currentVersion.version}`,
-      ...(this.props.isConsumer ? this.ofConsumer(live) : this.ofRequests(live)),
+      ...(this.props.kind ? this.ofCalls(live, this.props.kind) : this.ofRequests(live)),
     });
   }
 
-  private ofConsumer(live: Live): Omit<AlarmDefinition, 'id' | 'name'> {
+  private ofCalls(live: Live, kind: 'consumer' | 'authorizer'): Omit<AlarmDefinition, 'id' | 'name'> {
+    const isConsumer = kind === 'consumer';
+    const advice = isConsumer
+      ? `Look in its log for "crashed": true; a crashed process leaves only Lambda's own lines. Records wait in the stream meanwhile.`
+      : `Look in its log for Lambda's own lines. Requests with a token that is not in API Gateway's cache get a 5xx meanwhile.`;
     return {
-      over: crashedCalls(this, { namespace: this.props.name, live }),
+      over: crashedCalls(this, { namespace: this.props.name, live, logsCrashes: isConsumer }),
       threshold: CRASHED_SHARE,
       evaluation: SUSTAINED,
-      description: `The newest version of ${live.name} panics, times out or crashes. Look in its log for "crashed": true; a crashed process leaves only Lambda's own lines. Records wait in the stream meanwhile.`,
+      description: `The newest version of ${live.name} panics, times out or crashes. ${advice}`,
     };
   }
 

@@ -1,15 +1,19 @@
 // Tests of the authorizer of tokens: who calls it, what it may do, and that no method with data is open.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { readContract } from '../lib/contract.ts';
 import { optionsOf } from '../lib/settings.ts';
+import { Alarms, type Call, type Line, minutes, NEW } from './alarms.ts';
 import { EVERYTHING, templateOf } from './synthesized.ts';
 import { at, type Json, ofType } from './template.ts';
 
 const TOKENS = { issuer: 'https://login.example.com/', audiences: ['web'] };
 const everything = templateOf({ stage: 'prod', options: EVERYTHING });
 const contract = readContract();
+/** Log lines as the functions write them; `cargo test --test service log_lines` checks that. */
+const LINES = JSON.parse(readFileSync(new URL('log-lines.json', import.meta.url), 'utf8')) as Record<string, Line>;
 
 describe('the authorizer', () => {
   test('is called with the header of a request, and its policy is kept for 300 seconds', () => {
@@ -69,6 +73,25 @@ describe('the authorizer', () => {
     );
     assert.equal(permissions.length, 1);
     assert.equal(permissions[0]?.properties.Principal, 'apigateway.amazonaws.com');
+  });
+
+  test('raises an alarm when it crashes, and none for refused tokens', () => {
+    const isInAlarm = (call: Pick<Call, 'line' | 'isError'>) => {
+      const alarms = new Alarms(everything);
+      const [alarm] = ofType(everything, 'AWS::CloudWatch::Alarm').filter(({ properties }) =>
+        JSON.stringify(properties.AlarmName).includes('-authorizer-failures-'),
+      );
+      assert.ok(alarm);
+      for (let second = 0; second < 900; second += 1) {
+        alarms.record({ second, function: 'serverless-crud-prod-authorizer', version: NEW, ...call });
+      }
+      return minutes(15).some((second) => alarms.isInAlarm(alarm, second));
+    };
+    const line = LINES.unauthorized;
+    assert.ok(line?.callFailed);
+    assert.equal(isInAlarm({ line, isError: true }), false);
+    assert.equal(isInAlarm({ isError: true }), true);
+    assert.equal(isInAlarm({}), false);
   });
 
   test('does not exist without tokens, and keys are trusted then', () => {

@@ -61,6 +61,8 @@ pub async fn respond(authorizer: &Authorizer, event: &AuthorizerEvent) -> Result
         json!({
             "requestId": event.request_context.request_id,
             "decision": decision,
+            // Lambda counts an error for it; one without a line is a crash.
+            "callFailed": decided.is_err(),
             "reason": reason,
             "principalId": decided.as_ref().ok().map(|authorized| &authorized.principal_id),
         })

@@ -4,6 +4,7 @@ use std::{env, process::Command, time::Duration};
 
 use serde_json::{Map, Value, json};
 use serverless_crud::{
+    authorizer::{self, Authorizer, Discovery, Intervals, Keys, Settings},
     error::Error,
     http::Answer,
     runtime,
@@ -15,7 +16,7 @@ use crate::support::fixtures::Item;
 /// The file of the expected lines, by event.
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cdk/test/log-lines.json");
 /// The names of the lines below, in order.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "answered",
     "refused",
     "failed",
@@ -25,6 +26,7 @@ const NAMES: [&str; 9] = [
     "recordFailedAlone",
     "recordFailedFirst",
     "batchCrashed",
+    "unauthorized",
 ];
 const LONG_LIMIT: Duration = Duration::from_secs(5);
 
@@ -86,6 +88,16 @@ async fn writes_the_lines() {
     let _ = streams::respond_or_fail(&app, function, &failing, &batch(1), LONG_LIMIT).await;
     let _ = streams::respond_or_fail(&app, function, &failing, &batch(2), LONG_LIMIT).await;
     let _ = streams::respond_or_fail(&app, function, &panicking, &batch(1), LONG_LIMIT).await;
+
+    let settings = Settings::new("https://issuer.example.com", &["web"]);
+    let keys = Keys::discovered(Discovery::new(&settings), Intervals::default());
+    let authorizer = Authorizer::new(settings, keys, Vec::new());
+    let event = json!({
+        "methodArn": "arn:aws:execute-api:eu-central-1:123456789012:abcdef1234/prod/GET/v1/items",
+        "multiValueHeaders": { "Authorization": ["Bearer invalid"] },
+        "requestContext": { "apiId": "abcdef1234", "stage": "prod", "requestId": "request-1" },
+    });
+    let _ = authorizer::respond(&authorizer, &serde_json::from_value(event).expect("an event")).await;
 }
 
 /// Creates a batch of changes of items.

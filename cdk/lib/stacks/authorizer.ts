@@ -57,7 +57,13 @@ export class AuthorizerStack extends StageStack {
     });
     this.authorizer = { authorizerId: authorizer.attrAuthorizerId, authorizationType: AuthorizationType.CUSTOM };
     countColdStarts(this, serviceName, [live]);
-    new FunctionAlarms(this, 'Alarms', { name: serviceName, functions: [live], options: options.alarms });
+    // A refused token is an error of the function, and none of the service. The API's alarm on 5xx has an unreachable issuer.
+    new FunctionAlarms(this, 'Alarms', {
+      name: serviceName,
+      functions: [live],
+      kind: 'authorizer',
+      options: options.alarms,
+    });
   }
 }
 

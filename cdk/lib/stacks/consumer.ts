@@ -36,7 +36,7 @@ export class ConsumerStack extends StageStack {
     const alarms = new FunctionAlarms(this, 'Alarms', {
       name: serviceName,
       functions: [live],
-      isConsumer: true,
+      kind: 'consumer',
       options: options.alarms,
     });
     if (options.functions.canary) {

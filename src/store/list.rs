@@ -5,7 +5,7 @@ use futures_util::future::try_join_all;
 use uuid::Uuid;
 
 use super::{
-    Table,
+    Store, Table,
     index_query::{IndexQuery, index_queries},
     request::{record_capacity, to_error},
     row::{ID, Row, VERSION, decode, id, string},
@@ -47,7 +47,8 @@ impl<R: Resource> Table<'_, R> {
         let queries = index_queries::<R>(&allowed, filter, self.tenant())?;
         let shards = queries.iter().flat_map(|index| {
             let shards = 0..index.shards::<R>().read;
-            shards.map(move |shard| self.query_shard(query, index, shard, after))
+            let partition = move |shard| index.partition(shard, self.tenant());
+            shards.map(move |shard| self.store.query_shard(self.name(), query, index, partition(shard), after))
         });
         let (pages, keys) = keys.fetch_during(try_join_all(shards)).await;
         let (rows, end) = merge(pages?, query);
@@ -65,21 +66,26 @@ impl<R: Resource> Table<'_, R> {
         let protected = R::PROTECTED.iter().find(|protected| protected.field == filter.field);
         protected.is_none_or(|field| field.read.condition(self.principal, R::OWNER) == Condition::Always)
     }
+}
 
+// The request, which is compiled once for all resources.
+impl Store {
+    /// Queries a partition of an index in a table.
     async fn query_shard(
         &self,
+        table: String,
         query: &ListQuery,
         index: &IndexQuery<'_>,
-        shard: u8,
+        partition: String,
         after: Option<Uuid>,
     ) -> Result<ShardPage, Error> {
         let is_ascending = query.order == Order::Ascending;
-        let request = self.store.client.query().table_name(self.name()).index_name(index.index());
+        let request = self.client.query().table_name(table).index_name(index.index());
         let mut request = request
             .scan_index_forward(is_ascending)
             .limit(i32::from(query.limit) + 1)
             .expression_attribute_names("#key", index.attribute())
-            .expression_attribute_values(":key", string(index.partition(shard, self.tenant())))
+            .expression_attribute_values(":key", string(partition))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let mut condition = "#key = :key".to_owned();
         let after = after.map(|after| after.to_string());

@@ -2,13 +2,13 @@
 
 use aws_sdk_dynamodb::{
     operation::put_item::PutItemError,
-    types::{Delete, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+    types::{Delete, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
 };
 use serde_json::Map;
 use uuid::Uuid;
 
 use super::{
-    Table,
+    Store, Table,
     access::satisfies,
     expression::{Expression, same_version_as},
     guards::{Guard, Step, commit, deleter_step, field_steps, idempotency_step, replay},
@@ -17,7 +17,6 @@ use super::{
     transaction,
 };
 use crate::{
-    access::Condition,
     error::{Error, Violation},
     record::{IdempotencyKey, Precondition, Record, Resource, View, to_object},
 };
@@ -77,14 +76,10 @@ impl<R: Resource> Table<'_, R> {
         let mut steps = field_steps(self, record.id, &Map::new(), &to_object(&record.resource));
         steps.extend(key.map(|key| idempotency_step(self.store, key, record)));
         if steps.is_empty() {
-            return Ok(self.put_new(row).await?.map_or_else(|| Ok(record.clone()), Err));
+            let existing = self.store.put_new(self.name(), row).await?;
+            return Ok(existing.map_or_else(|| Ok(record.clone()), Err));
         }
-        let put = Put::builder()
-            .table_name(self.name())
-            .set_item(Some(row))
-            .condition_expression("attribute_not_exists(#id)")
-            .expression_attribute_names("#id", ID);
-        steps.push(Step { action: transaction::put(put), guard: Guard::Record });
+        steps.push(put_step(self.name(), row));
         let Err(mut refusal) = commit(self.store, steps).await? else { return Ok(Ok(record.clone())) };
         if let (Some(key), Some(row)) = (key, refusal.take_idempotency_key()) {
             return replay(&row, key, record.resource.clone()).map(Ok);
@@ -118,7 +113,8 @@ impl<R: Resource> Table<'_, R> {
             // A delete affects only unique values. References to other records need no check.
             let mut steps = field_steps(self, id, &released, &Map::new());
             steps.extend(self.principal.known_id().map(|writer| deleter_step::<R>(self.store, id, writer)));
-            steps.push(Step { action: self.delete_step(id, &expected, &allowed), guard: Guard::Record });
+            let expression = Expression::default().require(&expected).require_access(&allowed);
+            steps.push(delete_step(self.name(), id, expression));
             let Err(mut refusal) = commit(self.store, steps).await? else { return Ok(()) };
             match refusal.take_record() {
                 Some(None) => return Err(Error::NotFound),
@@ -139,16 +135,23 @@ impl<R: Resource> Table<'_, R> {
     }
 
     pub(super) async fn read(&self, id: Uuid) -> Result<Option<Row>, Error> {
-        let request = self.store.client.get_item().table_name(self.name()).key(ID, string(id)).consistent_read(true);
+        self.store.read_record(self.name(), id).await
+    }
+}
+
+// The requests, which are compiled once for all resources.
+impl Store {
+    async fn read_record(&self, table: String, id: Uuid) -> Result<Option<Row>, Error> {
+        let request = self.client.get_item().table_name(table).key(ID, string(id)).consistent_read(true);
         let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(to_error)?;
         record_capacity(output.consumed_capacity());
         Ok(output.item)
     }
 
     /// Puts a row. Returns the existing row with this id if there is one.
-    async fn put_new(&self, row: Row) -> Result<Option<Row>, Error> {
+    async fn put_new(&self, table: String, row: Row) -> Result<Option<Row>, Error> {
         let send = || {
-            let request = self.store.client.put_item().table_name(self.name()).set_item(Some(row.clone()));
+            let request = self.client.put_item().table_name(&table).set_item(Some(row.clone()));
             request
                 .condition_expression("attribute_not_exists(#id)")
                 .expression_attribute_names("#id", ID)
@@ -156,7 +159,7 @@ impl<R: Resource> Table<'_, R> {
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
         };
-        match retry_while_busy(&self.store.budget, send, conflict_reason).await {
+        match retry_while_busy(&self.budget, send, conflict_reason).await {
             Ok(output) => {
                 record_capacity(output.consumed_capacity());
                 Ok(None)
@@ -169,17 +172,25 @@ impl<R: Resource> Table<'_, R> {
             },
         }
     }
+}
 
-    fn delete_step(&self, id: Uuid, precondition: &Precondition, allowed: &Condition) -> TransactWriteItem {
-        let expression = Expression::default().require(precondition).require_access(allowed);
-        let delete = Delete::builder()
-            .table_name(self.name())
-            .key(ID, string(id))
-            .condition_expression(expression.condition())
-            .set_expression_attribute_names(Some(expression.names))
-            .set_expression_attribute_values((!expression.values.is_empty()).then_some(expression.values));
-        transaction::delete(delete)
-    }
+fn put_step(table: String, row: Row) -> Step {
+    let put = Put::builder()
+        .table_name(table)
+        .set_item(Some(row))
+        .condition_expression("attribute_not_exists(#id)")
+        .expression_attribute_names("#id", ID);
+    Step { action: transaction::put(put), guard: Guard::Record }
+}
+
+fn delete_step(table: String, id: Uuid, expression: Expression) -> Step {
+    let delete = Delete::builder()
+        .table_name(table)
+        .key(ID, string(id))
+        .condition_expression(expression.condition())
+        .set_expression_attribute_names(Some(expression.names))
+        .set_expression_attribute_values((!expression.values.is_empty()).then_some(expression.values));
+    Step { action: transaction::delete(delete), guard: Guard::Record }
 }
 
 /// Returns a new unique id of a write.

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
-    Table,
+    Store, Table,
     expression::{Expression, Write, same_version_as},
     guards::{Guard, Step, commit, field_steps},
     request::{record_capacity, retry_reason, retry_while_busy, to_error},
@@ -127,27 +127,9 @@ impl<R: Resource> Table<'_, R> {
         id: Uuid,
         expression: &Expression,
     ) -> Result<Result<Record<R>, Option<Row>>, Error> {
-        let send = || {
-            let request = self.store.client_without_retries.update_item().table_name(self.name()).key(ID, string(id));
-            request
-                .update_expression(expression.update())
-                .condition_expression(expression.condition())
-                .set_expression_attribute_names(Some(expression.names.clone()))
-                .set_expression_attribute_values(Some(expression.values.clone()))
-                .return_values(ReturnValue::AllNew)
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-        };
-        match retry_while_busy(&self.store.budget, send, retry_reason).await {
-            Ok(output) => {
-                record_capacity(output.consumed_capacity());
-                decode(output.attributes.unwrap_or_default()).map(Ok)
-            }
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(Err(failed.item().cloned())),
-                _ => Err(to_error(error)),
-            },
+        match self.store.update_row(self.name(), id, expression).await? {
+            Ok(row) => decode(row).map(Ok),
+            Err(row) => Ok(Err(row)),
         }
     }
 
@@ -176,21 +158,59 @@ impl<R: Resource> Table<'_, R> {
         }
         let write = self.write(write_id, next.updated_at);
         let expression = Expression::write::<R>(next.id, &fields, &write).require(&same_version_as(current));
-        let update = Update::builder()
-            .table_name(self.name())
-            .key(ID, string(next.id))
-            .update_expression(expression.update())
-            .condition_expression(expression.condition())
-            .set_expression_attribute_names(Some(expression.names))
-            .set_expression_attribute_values(Some(expression.values));
         let mut steps = field_steps(self, next.id, &old, &new);
-        steps.push(Step { action: transaction::update(update), guard: Guard::Record });
+        steps.push(update_step(self.name(), next.id, expression));
         let Err(mut refusal) = commit(self.store, steps).await? else { return Ok(Ok(next)) };
         match refusal.take_record() {
             Some(newer) => Ok(Err(newer)),
             None => Err(refusal.into_conflict()),
         }
     }
+}
+
+// The requests, which are compiled once for all resources.
+impl Store {
+    /// Sends one `UpdateItem`. Returns the new row, or the current row as the inner error if the condition fails.
+    async fn update_row(
+        &self,
+        table: String,
+        id: Uuid,
+        expression: &Expression,
+    ) -> Result<Result<Row, Option<Row>>, Error> {
+        let send = || {
+            let request = self.client_without_retries.update_item().table_name(&table).key(ID, string(id));
+            request
+                .update_expression(expression.update())
+                .condition_expression(expression.condition())
+                .set_expression_attribute_names(Some(expression.names.clone()))
+                .set_expression_attribute_values(Some(expression.values.clone()))
+                .return_values(ReturnValue::AllNew)
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+        };
+        match retry_while_busy(&self.budget, send, retry_reason).await {
+            Ok(output) => {
+                record_capacity(output.consumed_capacity());
+                Ok(Ok(output.attributes.unwrap_or_default()))
+            }
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(Err(failed.item().cloned())),
+                _ => Err(to_error(error)),
+            },
+        }
+    }
+}
+
+fn update_step(table: String, id: Uuid, expression: Expression) -> Step {
+    let update = Update::builder()
+        .table_name(table)
+        .key(ID, string(id))
+        .update_expression(expression.update())
+        .condition_expression(expression.condition())
+        .set_expression_attribute_names(Some(expression.names))
+        .set_expression_attribute_values(Some(expression.values));
+    Step { action: transaction::update(update), guard: Guard::Record }
 }
 
 /// Returns true if the precondition requires the row's version.

@@ -38,8 +38,8 @@ pub fn cors() -> Value {
     })
 }
 
-/// Returns a header's name as documentation writes it: `Retry-After`.
+/// Returns a header's name as documentation writes it: `Retry-After`, `WWW-Authenticate` (RFC 9110 §11.6.1).
 fn title_case(name: &str) -> String {
-    let capitalized = |word: &str| word[..1].to_uppercase() + &word[1..];
+    let capitalized = |word: &str| if word == "www" { "WWW".to_owned() } else { word[..1].to_uppercase() + &word[1..] };
     name.split('-').map(capitalized).collect::<Vec<_>>().join("-")
 }

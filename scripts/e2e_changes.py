@@ -37,8 +37,7 @@ class Changes:
                 expect("names changed", entries[1]["changed"], ["name"])
                 expect("name before", entries[1]["old"]["name"], "First")
                 expect("name after", entries[1]["new"]["name"], "Second")
-                if self.emulator.has.key_id:
-                    expect("changedBy", [bool(entry.get("changedBy")) for entry in entries], [True] * 3)
+                expect("changedBy", [bool(entry.get("changedBy")) for entry in entries], [True] * 3)
                 self.published(events, collection, record, entries)
 
     def written(self, collection: str) -> tuple[str, str]:

@@ -36,8 +36,6 @@ class Capabilities:
     metric_math_alarms: bool
     # CloudFormation reads outputs of other stacks with Fn::GetStackOutput.
     stack_outputs: bool
-    # Functions are told the id of the caller's API key.
-    key_id: bool
     # Invoke answers with a function error for a function that exits while it starts.
     start_errors: bool
     # CloudFormation moves an alias to a new version of its function. LocalStack's takes a reference to a changed function
@@ -54,7 +52,6 @@ MINISTACK = Capabilities(
     gateway_responses=True,
     metric_math_alarms=False,
     stack_outputs=True,
-    key_id=False,
     start_errors=True,
     alias_updates=True,
     stage_updates=True,
@@ -65,7 +62,6 @@ LOCALSTACK = Capabilities(
     gateway_responses=False,
     metric_math_alarms=True,
     stack_outputs=False,
-    key_id=True,
     start_errors=False,
     alias_updates=False,
     stage_updates=False,
@@ -85,7 +81,7 @@ class Emulator:
     @classmethod
     @contextmanager
     def running_at(cls, endpoint: str):
-        """Provides the emulator at an endpoint: LocalStack or MiniStack."""
+        """Provides the emulator at an endpoint: LocalStack, or MiniStack as ministack_with_keys.py runs it."""
         parts = urlsplit(endpoint)
         # S3 clients prepend the bucket's name to a host name, which does not resolve, but not to an address.
         host = HOST if parts.hostname == "localhost" else parts.hostname
@@ -120,7 +116,7 @@ class Emulator:
             process = subprocess.Popen(program, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
             _wait(process, f"{url}/_ministack/health", log)
-            yield cls(url, True, replace(MINISTACK, key_id=True), host_suffix="localhost")
+            yield cls(url, True, MINISTACK, host_suffix="localhost")
         finally:
             process.terminate()
             try:

@@ -22,14 +22,14 @@ export function addStage(app: App, props: ServiceProps): readonly StageStack[] {
   const data = new DataStack(app, props);
   const api = new ApiStack(app, props);
   const { tokens } = options.api;
-  const identity = tokens ? [new AuthorizerStack(app, { ...props, data, api, tokens })] : [];
-  const authorizer = identity[0]?.authorizer;
+  const authorizers = tokens ? [new AuthorizerStack(app, { ...props, data, api, tokens })] : [];
+  const authorizer = authorizers[0]?.authorizer;
   const resources = byResource(contract).map(
     (resource) => new ResourceStack(app, { ...props, resource, data, api, ...(authorizer && { authorizer }) }),
   );
   const consumers = contract.consumers.map((consumer) => new ConsumerStack(app, { ...props, consumer, data }));
   const jobs = new JobsStack(app, { ...props, data });
-  const code = [...identity, ...resources, ...consumers, jobs];
+  const code = [...authorizers, ...resources, ...consumers, jobs];
   for (const stack of code) {
     // Names of tables and of the topic are no references.
     stack.addStackDependency(data);

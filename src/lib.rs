@@ -8,6 +8,7 @@
 //! | [`record`] | the types that all modules share: `Resource`, `Record`, `Edit`, `ListQuery` |
 //! | [`error`] | the error enum, by what the client can do about an error |
 //! | [`http`] | parsing of requests, building of responses and problem details |
+//! | [`https`] | the HTTPS client for APIs other than those of AWS |
 //! | [`handlers`] | the CRUD handlers, generic over the resource |
 //! | [`actions`] | the operations beyond CRUD, one file each |
 //! | [`operations`] | the list of all operations, each with its contract |
@@ -64,6 +65,7 @@ pub mod functions;
 pub mod gateway;
 pub mod handlers;
 pub mod http;
+pub mod https;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod migrate;

@@ -1,8 +1,14 @@
 //! The settings of a deployment, from environment variables.
 
+mod api_key;
+mod upstream;
+
 use std::{fmt, fs};
 
 use rustls_pki_types::{CertificateDer, pem::PemObject};
+
+pub use api_key::ApiKey;
+pub use upstream::{ApiKeySource, TEXT, UPSTREAM_VARIABLES, UpstreamConfig};
 
 const HISTORY_DAYS: u32 = 365;
 
@@ -32,6 +38,8 @@ pub struct Config {
     pub history_days: u32,
     /// `AWS_CA_BUNDLE`: a file of PEM certificates to trust in place of Amazon's. Holds the content of the file.
     pub ca_bundle: Option<Vec<u8>>,
+    /// The settings of the upstream API, for the functions that call it. Default: none.
+    pub upstream: Option<UpstreamConfig>,
 }
 
 impl Config {
@@ -71,7 +79,14 @@ impl Config {
                 Some(_) => return Err(ConfigError { name: "HISTORY_DAYS", problem: "must be a number of days" }),
             },
             ca_bundle: given("AWS_CA_BUNDLE").map(|path| read_certificates(&path)).transpose()?,
+            upstream: UpstreamConfig::read(&variable)?,
         })
+    }
+
+    /// Returns true if the settings name a secret in Secrets Manager.
+    pub fn has_secrets(&self) -> bool {
+        let has_upstream_secret = |upstream: &UpstreamConfig| matches!(upstream.key, ApiKeySource::Arn(_));
+        matches!(self.cursor_secret, CursorSecret::Arn(_)) || self.upstream.as_ref().is_some_and(has_upstream_secret)
     }
 
     /// Reads the settings from the environment of the process.

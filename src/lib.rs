@@ -13,9 +13,12 @@
 //! | [`actions`] | the operations beyond CRUD, one file each |
 //! | [`operations`] | the list of all operations, each with its contract |
 //! | [`store`] | typed access to the DynamoDB tables |
+//! | [`secrets`] | secrets in AWS Secrets Manager |
 //! | [`cursors`] | signed positions in a list, and the keys that sign them |
 //! | [`config`] | the configuration, read from environment variables |
 //! | `deadline` | the deadline of the current request |
+//! | [`upstream`] | the client of another service's API, for actions |
+//! | [`telemetry`] | the log lines |
 //! | [`app`] | the state that a cold start builds and all requests share |
 //! | [`functions`] | the Lambda functions of the one executable, by name |
 //! | [`runtime`] | the Lambda runtime loop: events in, responses out |
@@ -75,5 +78,8 @@ pub mod operations;
 pub mod record;
 pub mod resources;
 pub mod runtime;
+pub mod secrets;
 pub mod store;
 pub mod streams;
+pub mod telemetry;
+pub mod upstream;

@@ -1,8 +1,9 @@
 //! Decoding of resources from JSON. Reports all violations at once.
 
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use serde_path_to_error::Segment;
-use validator::{ValidationError, ValidationErrors, ValidationErrorsKind};
+use validator::{Validate, ValidationError, ValidationErrors, ValidationErrorsKind};
 
 use crate::{
     error::{Location, Violation},
@@ -21,21 +22,34 @@ const MAX_REPEATED: usize = 200;
 ///
 /// # Errors
 /// Returns all violations, at most [`MAX_VIOLATIONS`].
-pub fn decode<R: Resource>(mut value: Value) -> Result<R, Vec<Violation>> {
+pub fn decode<R: Resource>(value: Value) -> Result<R, Vec<Violation>> {
+    decode_as(value, &R::example(), key_faults)
+}
+
+/// Decodes a value of a type of which `example` has every field. `further_faults` finds violations beyond the constraints
+/// of the fields.
+///
+/// # Errors
+/// Returns the same errors as [`decode`].
+pub fn decode_as<T: Serialize + DeserializeOwned + Validate>(
+    mut value: Value,
+    example: &T,
+    further_faults: impl Fn(&T) -> Vec<Violation>,
+) -> Result<T, Vec<Violation>> {
     if !value.is_object() {
         return Err(vec![Violation::pointer("", "must be a JSON object")]);
     }
-    let example = Value::Object(to_object(&R::example()));
+    let example = to_json(example);
     let mut faults = remove_unknown_fields(&mut value, &example);
     while faults.len() < MAX_VIOLATIONS {
-        match serde_path_to_error::deserialize::<_, R>(&value) {
-            Ok(resource) => {
-                let read = Value::Object(to_object(&resource));
+        match serde_path_to_error::deserialize::<_, T>(&value) {
+            Ok(decoded) => {
+                let read = to_json(&decoded);
                 shape_faults(&value, &read, &example, "", &mut faults);
-                faults.extend(constraint_faults(&resource, &faults));
-                faults.extend(key_faults(&resource));
+                faults.extend(constraint_faults(&decoded, &faults));
+                faults.extend(further_faults(&decoded));
                 faults.truncate(MAX_VIOLATIONS);
-                return if faults.is_empty() { Ok(resource) } else { Err(faults) };
+                return if faults.is_empty() { Ok(decoded) } else { Err(faults) };
             }
             Err(error) => {
                 let fault = TypeFault::from(&error);
@@ -50,6 +64,10 @@ pub fn decode<R: Resource>(mut value: Value) -> Result<R, Vec<Violation>> {
     }
     faults.dedup();
     Err(faults)
+}
+
+fn to_json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).expect("bodies are structs of JSON values")
 }
 
 fn remove_unknown_fields(value: &mut Value, example: &Value) -> Vec<Violation> {
@@ -94,9 +112,9 @@ fn shape_faults(sent: &Value, read: &Value, example: &Value, pointer: &str, faul
     }
 }
 
-fn constraint_faults<R: Resource>(resource: &R, known: &[Violation]) -> Vec<Violation> {
+fn constraint_faults(decoded: &impl Validate, known: &[Violation]) -> Vec<Violation> {
     let mut found = Vec::new();
-    if let Err(errors) = resource.validate() {
+    if let Err(errors) = decoded.validate() {
         flatten(&errors, "", &mut found);
     }
     found.sort_by(|a, b| pointer(a).cmp(pointer(b)));

@@ -15,8 +15,8 @@ pub use event::{caller, event};
 pub use lambda_http::{Request, Response};
 pub use problem::{BUSY, INTERNAL, INVALID, Problem, for_error as problem};
 pub use query::{DEFAULT_LIMIT, MAX_LIMIT, history_query, list_query};
-pub use request::{MAX_BODY_BYTES, RequestFacts, creation, edit, id};
-pub use response::{created, list, no_content, not_modified, ok};
+pub use request::{MAX_BODY_BYTES, RequestFacts, creation, edit, id, input};
+pub use response::{created, list, no_content, not_modified, ok, result};
 
 /// A response to API Gateway.
 pub type Answer = Response<lambda_http::Body>;

@@ -67,6 +67,8 @@ pub enum StartError {
     },
     /// The pending migrations cannot be applied.
     Migrations(String),
+    /// The settings of the upstream API cannot be used.
+    Upstream(String),
 }
 
 impl StartError {
@@ -112,6 +114,7 @@ impl fmt::Display for StartError {
             ),
             Self::Tables(cause) => write!(formatter, "cannot create the tables: {cause}"),
             Self::Table { table, fault } => write!(formatter, "the table {table} {fault}"),
+            Self::Upstream(cause) => write!(formatter, "cannot use the upstream API: {cause}"),
             Self::Migrations(cause) => {
                 write!(formatter, "cannot apply the migrations: {cause}; --no-migrations starts without them")
             }

@@ -7,8 +7,8 @@ use crate::{
     app::LogLevel,
     error::Error,
     operations::row_schemas,
-    runtime,
     store::{IndexDefinition, Store, TableDefinition, TableKeys, add_index, remove_index, table_keys},
+    telemetry,
 };
 
 /// Creates missing indexes, recreates those with another key, and adds the key attributes to existing rows.
@@ -51,7 +51,7 @@ async fn create_indexes(
             remove_index(store, table, &index.name).await?;
         }
         add_index(store, table, index).await?;
-        runtime::write_line(json!({
+        telemetry::write_line(json!({
             "level": LogLevel::Info.name(), "table": existing.name, "indexCreated": index.name, "rowsKeyed": rows,
         }));
     }

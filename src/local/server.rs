@@ -16,9 +16,12 @@ use super::{
     delivery::{Delivery, DeliverySetup},
     gateway::{self, Gateway},
     indexes,
+    upstream::upstream,
+    upstream_stand_in::UpstreamStandIn,
 };
 use crate::{
     app::{App, Config, CursorSecret, LogLevel},
+    config::UpstreamConfig,
     migrate::{self, Failure, Halt, Migration, Progress},
     operations::{Operation, operations, tables},
     store::{Store, TableDefinition, create_missing_tables},
@@ -42,6 +45,7 @@ pub struct Server {
     functions: mpsc::Receiver<()>,
     delivery: Option<Delivery>,
     embedded: Option<Embedded>,
+    _stand_in: Option<UpstreamStandIn>,
     _folder: Option<Folder>,
 }
 
@@ -76,6 +80,7 @@ pub async fn start_with(options: Options, operations: Vec<Operation>) -> Result<
         None => None,
     };
     let events_url = setup.as_ref().map(|setup| setup.events_url().to_owned());
+    let (upstream, stand_in) = upstream(&options).await?;
     let app = App::new(config(&options, cursor_secret, &dynamodb_url, events_url), client.clone());
     let tables = if streamed.is_some() { tables() } else { unstreamed_tables() };
     let prepared = prepare(&app.store, &tables, &options, embedded.is_some()).await;
@@ -91,7 +96,7 @@ pub async fn start_with(options: Options, operations: Vec<Operation>) -> Result<
 
     let (running, functions) = mpsc::channel(1);
     let (stop, stopped) = oneshot::channel();
-    let apps = function_apps(&operations, &app.config, &client);
+    let apps = function_apps(&operations, &app.config, &upstream, &client);
     let gateway = Gateway::new(app, apps, operations, &options, address.to_string(), running);
     Ok(Server {
         url: format!("http://{address}"),
@@ -102,6 +107,7 @@ pub async fn start_with(options: Options, operations: Vec<Operation>) -> Result<
         functions,
         delivery,
         embedded,
+        _stand_in: stand_in,
         _folder: folder,
     })
 }
@@ -172,6 +178,7 @@ fn config(options: &Options, cursor_secret: String, dynamodb_url: &str, events_e
         event_bus: "local".into(),
         history_days: HISTORY_DAYS,
         ca_bundle: None,
+        upstream: None,
     }
 }
 
@@ -186,10 +193,19 @@ async fn check_engine(store: &Store, url: &str) -> Result<(), StartError> {
     missing.map_or(Ok(()), |feature| Err(StartError::Engine { url: url.to_owned(), feature }))
 }
 
-/// Returns the app of each function. Each has its own client, as in Lambda.
-fn function_apps(operations: &[Operation], config: &Config, client: &Client) -> HashMap<String, Arc<App>> {
-    let app = |function: &String| (function.clone(), App::new(config.clone(), client_of(client, function)));
-    operations.iter().map(|operation| app(&operation.function)).collect()
+/// Returns the app of each function. Each has its own clients, as in Lambda.
+fn function_apps(
+    operations: &[Operation],
+    config: &Config,
+    upstream: &UpstreamConfig,
+    client: &Client,
+) -> HashMap<String, Arc<App>> {
+    let app = |operation: &Operation| {
+        let upstream = operation.contract().calls_upstream().then(|| upstream.clone());
+        let config = Config { upstream, ..config.clone() };
+        (operation.function.clone(), App::new(config, client_of(client, &operation.function)))
+    };
+    operations.iter().map(app).collect()
 }
 
 /// Returns the tables without streams. Streams without readers would only slow down writes.

@@ -1,8 +1,8 @@
 //! The description of a resource for the contract, independent of its Rust type.
 
-use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
+use super::schema;
 use crate::{
     record::{Filter, Reference, Resource, Unique, to_object},
     store::{IndexDefinition, resource_table},
@@ -34,7 +34,7 @@ impl Collection {
         Self {
             name: R::COLLECTION,
             singular: R::NAME,
-            schema: schema::<R>(),
+            schema: schema::generated::<R>(),
             example: to_object(&R::example()).into(),
             filters: R::FILTERS,
             unique: R::UNIQUE,
@@ -52,11 +52,6 @@ impl Collection {
     pub fn record_name(&self) -> String {
         pascal_case(self.singular)
     }
-}
-
-fn schema<R: Resource>() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    settings.into_generator().into_root_schema_for::<R>().to_value()
 }
 
 /// Converts a name to the case of schemas and models: `items_create` becomes `ItemsCreate`.

@@ -10,7 +10,7 @@ pub mod parameters;
 pub mod schema;
 
 pub use collection::{Collection, pascal_case};
-pub use contract::{Body, Content, Contract, Link, Parameter, ProblemResponse, Response};
+pub use contract::{ACTIONS, Body, Content, Contract, Link, Parameter, ProblemResponse, Response};
 pub use crud::crud;
 pub use grant::Grant;
 pub use operation::{Access, Handler, HandlerFuture, Operation};
@@ -19,7 +19,7 @@ use crate::{
     actions,
     record::Resource,
     resources::{Item, User},
-    store::{RowSchema, TableDefinition, bookkeeping_table, history_table, resource_table},
+    store::{RowSchema, TableDefinition, answers_table, bookkeeping_table, history_table, resource_table},
 };
 
 /// The list: one line for each resource, and one for each operation beyond CRUD.
@@ -27,6 +27,8 @@ pub(crate) fn list(list: &mut impl List) {
     list.resource::<Item>();
     list.resource::<User>();
     list.action(actions::publish::operation);
+    list.action(actions::describe::operation);
+    list.action(actions::paraphrase::operation);
 }
 
 /// A collector of the entries of the list.
@@ -88,7 +90,7 @@ impl List for Vec<Collection> {
 pub fn tables() -> Vec<TableDefinition> {
     let mut tables = Vec::new();
     list(&mut tables);
-    tables.extend([bookkeeping_table(), history_table()]);
+    tables.extend([bookkeeping_table(), history_table(), answers_table()]);
     tables
 }
 

@@ -1,5 +1,6 @@
 //! The JSON Schemas (2020-12) of a resource: whole, patch, record and page.
 
+use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::Collection;
@@ -7,6 +8,19 @@ use crate::http::MAX_LIMIT;
 
 /// The fields of the record itself, which precede the resource's fields.
 const RECORD_FIELDS: [&str; 4] = ["id", "version", "createdAt", "updatedAt"];
+
+/// Returns the schema of a type as schemars generates it, with everything it refers to inlined.
+pub fn generated<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+/// Returns the schema of the body of an action.
+pub fn of<T: JsonSchema>() -> Value {
+    let mut schema = generated::<T>();
+    simplify(&mut schema);
+    schema
+}
 
 /// Returns the schema of the body of `POST` and `PUT`. A null in an optional field means that the field is absent.
 pub fn whole(collection: &Collection) -> Value {

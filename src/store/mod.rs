@@ -6,6 +6,7 @@
 //! Migrations work on raw rows: `migration` has the methods for them, and for the ledger of their progress.
 
 mod admin;
+mod answers;
 mod engine;
 mod expression;
 mod guards;
@@ -28,6 +29,7 @@ use std::{marker::PhantomData, sync::Arc};
 use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 
 pub use admin::create_missing_tables;
+pub use answers::Answers;
 pub use indexes::{TableKeys, add_index, remove_index, table_keys};
 pub use migration::{
     Entry, LockRow, PageRequest, RawExpression, RowSchema, RowUpdate, ScannedPage, Segment, State, StoredRow,
@@ -36,8 +38,8 @@ pub use migration::{
 pub use request::metered;
 pub use row::{MIGRATION, Row, WRITE_ID, WRITTEN_BY, decode, encode, without_own_attributes};
 pub use schema::{
-    BOOKKEEPING, BOOKKEEPING_KEY, HISTORY, IndexDefinition, TableDefinition, bookkeeping_table, history_table,
-    resource_table,
+    ANSWERS, BOOKKEEPING, BOOKKEEPING_KEY, HISTORY, IndexDefinition, TableDefinition, answers_table, bookkeeping_table,
+    history_table, resource_table,
 };
 
 use crate::{cursors::CursorKeys, record::Resource};

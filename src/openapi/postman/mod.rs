@@ -8,10 +8,11 @@ mod values;
 
 use serde_json::{Map, Value, json};
 
-use super::{dialect, responses};
+use self::step::Step;
+use super::{dialect, document::ABOUT_ACTIONS, responses};
 use crate::{
     gateway::{LOCAL_HOST, LOCAL_KEY, LOCAL_PORT},
-    operations::{Collection, resources, schema},
+    operations::{ACTIONS, Collection, resources, schema},
 };
 
 const COLLECTION_ID: &str = "6f2f4c1e-5a0b-4c57-9a53-2b1d3a9f0c01";
@@ -43,7 +44,12 @@ pub fn files() -> Vec<(String, Value)> {
 
 fn collection() -> Value {
     let resources = resources();
-    let folders = resources.iter().map(|collection| folder(&resources, collection));
+    let of_resource = |collection: &Collection| {
+        folder(collection.name, &collection.schema["description"], steps::steps(&resources, collection))
+    };
+    let actions = steps::of_actions();
+    let actions = (!actions.is_empty()).then(|| folder(ACTIONS, &ABOUT_ACTIONS.into(), actions));
+    let folders = resources.iter().map(of_resource).chain(actions);
     json!({
         "info": {
             "_postman_id": COLLECTION_ID,
@@ -62,8 +68,7 @@ fn collection() -> Value {
     })
 }
 
-fn folder(resources: &[Collection], collection: &Collection) -> Value {
-    let steps = steps::steps(resources, collection);
+fn folder(name: &str, description: &Value, steps: Vec<(String, Step)>) -> Value {
     let mut groups: Vec<(String, Vec<Value>)> = Vec::new();
     for (group, step) in steps {
         match groups.last_mut() {
@@ -72,7 +77,7 @@ fn folder(resources: &[Collection], collection: &Collection) -> Value {
         }
     }
     let items = groups.into_iter().map(|(name, items)| json!({ "name": name, "item": items }));
-    json!({ "name": collection.name, "description": collection.schema["description"], "item": items.collect::<Value>() })
+    json!({ "name": name, "description": description, "item": items.collect::<Value>() })
 }
 
 /// Returns the variables with the schemas for checks of responses.

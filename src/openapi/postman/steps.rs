@@ -22,11 +22,7 @@ pub fn steps(resources: &[Collection], collection: &Collection) -> Steps {
     };
     let references = referenced(resources, collection);
     let (before, after): (Vec<_>, Vec<_>) = references.into_iter().unzip();
-    let under = |heading: &str, steps: Vec<Step>| {
-        let heading = heading.to_owned();
-        steps.into_iter().map(move |step| (heading.clone(), step))
-    };
-    let beyond = actions::of(collection).into_iter().flat_map(|(heading, steps)| under(&heading, steps));
+    let beyond = actions::of(collection).into_iter().flat_map(|(heading, steps)| under(heading, steps));
     under("given", before)
         .chain(under("create", paths.create()))
         .chain(under("get", paths.get()))
@@ -38,6 +34,16 @@ pub fn steps(resources: &[Collection], collection: &Collection) -> Steps {
         .chain(beyond)
         .chain(under("clear up", after.into_iter().rev().collect()))
         .collect()
+}
+
+/// Returns the requests of the operations that belong to no resource.
+pub fn of_actions() -> Steps {
+    actions::of_none().into_iter().flat_map(|(heading, steps)| under(heading, steps)).collect()
+}
+
+fn under(heading: impl Into<String>, steps: Vec<Step>) -> impl Iterator<Item = (String, Step)> {
+    let heading = heading.into();
+    steps.into_iter().map(move |step| (heading.clone(), step))
 }
 
 /// A resource and its paths.

@@ -201,7 +201,7 @@ fn function_apps(
     client: &Client,
 ) -> HashMap<String, Arc<App>> {
     let app = |operation: &Operation| {
-        let upstream = operation.contract().calls_upstream().then(|| upstream.clone());
+        let upstream = operation.contract().upstream.then(|| upstream.clone());
         let config = Config { upstream, ..config.clone() };
         (operation.function.clone(), App::new(config, client_of(client, &operation.function)))
     };

@@ -19,6 +19,9 @@ pub fn operation(operation: &Operation, contract: &Contract) -> Value {
     if !contract.secrets.is_empty() {
         object["x-function"]["secrets"] = json!(contract.secrets);
     }
+    if contract.upstream {
+        object["x-function"]["upstream"] = true.into();
+    }
     if !contract.environment.is_empty() {
         object["x-function"]["environment"] = json!(contract.environment);
     }

@@ -10,9 +10,6 @@ use crate::{config::UPSTREAM_VARIABLES, error::Error};
 /// The group of operations that belong to no collection.
 pub const ACTIONS: &str = "actions";
 
-/// The secret with the key of the upstream API.
-const UPSTREAM: &str = "upstream";
-
 /// The contract of an operation.
 pub struct Contract {
     /// The group in the document: the collection, or [`ACTIONS`].
@@ -33,6 +30,8 @@ pub struct Contract {
     pub grants: Vec<Grant>,
     /// The secrets it reads: `cursor` if it signs and verifies cursors, `upstream` if it calls the upstream API.
     pub secrets: &'static [&'static str],
+    /// True if it calls the upstream API.
+    pub upstream: bool,
     /// The environment variables of its function beside those of all functions. Most are optional.
     pub environment: &'static [&'static str],
 }
@@ -116,6 +115,7 @@ impl Contract {
             problems: ProblemResponse::shared(&ANY),
             grants: Vec::new(),
             secrets: &[],
+            upstream: false,
             environment: &[],
         }
     }
@@ -134,16 +134,11 @@ impl Contract {
 
     /// Adds what an operation needs that calls the upstream API, and the problems of such calls.
     pub fn calling_upstream(self) -> Self {
-        let (secrets, environment): (&[_], &[_]) = (&[UPSTREAM], &UPSTREAM_VARIABLES);
-        Self { secrets, environment, ..self }
+        let (secrets, environment): (&[_], &[_]) = (&["upstream"], &UPSTREAM_VARIABLES);
+        Self { secrets, environment, upstream: true, ..self }
             .problem(502, Error::BadUpstream("".into()))
             .problem(503, Error::UpstreamBusy { retry_after: 1, cause: "".into() })
             .problem(504, Error::UpstreamTimeout("".into()))
-    }
-
-    /// Returns true if the operation calls the upstream API.
-    pub fn calls_upstream(&self) -> bool {
-        self.secrets.contains(&UPSTREAM)
     }
 
     /// Returns every status that the operation can respond with.

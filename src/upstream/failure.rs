@@ -53,17 +53,6 @@ impl AttemptError {
             Self::Status(_) | Self::Malformed(_) => false,
         }
     }
-
-    /// Returns the status of the response, if there was one.
-    pub fn status(&self) -> Option<u16> {
-        match self {
-            Self::KeyRefused(status)
-            | Self::Throttled { status, .. }
-            | Self::ServerError(status)
-            | Self::Status(status) => Some(*status),
-            Self::Malformed(_) | Self::NoResponse(_) | Self::TimedOut => None,
-        }
-    }
 }
 
 impl fmt::Display for AttemptError {

@@ -1,7 +1,7 @@
 //! The upstream API: another service's HTTP API that actions call, with a secret key.
 //!
 //! A call has a time limit that leaves its function time to respond, a bounded number of attempts, and a circuit breaker.
-//! What it logs and returns contains neither the key nor the address nor the content of a response.
+//! Neither its log fields nor its errors contain the key, the address or the content of a response.
 
 mod circuit;
 mod failure;
@@ -12,7 +12,7 @@ mod shared_calls;
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -139,6 +139,7 @@ impl Upstream {
     /// Sends the request once.
     async fn attempt(&self, text: &str, key: &UsedKey, end: Instant) -> Result<String, AttemptError> {
         telemetry::count_field("upstreamAttempts");
+        telemetry::add_field("upstreamStatus", Value::Null);
         let limit = self.config.timeout.min(end.saturating_duration_since(Instant::now()));
         let request = mapping::request(&self.config, text, key);
         let response = timeout(limit, self.client.send(request)).await.map_err(|_| AttemptError::TimedOut)?;

@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::{
     operation::{put_item::PutItemError, update_item::UpdateItemError},
     types::{ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
 };
+use chrono::{DateTime, Utc};
 use tokio::time::timeout;
 
 use super::{
@@ -114,23 +115,14 @@ impl Answers<'_> {
         }
     }
 
-    /// Claims a key that is free, expired, or claimed for the same request by a lease that has ended.
+    /// Claims a key.
     async fn claim(&self, row_key: &str, fingerprint: &str) -> Result<Claim, Error> {
         let (claim, time) = (new_write_id(), now());
-        let lease = deadline::remaining().map_or(LEASE, |left| left + LEASE_MARGIN);
-        let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
+        let row = claim_row(row_key, &claim, fingerprint, &time);
         let send = || {
-            let request = self.store.client.put_item().table_name(self.table());
+            let request = self.store.client.put_item().table_name(self.table()).set_item(Some(row.clone()));
             request
-                .item(ANSWERS_KEY, string(row_key))
-                .item(CLAIM, string(&claim))
-                .item(FINGERPRINT, string(fingerprint))
-                .item(LEASE_UNTIL, number(time.timestamp_millis().saturating_add(lease)))
-                .item(EXPIRES_AT, number(time.timestamp() + IDEMPOTENCY_LIFETIME))
-                .condition_expression(
-                    "attribute_not_exists(#key) OR #expiresAt < :seconds \
-                     OR (#fingerprint = :fingerprint AND #leaseUntil < :milliseconds)",
-                )
+                .condition_expression(FREE_OR_LEFT)
                 .expression_attribute_names("#key", ANSWERS_KEY)
                 .expression_attribute_names("#expiresAt", EXPIRES_AT)
                 .expression_attribute_names("#fingerprint", FINGERPRINT)
@@ -142,26 +134,18 @@ impl Answers<'_> {
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
         };
-        let row = match retry_while_busy(&self.store.budget, send, conflict_reason).await {
+        match retry_while_busy(&self.store.budget, send, conflict_reason).await {
             Ok(output) => {
                 record_capacity(output.consumed_capacity());
-                return Ok(Claim::New(claim));
+                Ok(Claim::New(claim))
             }
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                    failed.item().cloned().unwrap_or_default()
+                    earlier_claim(failed.item().cloned().unwrap_or_default(), claim, fingerprint)
                 }
-                _ => return Err(to_error(error)),
+                _ => Err(to_error(error)),
             },
-        };
-        // A claim of this request is from an attempt whose response was lost.
-        if row.get(CLAIM) == Some(&string(&claim)) {
-            return Ok(Claim::New(claim));
         }
-        if row.get(FINGERPRINT) != Some(&string(fingerprint)) {
-            return Err(Error::IdempotencyKeyReused);
-        }
-        answer(&row).map(Claim::Answered).ok_or(Error::InProgress)
     }
 
     /// Stores the answer if the claim still holds. Otherwise another request took the claim over after the lease: its answer
@@ -215,6 +199,34 @@ impl Answers<'_> {
     fn table(&self) -> String {
         self.store.table_name(ANSWERS)
     }
+}
+
+/// The condition that a key is free, expired, or claimed for the same request by a lease that has ended.
+const FREE_OR_LEFT: &str = "attribute_not_exists(#key) OR #expiresAt < :seconds \
+    OR (#fingerprint = :fingerprint AND #leaseUntil < :milliseconds)";
+
+fn claim_row(row_key: &str, claim: &str, fingerprint: &str, time: &DateTime<Utc>) -> Row {
+    let lease = deadline::remaining().map_or(LEASE, |left| left + LEASE_MARGIN);
+    let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
+    Row::from([
+        (ANSWERS_KEY.into(), string(row_key)),
+        (CLAIM.into(), string(claim)),
+        (FINGERPRINT.into(), string(fingerprint)),
+        (LEASE_UNTIL.into(), number(time.timestamp_millis().saturating_add(lease))),
+        (EXPIRES_AT.into(), number(time.timestamp() + IDEMPOTENCY_LIFETIME)),
+    ])
+}
+
+/// Returns the result of a claim that this row refused.
+fn earlier_claim(row: Row, claim: String, fingerprint: &str) -> Result<Claim, Error> {
+    // A claim of this request is from an attempt whose response was lost.
+    if row.get(CLAIM) == Some(&string(&claim)) {
+        return Ok(Claim::New(claim));
+    }
+    if row.get(FINGERPRINT) != Some(&string(fingerprint)) {
+        return Err(Error::IdempotencyKeyReused);
+    }
+    answer(&row).map(Claim::Answered).ok_or(Error::InProgress)
 }
 
 fn cache_key(digest: &str) -> String {

@@ -44,12 +44,13 @@ impl AttemptError {
         }
     }
 
-    /// Returns true if calls with other texts are likely to fail too. A text that the API refuses must not open the circuit
-    /// for all others.
+    /// Returns true if calls with other texts are likely to fail too. A text that the API refuses, with 403 perhaps, must
+    /// not open the circuit for all others.
     pub fn is_general(&self) -> bool {
         match self {
             Self::NoResponse(failure) => failure.cause != https::Cause::TooLarge,
-            Self::TimedOut | Self::KeyRefused(_) | Self::Throttled { .. } | Self::ServerError(_) => true,
+            Self::KeyRefused(status) => *status == 401,
+            Self::TimedOut | Self::Throttled { .. } | Self::ServerError(_) => true,
             Self::Status(_) | Self::Malformed(_) => false,
         }
     }

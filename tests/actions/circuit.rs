@@ -64,8 +64,9 @@ async fn successes_between_failures_keep_the_circuit_closed() {
 async fn refused_texts_do_not_open_the_circuit() {
     let upstream = Upstream::start().await;
     let server = start(&upstream, &SETTINGS).await;
-    upstream.answer_with(vec![Behaviour::Raw("422 Unprocessable Content", String::new()); 5]);
-    for _ in 0..5 {
+    let refusals = ["400 Bad Request", "403 Forbidden", "422 Unprocessable Content", "302 Found", "200 OK"];
+    upstream.answer_with(refusals.map(|head| Behaviour::Raw(head, String::new())));
+    for _ in refusals {
         assert_eq!(paraphrase(&server, "Old", None).await.status(), 502);
     }
     assert_eq!(paraphrase(&server, "Old", None).await.status(), 200);

@@ -57,8 +57,8 @@ fn assert_nothing_private(text: &str, port: u16) {
     }
 }
 
-/// Stops the server. Asserts that its log has a line with a cause for each request and nothing private.
-fn assert_log(server: Process, port: u16, statuses: &[u16]) {
+/// Stops the server. Asserts that its log has a line with this cause for each request and nothing private.
+fn assert_log(server: Process, port: u16, statuses: &[u16], cause: &str) {
     let lines = server.into_lines();
     lines.iter().for_each(|line| assert_nothing_private(line, port));
     let lines: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
@@ -70,6 +70,7 @@ fn assert_log(server: Process, port: u16, statuses: &[u16]) {
     for line in lines {
         assert!(line["cause"].is_string() && line["upstreamMs"].is_u64() && line["upstreamAttempts"] == 1, "{line}");
         assert_eq!(line["circuit"], "closed");
+        assert!(line["cause"].as_str().unwrap().contains(cause), "{line}");
     }
 }
 
@@ -108,7 +109,7 @@ async fn each_fault_gives_its_problem_and_shows_nothing_private() {
         assert_problem(paraphrase(&server).await, *status, detail, upstream.port, &format!("{fault:?}")).await;
     }
     assert_eq!(upstream.requests(), faults.len());
-    assert_log(server, upstream.port, &faults.map(|(_, status, _)| status));
+    assert_log(server, upstream.port, &faults.map(|(_, status, _)| status), "the upstream API");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,7 +130,7 @@ async fn certificate_of_another_name_is_refused() {
     let server = start(folder.path(), &upstream, &["UPSTREAM_ATTEMPTS=1"]);
     assert_problem(paraphrase(&server).await, 502, BAD, upstream.port, "another name").await;
     assert_eq!(upstream.requests(), 0);
-    assert_log(server, upstream.port, &[502]);
+    assert_log(server, upstream.port, &[502], "its certificate is not acceptable");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,7 +140,7 @@ async fn unknown_certificate_is_refused() {
     let server = start(folder.path(), &upstream, &[&format!("UPSTREAM_CA_BUNDLE={bundle}"), "UPSTREAM_ATTEMPTS=1"]);
     assert_problem(paraphrase(&server).await, 502, BAD, upstream.port, "unknown certificate").await;
     assert_eq!(upstream.requests(), 0);
-    assert_log(server, upstream.port, &[502]);
+    assert_log(server, upstream.port, &[502], "its certificate is not acceptable");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,7 +149,7 @@ async fn name_of_a_private_address_is_refused() {
     let server = start(folder.path(), &upstream, &["UPSTREAM_ALLOWED_ADDRESSES=10.0.0.0/8"]);
     assert_problem(paraphrase(&server).await, 502, BAD, upstream.port, "a private address").await;
     assert_eq!(upstream.connections(), 0);
-    assert_log(server, upstream.port, &[502]);
+    assert_log(server, upstream.port, &[502], "its address is not allowed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +159,7 @@ async fn refused_connection_gives_a_problem() {
     upstream.url = format!("https://localhost:{unused}{PATH}");
     let server = start(folder.path(), &upstream, &["UPSTREAM_ATTEMPTS=1"]);
     assert_problem(paraphrase(&server).await, 502, BAD, unused, "a refused connection").await;
-    assert_log(server, unused, &[502]);
+    assert_log(server, unused, &[502], "it could not be reached");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,7 +27,8 @@ async fn describe(app: Arc<App>, request: Request) -> Result<Answer, Error> {
     if !precondition.holds(item.version) {
         return Err(Error::StaleVersion);
     }
-    let text = item.resource.description.as_ref().unwrap_or(&item.resource.name);
+    let description = item.resource.description.as_ref().filter(|description| !description.is_empty());
+    let text = description.unwrap_or(&item.resource.name);
     let text = rewrite(&app, &caller.unwrap_or_default(), text).await?;
     let patch = Map::from_iter([("description".to_owned(), text.as_str().into())]);
     let values = Item { description: Some(text), ..item.resource };

@@ -1,4 +1,4 @@
-//! A stand-in for the upstream API on the loopback interface: no service of others, and the same answer for each text.
+//! A stand-in for the upstream API on the loopback interface, which reverses the order of the words of a text.
 
 use std::{io, net::Ipv4Addr};
 
@@ -12,9 +12,6 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 /// The key that the stand-in accepts.
 pub const KEY: &str = "upstream-stand-in-key";
-
-/// The words that the stand-in puts before a text, or takes away if they are there.
-const WORDS: &str = "In other words: ";
 
 /// The running stand-in.
 pub struct UpstreamStandIn {
@@ -53,6 +50,7 @@ async fn answer(headers: HeaderMap, Json(Text { text }): Json<Text>) -> Response
     if headers.get(AUTHORIZATION).is_none_or(|value| value.as_bytes() != format!("Bearer {KEY}").as_bytes()) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let text = text.strip_prefix(WORDS).map_or_else(|| format!("{WORDS}{text}"), str::to_owned);
-    Json(Text { text }).into_response()
+    // The same length, so that the answer fits where the text did.
+    let words: Vec<&str> = text.split(' ').rev().collect();
+    Json(Text { text: words.join(" ") }).into_response()
 }

@@ -32,7 +32,7 @@ async fn read(server: &TestServer, id: &str) -> Value {
 async fn description_or_name_is_rewritten_and_saved() {
     let upstream = Upstream::start().await;
     let server = start(&upstream, &[]).await;
-    for (description, sent) in [(Some("Made of stoneware."), "Made of stoneware."), (None, "Cup")] {
+    for (description, sent) in [(Some("Made of stoneware."), "Made of stoneware."), (None, "Cup"), (Some(""), "Cup")] {
         let id = create(&server, description).await;
         upstream.answer_with([Behaviour::Text("New".into())]);
         let response = describe(&server, &id, Some("\"1\"")).await;

@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 from e2e_assembly import adapt
 from e2e_changes import Changes
 from e2e_resource import AddedResource
+from e2e_upstream import StandIn, UpstreamCalls
 from emulator import STAGE, Emulator, Failure
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +33,8 @@ FUNCTIONS = WORK / "lambda"
 CONTRACT = WORK / "contract"
 BOOTSTRAP = FUNCTIONS / "functions" / "bootstrap"
 ASSEMBLY = WORK / "assembly"
+# The settings of the stage, in place of cdk/stages.json.
+SETTINGS = WORK / "stages.json"
 SERVICE = f"serverless-crud-{STAGE}"
 ACCOUNT, REGION = "000000000000", "us-east-1"
 ARCHITECTURE = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
@@ -47,8 +50,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("e2e: stopped"))
     WORK.mkdir(parents=True, exist_ok=True)
     build(options.no_build)
-    with Emulator.running_at(options.endpoint) if options.endpoint else Emulator.started(WORK) as emulator:
-        Run(emulator).all()
+    running = Emulator.running_at(options.endpoint) if options.endpoint else Emulator.started(WORK)
+    with StandIn.running() as upstream, running as emulator:
+        Run(emulator, upstream).all()
 
 
 def build(reuse: bool) -> None:
@@ -73,8 +77,9 @@ def build(reuse: bool) -> None:
 class Run:
     """The steps of the test, in order."""
 
-    def __init__(self, emulator: Emulator) -> None:
-        self.emulator = emulator
+    def __init__(self, emulator: Emulator, upstream: StandIn) -> None:
+        self.emulator, self.upstream = emulator, upstream
+        SETTINGS.write_text(json.dumps({STAGE: {"upstream": upstream.settings()}}))
         # Excludes the caller's AWS settings: this must never reach a real account.
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
         self.environment |= {
@@ -117,19 +122,27 @@ class Run:
         if self.emulator.has.iam:
             with step("queues and buckets require TLS"):
                 self.remove_tls_policies()
+        key = self.key(outputs, "Premium")
+        upstream = UpstreamCalls(self.upstream, self.emulator, outputs["ApiId"], key, self.environment)
+        with step("the upstream API is called with its key"):
+            upstream.has_its_key()
         with step("Postman collection"):
             self.postman(outputs)
         with step("end-to-end tests"):
             self.suite(outputs)
-        changes = Changes(
-            SERVICE, self.emulator, outputs, self.key(outputs, "Premium"), self.client, self.environment
-        )
+        with step("repeats call the upstream API once"):
+            upstream.is_called_once()
+        with step("an item is described"):
+            upstream.describes()
+        changes = Changes(SERVICE, self.emulator, outputs, key, self.client, self.environment)
         with step("changes reach history and bus"):
             changes.arrive()
         with step("a deleted user's items are archived"):
             changes.cascade()
         with step("a rotation keeps pages in progress"):
             self.rotate(outputs)
+        with step("functions follow a new key of the upstream API"):
+            upstream.follows_rotation()
         with step("late index entries are archived too"):
             changes.hidden()
         with step("failed changes are replayed"):
@@ -182,7 +195,8 @@ class Run:
 
     def deploy(self, contract: Path = CONTRACT) -> str:
         context = {"stage": STAGE, "functions": FUNCTIONS, "architecture": ARCHITECTURE[platform.machine().lower()]}
-        settings = [part for name, value in (context | {"contract": contract}).items() for part in ("-c", f"{name}={value}")]
+        context |= {"contract": contract, "settings": SETTINGS}
+        settings = [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
         self.cdk("synth", "--quiet", "--output", str(ASSEMBLY), *settings)
         adapt(ASSEMBLY, self.emulator.has)
         return self.script("deploy", str(ASSEMBLY), STAGE)

@@ -2,7 +2,15 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type DomainOptions, STAGES, type StageOptions, shapeOf, stageNamed, type TokenOptions } from './stages.ts';
+import {
+  type DomainOptions,
+  STAGES,
+  type StageOptions,
+  shapeOf,
+  stageNamed,
+  type TokenOptions,
+  type UpstreamOptions,
+} from './stages.ts';
 
 const FILE = fileURLToPath(new URL('../stages.json', import.meta.url));
 
@@ -12,6 +20,8 @@ export interface StageSettings {
   readonly alarmEmail?: string;
   readonly domain?: DomainOptions;
   readonly tokens?: TokenOptions;
+  /** The `variables` are required; the rest has defaults. */
+  readonly upstream?: Pick<UpstreamOptions, 'variables'> & Partial<UpstreamOptions>;
   readonly accountConcurrency?: number;
 }
 
@@ -24,8 +34,12 @@ const RULES: Readonly<Record<keyof StageSettings, readonly [(value: unknown) => 
   alarmEmail: [(value) => isText(value) && /^[^\s@]+@[^\s@]+$/.test(value), 'an e-mail address'],
   domain: [isDomain, 'an object with a name and the certificateArn for it'],
   tokens: [isTokens, 'an object with an https issuer, its audiences, and perhaps rolesClaim and tenantClaim'],
+  upstream: [isUpstream, 'an object with variables, texts by name, and perhaps timeout, throttle and latency'],
   accountConcurrency: [(value) => Number.isInteger(value) && Number(value) > 0, 'a whole number above 0'],
 };
+
+/** A call may take most of the time that API Gateway waits. Calls cost money, so a key may make few. */
+const UPSTREAM_DEFAULTS = { timeout: 29, throttle: { rate: 1, burst: 5 }, latency: 10_000 };
 
 /** Reserved domain names (RFC 2606), used as placeholders. */
 const RESERVED = /(^|\.)(example\.(com|net|org)|example|test|invalid|localhost)$/i;
@@ -42,12 +56,13 @@ export function readSettings(file = FILE): ReadonlyMap<string, StageSettings> {
 /** Returns the options of a stage: those of its shape, with its settings applied. */
 export function optionsOf(stage: string, settings: StageSettings = {}): StageOptions {
   const shape: StageOptions = STAGES[shapeOf(stage)];
-  const { corsOrigins = shape.api.corsOrigins, domain, tokens, alarmEmail, accountConcurrency } = settings;
+  const { corsOrigins = shape.api.corsOrigins, domain, tokens, upstream, alarmEmail, accountConcurrency } = settings;
   return {
     ...shape,
     functions: { ...shape.functions, ...(accountConcurrency && { accountConcurrency }) },
     // With tokens, users are the callers: keys only meter their applications.
     api: { ...shape.api, corsOrigins, ...(domain && { domain }), ...(tokens && { tokens, applicationRoles: [] }) },
+    ...(upstream && { upstream: { ...UPSTREAM_DEFAULTS, ...upstream } }),
     alarms: { ...shape.alarms, ...(alarmEmail && { email: alarmEmail }) },
   };
 }
@@ -117,6 +132,25 @@ function isTokens(value: unknown): boolean {
     audiences.every((audience) => isText(audience) && !/\s/.test(audience)) &&
     isClaim(rolesClaim) &&
     isClaim(tenantClaim) &&
+    Object.keys(others).length === 0
+  );
+}
+
+function isUpstream(value: unknown): boolean {
+  if (!isObject(value)) {
+    return false;
+  }
+  const { variables, timeout, throttle, latency, ...others } = value as Record<string, unknown>;
+  const isPositive = (number: unknown) => typeof number === 'number' && number > 0;
+  return (
+    isObject(variables) &&
+    Object.values(variables).every(isText) &&
+    (timeout === undefined || (Number.isInteger(timeout) && isPositive(timeout))) &&
+    (throttle === undefined ||
+      (isObject(throttle) &&
+        Object.keys(throttle).sort().join() === 'burst,rate' &&
+        Object.values(throttle).every(isPositive))) &&
+    (latency === undefined || isPositive(latency)) &&
     Object.keys(others).length === 0
   );
 }

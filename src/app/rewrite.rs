@@ -25,6 +25,11 @@ impl App {
             Ok(answer)
         };
         // Boxed: inlined, the future's type is too deep for the compiler in a build without optimizations.
-        Ok(upstream.share(&digest, Box::pin(call)).await?)
+        let result = upstream.share(&digest, Box::pin(call)).await;
+        if result.is_err() {
+            // The alarms on the upstream API count it, and those on the function leave it out.
+            telemetry::add_field("upstreamFailed", true);
+        }
+        Ok(result?)
     }
 }

@@ -3,6 +3,7 @@
 import { Duration } from 'aws-cdk-lib';
 import {
   Alarm,
+  type AlarmBase,
   ComparisonOperator,
   type MathExpression,
   type Metric,
@@ -26,6 +27,10 @@ export interface AlarmDefinition {
   readonly threshold: number;
   readonly evaluation: typeof SUSTAINED;
   readonly description: string;
+  /** The section of docs/runbook.md. */
+  readonly runbook: string;
+  /** True if smaller values raise the alarm, and missing ones. */
+  readonly isBelow?: boolean;
 }
 
 /** The alarms of one concern. */
@@ -42,20 +47,31 @@ export abstract class Alarms extends Construct {
     this.topic = alarmTopic(this, name);
   }
 
-  protected alarm({ id, name, over, threshold, evaluation, description }: AlarmDefinition): Alarm {
+  protected alarm(definition: AlarmDefinition): Alarm {
+    const { id, name, over, threshold, evaluation, description, runbook, isBelow = false } = definition;
     const alarm = new Alarm(this, id, {
       alarmName: `${this.name}-${name}`,
-      alarmDescription: description,
+      alarmDescription: described(description, runbook),
       metric: over,
       threshold,
       ...evaluation,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-      treatMissingData: TreatMissingData.NOT_BREACHING,
+      comparisonOperator: isBelow ? ComparisonOperator.LESS_THAN_THRESHOLD : ComparisonOperator.GREATER_THAN_THRESHOLD,
+      treatMissingData: isBelow ? TreatMissingData.BREACHING : TreatMissingData.NOT_BREACHING,
     });
-    alarm.addAlarmAction(new SnsAction(this.topic));
-    alarm.addOkAction(new SnsAction(this.topic));
+    this.notify(alarm);
     return alarm;
   }
+
+  /** Notifies the stage's topic. */
+  protected notify(alarm: AlarmBase): void {
+    alarm.addAlarmAction(new SnsAction(this.topic));
+    alarm.addOkAction(new SnsAction(this.topic));
+  }
+}
+
+/** Returns the description of an alarm, with the section of the runbook. */
+export function described(description: string, runbook: string): string {
+  return `${description} Runbook: docs/runbook.md#${runbook}`;
 }
 
 /** Returns a metric of each minute. */

@@ -3,8 +3,9 @@
 import { type App, CrossStackReferences, ReferenceStrength, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { Account } from './account.ts';
+import { PROJECT } from './project.ts';
 import { addStage } from './service.ts';
-import { PROJECT, type ServiceProps, type StageStack } from './stacks/stage-stack.ts';
+import type { ServiceProps, StageStack } from './stacks/stage-stack.ts';
 
 export interface AppProps extends ServiceProps {
   /** True if the region has no logging role for API Gateway yet, or has it from the account's stack. */

@@ -21,6 +21,8 @@ export interface FailureMetric {
   readonly name: string;
   readonly metric: Metric;
   readonly description: string;
+  /** The section of docs/runbook.md. */
+  readonly runbook: string;
 }
 
 export interface ConsumerAlarmsProps {
@@ -40,10 +42,11 @@ export class ConsumerAlarms extends Alarms {
       threshold: options.streamLag * lag.second,
       evaluation: SUSTAINED,
       description: `${name} is behind. Look in its log for "failures": a failing change or dependency holds up later changes.`,
+      runbook: 'consumer-lag',
     });
-    for (const { id, name: kind, metric, description } of failureMetrics) {
+    for (const { id, name: kind, metric, description, runbook } of failureMetrics) {
       const over = perMinute(metric, Stats.MAXIMUM);
-      this.alarm({ id, name: `${name}-${kind}`, over, threshold: 0, evaluation: IMMEDIATE, description });
+      this.alarm({ id, name: `${name}-${kind}`, over, threshold: 0, evaluation: IMMEDIATE, description, runbook });
     }
   }
 }

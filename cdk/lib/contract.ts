@@ -106,6 +106,13 @@ export interface CorsDefinition {
   readonly maxAgeSeconds: number;
 }
 
+/** What functions log: metrics in the Embedded Metric Format, and fields. */
+export interface TelemetryDefinition {
+  readonly namespace: string;
+  readonly metrics: readonly { readonly name: string }[];
+  readonly fields: readonly { readonly name: string }[];
+}
+
 export interface Contract {
   readonly operations: readonly Operation[];
   /** The functions, each once; several operations may share one. */
@@ -116,6 +123,7 @@ export interface Contract {
   readonly tables: readonly TableDefinition[];
   readonly gatewayResponses: readonly GatewayResponseDefinition[];
   readonly cors: CorsDefinition;
+  readonly telemetry: TelemetryDefinition;
   /** The draft 4 JSON Schema of each request model. */
   readonly models: Readonly<Record<string, object>>;
 }
@@ -146,6 +154,7 @@ interface Document {
   readonly 'x-jobs': readonly FunctionDefinition[];
   readonly 'x-gateway-responses': readonly GatewayResponseDefinition[];
   readonly 'x-cors': CorsDefinition;
+  readonly 'x-telemetry': TelemetryDefinition;
 }
 
 /** Reads the contract from the root of the repository. */
@@ -170,6 +179,7 @@ export function readContract(root = REPOSITORY): Contract {
     tables: document['x-tables'],
     gatewayResponses: document['x-gateway-responses'],
     cors: document['x-cors'],
+    telemetry: document['x-telemetry'],
     models: Object.fromEntries([...models].map((name) => [name, readJson<object>(`${root}/schemas/${name}.json`)])),
   };
 }

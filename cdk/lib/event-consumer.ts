@@ -32,6 +32,7 @@ export class EventConsumer extends Construct implements Consumer {
         name: 'dead-letters',
         metric: deadLetters.metricApproximateNumberOfMessagesVisible(),
         description: `${definition.name} failed events, which its dead-letter queue holds for 14 days. Look in its log for the cause, fix it, then run make replay (docs/stack.md).`,
+        runbook: 'failed-changes',
       },
     ];
   }

@@ -43,6 +43,7 @@ export class FunctionAlarms extends Alarms {
       threshold: 0,
       evaluation: IMMEDIATE,
       description: `Lambda throttled ${name}: the account's concurrency or the function's own is used up. Look at the dashboard for the function that uses it.`,
+      runbook: 'function-throttles',
     });
   }
 
@@ -67,6 +68,7 @@ export class FunctionAlarms extends Alarms {
       threshold: CRASHED_SHARE,
       evaluation: SUSTAINED,
       description: `The newest version of ${live.name} panics, times out or crashes. ${advice}`,
+      runbook: isConsumer ? 'consumer-failures' : 'authorizer-failures',
     };
   }
 
@@ -76,6 +78,7 @@ export class FunctionAlarms extends Alarms {
       threshold: this.props.options.serverErrors,
       evaluation: IMMEDIATE,
       description: `The newest version of ${live.name} responds with 5xx or crashes. Look in its log for the level ERROR, whose "cause" gives the reason; a crashed process leaves only Lambda's own lines.`,
+      runbook: 'function-failures',
     };
   }
 }

@@ -1,6 +1,6 @@
 // Functions of the contract, each with a role that has only its own grants.
 
-import { Duration } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type Alias, Code, Function as LambdaFunction, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
@@ -56,6 +56,8 @@ export class Functions extends Construct {
       TABLE_PREFIX: props.prefix,
       CORS_ORIGINS: props.options.api.corsOrigins.join(','),
       APPLICATION_ROLES: props.options.api.applicationRoles.join(' '),
+      METRICS: props.options.telemetry.metrics,
+      LOG_SAMPLE_READS: String(props.options.telemetry.loggedReads),
     };
   }
 
@@ -88,6 +90,8 @@ export class Functions extends Construct {
       environment: { ...this.environment, ...upstreamVariables(definition, options), ...arns, ...variables },
       memorySize: options.functions.memory,
       timeout: timeout ?? Duration.seconds(timeoutOf(definition, options)),
+      // A rollback needs the previous version.
+      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },
       tracing: Tracing.ACTIVE,
       logGroup: logs,
       loggingFormat: LoggingFormat.JSON,

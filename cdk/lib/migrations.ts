@@ -69,6 +69,7 @@ class MigrationAlarms extends Alarms {
       evaluation: IMMEDIATE,
       description:
         'A migration failed. Look at the execution in Step Functions for the reason and the next step. Completed work is kept.',
+      runbook: 'migration-failures',
     });
   }
 }

@@ -3,6 +3,7 @@
 import type { ConsumerDefinition, Contract } from './contract.ts';
 import { ROOT } from './grouping.ts';
 import type { FunctionOptions, StageOptions } from './stages.ts';
+import { metricCount } from './widgets.ts';
 
 /** AWS's default quota of concurrent executions, over all functions of an account in a region. */
 const DEFAULT_CONCURRENCY = 1_000;
@@ -21,21 +22,19 @@ const RULES = 300;
 
 /** Metrics of a graph and of a dashboard (CloudWatch user guide, "CloudWatch service quotas"). */
 const METRICS = { graph: 500, dashboard: 2_500 };
-/** The graphs of lib/dashboard.ts with a metric per function, and those with one per table. */
-const GRAPHS = { functions: 4, tables: 4 };
 
 /** Throws if the service exceeds a quota, which AWS would report in the middle of a deployment. */
 export function checkQuotas(contract: Contract, { functions, api }: StageOptions): void {
   checkConcurrency(contract, functions, api.tokens !== undefined);
   checkReaders(contract.consumers);
-  const { consumers, tables, operations } = contract;
+  const { consumers, operations } = contract;
   const all = contract.functions.length + consumers.length;
   const rules = consumers.filter(({ source }) => source === 'events').length;
   const counts: readonly [count: number, quota: number, what: string][] = [
     [pathCount(operations.map(({ path }) => path)), PATHS, 'paths, the root and those between included, of a REST API'],
     [rules, RULES, 'event consumers with a rule on the bus'],
     [all, METRICS.graph, 'functions in a graph of the dashboard'],
-    [GRAPHS.functions * all + GRAPHS.tables * tables.length, METRICS.dashboard, 'metrics of the dashboard'],
+    [metricCount(contract), METRICS.dashboard, 'metrics of the dashboard'],
   ];
   const exceeded = counts.find(([count, quota]) => count > quota);
   if (exceeded) {

@@ -99,6 +99,15 @@ export interface UpstreamOptions {
   readonly latency: number;
 }
 
+export interface TelemetryOptions {
+  /** The dimensions of the metrics that functions log: operation and stage, the stage alone, or no metrics. Each costs. */
+  readonly metrics: 'operation' | 'stage' | 'none';
+  /** The share of the successful reads that are logged, from 0 to 1. Other requests always are. */
+  readonly loggedReads: number;
+  /** A dashboard for each resource, beside that of the stage. */
+  readonly resourceDashboards: boolean;
+}
+
 export interface AlarmOptions {
   /** The recipient; none: subscribe to the topic manually. */
   readonly email?: string;
@@ -110,6 +119,14 @@ export interface AlarmOptions {
   readonly latency: number;
   /** The maximum lag of a consumer, in seconds. */
   readonly streamLag: number;
+  /** The number of requests in each hour of which a smaller one raises an alarm; none: it may be quiet. */
+  readonly minRequestsPerHour?: number;
+  /** Alarms on traffic and latency outside of the band that CloudWatch expects from the past two weeks. */
+  readonly anomalies?: boolean;
+  /** A composite alarm on what cannot wait, with a topic of its own for it and perhaps an address. */
+  readonly paging?: { readonly email?: string };
+  /** The dollars a month for everything with the stage's tag, of which 80 % spent or all expected raise an alarm. */
+  readonly monthlyBudget?: number;
 }
 
 export const TIERS = ['basic', 'premium'] as const;
@@ -123,6 +140,7 @@ export interface StageOptions {
   /** None: the stage has no operation that calls the upstream API. */
   readonly upstream?: UpstreamOptions;
   readonly plans: Readonly<Record<Tier, Plan>>;
+  readonly telemetry: TelemetryOptions;
   readonly alarms: AlarmOptions;
   readonly logRetention: RetentionDays;
 }
@@ -142,6 +160,7 @@ export const STAGES = {
       basic: { rate: 5, burst: 10, requestsPerMonth: 10_000 },
       premium: { rate: 50, burst: 100, requestsPerMonth: 1_000_000 },
     },
+    telemetry: { metrics: 'stage', loggedReads: 1, resourceDashboards: false },
     alarms: { serverErrors: 0.05, clientErrors: 0.5, latency: 3_000, streamLag: 300 },
     logRetention: RetentionDays.ONE_WEEK,
   },
@@ -159,7 +178,8 @@ export const STAGES = {
       basic: { rate: 10, burst: 20, requestsPerMonth: 100_000 },
       premium: { rate: 100, burst: 200, requestsPerMonth: 5_000_000 },
     },
-    alarms: { serverErrors: 0.02, clientErrors: 0.3, latency: 1_500, streamLag: 120 },
+    telemetry: { metrics: 'operation', loggedReads: 1, resourceDashboards: true },
+    alarms: { serverErrors: 0.02, clientErrors: 0.3, latency: 1_500, streamLag: 120, paging: {} },
     logRetention: RetentionDays.ONE_MONTH,
   },
   prod: {
@@ -176,7 +196,8 @@ export const STAGES = {
       basic: { rate: 10, burst: 20, requestsPerMonth: 100_000 },
       premium: { rate: 200, burst: 400, requestsPerMonth: 10_000_000 },
     },
-    alarms: { serverErrors: 0.01, clientErrors: 0.2, latency: 1_000, streamLag: 60 },
+    telemetry: { metrics: 'operation', loggedReads: 1, resourceDashboards: true },
+    alarms: { serverErrors: 0.01, clientErrors: 0.2, latency: 1_000, streamLag: 60, paging: {} },
     logRetention: RetentionDays.ONE_YEAR,
   },
 } as const satisfies Record<string, StageOptions>;

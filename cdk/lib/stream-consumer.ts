@@ -52,6 +52,7 @@ export class StreamConsumer extends Construct implements Consumer {
         name: 'undelivered',
         metric: this.live.function.metric('DestinationDeliveryFailures'),
         description: `${definition.name} failed changes that Lambda could not write to the bucket. Its log is the only record of them: search it for "failures", and check the role's permissions on the bucket.`,
+        runbook: 'undelivered-changes',
       },
     ];
   }
@@ -91,12 +92,14 @@ export class StreamConsumer extends Construct implements Consumer {
         name: `${table}-failed`,
         metric: mappingMetric(mapping, 'OnFailureDestinationDeliveredEventCount'),
         description: `${name} failed changes of ${table}, which the bucket of failed changes holds. Look in its log for the cause, fix it, then run make replay (docs/stack.md).`,
+        runbook: 'failed-changes',
       },
       {
         id: `${table}Dropped`,
         name: `${table}-dropped`,
         metric: mappingMetric(mapping, 'DroppedEventCount'),
         description: `Lambda dropped changes of ${table} for ${name}. Check the mapping's destination, and compare the history with the table.`,
+        runbook: 'dropped-changes',
       },
     ];
   }

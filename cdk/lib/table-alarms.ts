@@ -1,30 +1,48 @@
 // Alarms on tables that DynamoDB throttles.
 
-import { Stats } from 'aws-cdk-lib/aws-cloudwatch';
-import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { Duration } from 'aws-cdk-lib';
+import { MathExpression, type Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import { Alarms, perMinute, SUSTAINED } from './alarms.ts';
+import type { TableDefinition } from './contract.ts';
+import { tableMetrics } from './widgets.ts';
 
 export interface TableAlarmsProps {
   readonly name: string;
-  readonly tables: readonly TableV2[];
+  /** The prefix of the names of tables. */
+  readonly prefix: string;
+  readonly tables: readonly TableDefinition[];
 }
 
 export class TableAlarms extends Alarms {
-  constructor(scope: Construct, id: string, { name, tables }: TableAlarmsProps) {
+  constructor(scope: Construct, id: string, { name, prefix, tables }: TableAlarmsProps) {
     super(scope, id, name);
     for (const table of tables) {
       for (const kind of ['Read', 'Write']) {
-        const metric = `${kind}ThrottleEvents`;
+        const metrics = tableMetrics(table, prefix, `${kind}ThrottleEvents`).map((metric) =>
+          perMinute(metric, Stats.SUM),
+        );
         this.alarm({
-          id: `${table.node.id}${metric}`,
-          name: `${table.node.id}-${kind.toLowerCase()}-throttles`,
-          over: perMinute(table.metric(metric), Stats.SUM),
+          id: `${table.name}${kind}ThrottleEvents`,
+          name: `${table.name}-${kind.toLowerCase()}-throttles`,
+          over: sumOf(metrics),
           threshold: 0,
           evaluation: SUSTAINED,
-          description: `DynamoDB throttles ${kind.toLowerCase()}s of ${table.node.id}. Look at its units on the dashboard: throttling after a sudden rise ends by itself, sustained throttling is due to one key or one index partition (docs/stack.md, "List shards").`,
+          description: `DynamoDB throttles ${kind.toLowerCase()}s of ${table.name} or of its indexes. Look at its units on the dashboard: throttling after a sudden rise ends by itself, sustained throttling is due to one key or one index partition (docs/stack.md, "List shards").`,
+          runbook: 'table-throttles',
         });
       }
     }
   }
+}
+
+/** Returns the sum of metrics, of which the missing ones are 0. */
+function sumOf(metrics: readonly Metric[]): Metric | MathExpression {
+  const [only] = metrics;
+  if (only && metrics.length === 1) {
+    return only;
+  }
+  const usingMetrics = Object.fromEntries(metrics.map((metric, index) => [`m${index}`, metric]));
+  const terms = metrics.map((_, index) => `FILL(m${index}, 0)`);
+  return new MathExpression({ expression: terms.join(' + '), usingMetrics, period: Duration.minutes(1) });
 }

@@ -121,6 +121,7 @@ export class UpstreamAlarms extends Alarms {
       evaluation: IMMEDIATE,
       description:
         'Calls of the upstream API fail. Look in the log of its functions for upstreamStatus and cause: 401 and 403 are its key (make upstream-key), no status is its availability.',
+      runbook: 'upstream-api',
     });
     this.alarm({
       id: 'Latency',
@@ -130,6 +131,7 @@ export class UpstreamAlarms extends Alarms {
       evaluation: SUSTAINED,
       description:
         'The upstream API is slow. Look in the log of its functions for upstreamMs and upstreamAttempts: many attempts are failures that a retry hides.',
+      runbook: 'upstream-api',
     });
   }
 }

@@ -1,31 +1,5 @@
 // Inputs of the cost of a million requests. Change them to your own traffic, then run `UPDATE=1 make test-stack`.
 
-/** Prices in us-east-1 in dollars, from the AWS price pages of 2025, without free tiers. */
-export const PRICES = {
-  apiRequest: 3.5e-6,
-  cacheHour: { '0.5': 0.02, '1.6': 0.038, '6.1': 0.2, '13.5': 0.25 },
-  lambdaRequest: 0.2e-6,
-  lambdaGigabyteSecond: 0.0000133334,
-  provisionedGigabyteSecond: 0.0000033334,
-  readUnit: 0.125e-6,
-  writeUnit: 0.625e-6,
-  storedGigabyteMonth: 0.25,
-  recoveryGigabyteMonth: 0.2,
-  logGigabyte: 0.5,
-  trace: 5e-6,
-  alarmMonth: 0.1,
-  metricMonth: 0.3,
-  dashboardMonth: 3,
-  keyMonth: 1,
-  secretMonth: 0.4,
-  busEvent: 1e-6,
-  archivedGigabyte: 0.1,
-  archivedGigabyteMonth: 0.023,
-  firewallMonth: 5,
-  firewallRuleMonth: 1,
-  firewallRequest: 0.6e-6,
-} as const;
-
 /**
  * The operations: their share of the requests, DynamoDB units per request, and DynamoDB's time in milliseconds.
  * The units follow from DynamoDB's rules for records up to 1 KB: a strongly consistent read of 4 KB is 1. A list queries 4
@@ -68,3 +42,9 @@ export const CHANGES = {
 
 /** A call of the upstream API: its duration, and the metrics in its two alarms. */
 export const UPSTREAM = { callMs: 2_000, alarmMetrics: 3 } as const;
+
+/**
+ * The metrics that functions log and that have a value in most hours, since others cost nothing then: requests,
+ * durationMs, dynamoDbMs, capacityUnits, coldStarts (docs/telemetry.md).
+ */
+export const TELEMETRY = { metrics: 5 } as const;

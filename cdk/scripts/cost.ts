@@ -1,9 +1,11 @@
 // Generates docs/cost.md: the cost of a million requests a month in each stage, from the stage's options.
 
 import { readContract } from '../lib/contract.ts';
+import { byResource } from '../lib/grouping.ts';
+import { PRICES } from '../lib/prices.ts';
 import { STAGES, type StageName, type StageOptions } from '../lib/stages.ts';
 import { contractOf } from '../lib/upstream.ts';
-import { CHANGES, OPERATIONS, PRICES, TRAFFIC, UPSTREAM } from './cost-inputs.ts';
+import { CHANGES, OPERATIONS, TELEMETRY, TRAFFIC, UPSTREAM } from './cost-inputs.ts';
 
 const REQUESTS = 1_000_000;
 const HOURS = 730;
@@ -31,8 +33,9 @@ export function costOf(stage: StageName): Lines {
     EventBridge: changes() * PRICES.busEvent + archive(options),
     Logs: ((REQUESTS * TRAFFIC.logKilobytes + consumerCalls() * CHANGES.logKilobytes) / 1e6) * PRICES.logGigabyte,
     Traces: (REQUESTS + consumerCalls()) * TRAFFIC.tracedShare * PRICES.trace,
-    'Alarms, dashboard, one metric':
-      alarmMetrics(options) * PRICES.alarmMonth + PRICES.dashboardMonth + PRICES.metricMonth,
+    Alarms: alarmMetrics(options) * PRICES.alarmMonth + (options.alarms.paging ? PRICES.compositeAlarmMonth : 0),
+    Dashboards: dashboards(options) * PRICES.dashboardMonth,
+    Metrics: metrics(options) * PRICES.metricMonth,
     'Secret and key': PRICES.secretMonth + (options.data.customerKey ? PRICES.keyMonth : 0),
     Firewall: firewall(options),
   };
@@ -115,7 +118,19 @@ function alarmMetrics(options: StageOptions): number {
     (consumer) => 4 + 3 + (consumer.source === 'streams' ? 2 * consumer.tables.length : 0),
   );
   const perConsumer = ofConsumers.reduce((sum, count) => sum + count, 0);
-  return api + jobs.length + (1 + 3) * functions.length + 2 * tables.length + perConsumer;
+  const perTable = tables.reduce((sum, { indexes }) => sum + 2 * (1 + indexes.length), 0);
+  return api + jobs.length + (1 + 3) * functions.length + perTable + perConsumer;
+}
+
+function dashboards(options: StageOptions): number {
+  return 1 + (options.telemetry.resourceDashboards ? byResource(contractOf(readContract(), options)).length : 0);
+}
+
+/** Returns the metrics that functions log: each for the stage, or for each operation and consumer in it. */
+function metrics(options: StageOptions): number {
+  const { functions, consumers } = contractOf(readContract(), options);
+  const by = { none: 0, stage: 1, operation: functions.length + consumers.length }[options.telemetry.metrics];
+  return TELEMETRY.metrics * by;
 }
 
 function firewall({ api }: StageOptions): number {
@@ -172,7 +187,7 @@ ${lines.join('\n')}
 ${row('**sum**', totals)}
 
 API Gateway and traces dominate the costs that grow with traffic. Lambda's duration is nearly nothing: choose memory for
-latency, not for cost. Most of the fixed costs are alarms. The history is counted at its full size, with all days the stage
+latency, not for cost. Most of the fixed costs are alarms and metrics: \`telemetry.metrics\` of a stage decides about the latter. The history is counted at its full size, with all days the stage
 keeps.
 
 ## Calls of the upstream API

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import validate from 'asl-validator';
 import { readContract } from '../lib/contract.ts';
-import { PROJECT } from '../lib/stacks/stage-stack.ts';
+import { PROJECT } from '../lib/project.ts';
 import { isMatch } from './pattern.ts';
 import { templateOf } from './synthesized.ts';
 import { at, type Json, list, ofType } from './template.ts';

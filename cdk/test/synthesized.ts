@@ -41,7 +41,14 @@ export const EVERYTHING: StageOptions = {
     },
   },
   upstream: UPSTREAM,
-  alarms: { ...STAGES.prod.alarms, email: 'operations@example.com' },
+  alarms: {
+    ...STAGES.prod.alarms,
+    email: 'operations@example.com',
+    minRequestsPerHour: 60,
+    anomalies: true,
+    paging: { email: 'on-call@example.com' },
+    monthlyBudget: 100,
+  },
   logRetention: RetentionDays.TEN_YEARS,
 };
 

@@ -4,7 +4,6 @@ import { Aws, Duration } from 'aws-cdk-lib';
 import { AuthorizationType, CfnAuthorizer, type IAuthorizer } from 'aws-cdk-lib/aws-apigateway';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
-import { countColdStarts } from '../cold-starts.ts';
 import { FunctionAlarms } from '../function-alarms.ts';
 import { Functions } from '../functions.ts';
 import type { TokenOptions } from '../stages.ts';
@@ -56,7 +55,6 @@ export class AuthorizerStack extends StageStack {
       }),
     });
     this.authorizer = { authorizerId: authorizer.attrAuthorizerId, authorizationType: AuthorizationType.CUSTOM };
-    countColdStarts(this, serviceName, [live]);
     // A refused token is an error of the function, and none of the service. The API's alarm on 5xx has an unreachable issuer.
     new FunctionAlarms(this, 'Alarms', {
       name: serviceName,

@@ -2,15 +2,16 @@
 
 import type { Construct } from 'constructs';
 import { Canary } from '../canary.ts';
-import { countColdStarts } from '../cold-starts.ts';
 import { type Consumer, ConsumerAlarms } from '../consumer-alarms.ts';
 import type { ConsumerDefinition } from '../contract.ts';
 import { EventConsumer } from '../event-consumer.ts';
 import { FunctionAlarms } from '../function-alarms.ts';
 import { Functions } from '../functions.ts';
+import { PROJECT } from '../project.ts';
+import { Queries } from '../queries.ts';
 import { StreamConsumer } from '../stream-consumer.ts';
 import type { DataStack } from './data.ts';
-import { PROJECT, type ServiceProps, StageStack } from './stage-stack.ts';
+import { type ServiceProps, StageStack } from './stage-stack.ts';
 
 export interface ConsumerStackProps extends ServiceProps {
   readonly consumer: ConsumerDefinition;
@@ -31,7 +32,6 @@ export class ConsumerStack extends StageStack {
         ? new StreamConsumer(this, 'Consumer', { ...shared, definition })
         : new EventConsumer(this, 'Consumer', { ...shared, definition });
     const { live } = this.consumer;
-    countColdStarts(this, serviceName, [live]);
     new ConsumerAlarms(this, 'ConsumerAlarms', { name: serviceName, consumer: this.consumer, options: options.alarms });
     const alarms = new FunctionAlarms(this, 'Alarms', {
       name: serviceName,
@@ -39,6 +39,7 @@ export class ConsumerStack extends StageStack {
       kind: 'consumer',
       options: options.alarms,
     });
+    new Queries(this, 'Queries', { folder: `${serviceName}/${definition.name}`, functions: [live], kind: 'batches' });
     if (options.functions.canary) {
       new Canary(this, 'Canary', { name: this.stackName, functions: [live], failures: alarms.failures });
     }

@@ -4,11 +4,12 @@ import type { Construct } from 'constructs';
 import { AlarmTopic } from '../alarm-topic.ts';
 import { Bus } from '../bus.ts';
 import { FailedChanges } from '../failed-changes.ts';
+import { PROJECT } from '../project.ts';
 import { Secrets } from '../secrets.ts';
 import { TableAlarms } from '../table-alarms.ts';
 import { Tables } from '../tables.ts';
 import { Trail } from '../trail.ts';
-import { PROJECT, type ServiceProps, StageStack } from './stage-stack.ts';
+import { type ServiceProps, StageStack } from './stage-stack.ts';
 
 export class DataStack extends StageStack {
   readonly tables: Tables;
@@ -28,6 +29,6 @@ export class DataStack extends StageStack {
       new Trail(this, 'Trail', { name: serviceName, tables: [...this.tables.byName.values()], options });
     }
     new AlarmTopic(this, 'AlarmTopic', { name: serviceName, email: options.alarms.email });
-    new TableAlarms(this, 'Alarms', { name: serviceName, tables: [...this.tables.byName.values()] });
+    new TableAlarms(this, 'Alarms', { name: serviceName, prefix, tables: contract.tables });
   }
 }

@@ -2,9 +2,11 @@
 
 import type { Construct } from 'constructs';
 import { ApiAlarms } from '../api-alarms.ts';
+import { Budget } from '../budget.ts';
 import { Dashboard } from '../dashboard.ts';
 import { Deployment } from '../deployment.ts';
 import { Firewall } from '../firewall.ts';
+import { Paging } from '../paging.ts';
 import { methodThrottles, UpstreamAlarms } from '../upstream.ts';
 import { UsagePlans } from '../usage-plans.ts';
 import type { ApiStack } from './api.ts';
@@ -30,21 +32,25 @@ export class ReleaseStack extends StageStack {
     if (options.api.firewall) {
       new Firewall(this, 'Firewall', { contract, stage, name: serviceName, options });
     }
-    new ApiAlarms(this, 'Alarms', { name: serviceName, options: options.alarms });
-    const { upstream } = options;
-    if (upstream) {
-      new UpstreamAlarms(this, 'UpstreamAlarms', { name: serviceName, options: options.alarms, upstream });
-    }
+    this.alarms(serviceName, props);
     const consumers = props.consumers.map(({ consumer }) => consumer);
-    new Dashboard(this, 'Dashboard', {
-      name: serviceName,
-      prefix,
-      contract,
-      consumers,
-      hasUpstream: upstream !== undefined,
-    });
+    new Dashboard(this, 'Dashboard', { ...props, name: serviceName, prefix, consumers });
     for (const stack of released) {
       this.addStackDependency(stack);
+    }
+  }
+
+  private alarms(name: string, { stage, options }: ReleaseStackProps): void {
+    const { alarms, upstream } = options;
+    const api = new ApiAlarms(this, 'Alarms', { name, options: alarms });
+    if (upstream) {
+      new UpstreamAlarms(this, 'UpstreamAlarms', { name, options: alarms, upstream });
+    }
+    if (alarms.paging) {
+      new Paging(this, 'Paging', { name, alarms: api.urgent, email: alarms.paging.email });
+    }
+    if (alarms.monthlyBudget) {
+      new Budget(this, 'Budget', { name, stage, dollars: alarms.monthlyBudget });
     }
   }
 }

@@ -3,11 +3,12 @@
 import type { IAuthorizer } from 'aws-cdk-lib/aws-apigateway';
 import type { Construct } from 'constructs';
 import { Canary } from '../canary.ts';
-import { countColdStarts } from '../cold-starts.ts';
+import { ResourceDashboard } from '../dashboard.ts';
 import { FunctionAlarms } from '../function-alarms.ts';
 import { Functions } from '../functions.ts';
 import type { ResourceDefinition } from '../grouping.ts';
 import { Methods } from '../methods.ts';
+import { Queries } from '../queries.ts';
 import { callsUpstream, countUpstreamCalls } from '../upstream.ts';
 import type { ApiStack } from './api.ts';
 import type { DataStack } from './data.ts';
@@ -29,7 +30,6 @@ export class ResourceStack extends StageStack {
     const functions = new Functions(this, 'Functions', { ...props, data, prefix });
     const live = resource.functions.map((definition) => functions.create(definition));
     new Methods(this, 'Methods', { ...props, resource, api, functions: live });
-    countColdStarts(this, serviceName, live);
     const callers = new Set(resource.functions.filter(callsUpstream).map(({ name }) => name));
     countUpstreamCalls(
       this,
@@ -37,6 +37,10 @@ export class ResourceStack extends StageStack {
       live.filter(({ name }) => callers.has(name)),
     );
     const alarms = new FunctionAlarms(this, 'Alarms', { name: serviceName, functions: live, options: options.alarms });
+    new Queries(this, 'Queries', { folder: `${serviceName}/${resource.name}`, functions: live, kind: 'requests' });
+    if (options.telemetry.resourceDashboards) {
+      new ResourceDashboard(this, 'Dashboard', { ...props, name: serviceName, prefix });
+    }
     if (options.functions.canary) {
       new Canary(this, 'Canary', { name: this.stackName, functions: live, failures: alarms.failures });
     }

@@ -4,9 +4,8 @@ import { type Environment, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { Binaries } from '../binaries.ts';
 import type { Contract } from '../contract.ts';
+import { PROJECT } from '../project.ts';
 import type { StageOptions } from '../stages.ts';
-
-export const PROJECT = 'serverless-crud';
 
 export interface ServiceProps {
   readonly env: Environment;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     Store,
     guards::{CREATED_AT, deletion_key},
-    request::{record_capacity, to_error},
+    request::to_error,
     row::{Row, WRITTEN_BY, number, string},
     schema::{BOOKKEEPING, BOOKKEEPING_KEY, EXPIRES_AT, HISTORY, HISTORY_RECORD, HISTORY_SEQUENCE},
 };
@@ -52,10 +52,7 @@ impl Store {
             .expression_attribute_values(":event", string(&entry.event_id))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         match request.send().await {
-            Ok(output) => {
-                record_capacity(output.consumed_capacity());
-                Ok(())
-            }
+            Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(_)) => {
                     Err(Error::Internal("another change has the entry's key in the history".into()))
@@ -78,7 +75,6 @@ impl Store {
         let request = self.client.get_item().table_name(self.table_name(BOOKKEEPING));
         let request = request.key(BOOKKEEPING_KEY, string(deletion_key(collection, id))).consistent_read(true);
         let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(to_error)?;
-        record_capacity(output.consumed_capacity());
         let Some(row) = output.item else { return Ok(None) };
         let text = |name: &str| row.get(name)?.as_s().ok();
         // The row may be of an earlier deletion: a restored record can be deleted again.

@@ -36,7 +36,7 @@ pub use migration::{
     Entry, LockRow, PageRequest, RawExpression, RowSchema, RowUpdate, ScannedPage, Segment, State, StoredRow,
     WriteMarker, WriteOutcome,
 };
-pub use request::metered;
+pub use request::{is_throttling, metered};
 pub use row::{MIGRATION, Row, TENANT, WRITE_ID, WRITTEN_BY, decode, encode, filter_key, without_own_attributes};
 pub use schema::{
     ANSWERS, BOOKKEEPING, BOOKKEEPING_KEY, HISTORY, IndexDefinition, TableDefinition, answers_table, bookkeeping_table,

@@ -12,7 +12,7 @@ use super::{
     access::satisfies,
     expression::{Expression, same_version_as},
     guards::{Guard, Step, commit, deleter_step, field_steps, idempotency_step, replay},
-    request::{conflict_reason, record_capacity, retry_while_busy, to_error},
+    request::{conflict_reason, retry_while_busy, to_error},
     row::{ID, Row, decode, encode, is_written_by, string},
     transaction,
 };
@@ -156,7 +156,6 @@ impl Store {
     async fn read_record(&self, table: String, id: Uuid) -> Result<Option<Row>, Error> {
         let request = self.client.get_item().table_name(table).key(ID, string(id)).consistent_read(true);
         let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(to_error)?;
-        record_capacity(output.consumed_capacity());
         Ok(output.item)
     }
 
@@ -172,10 +171,7 @@ impl Store {
                 .send()
         };
         match retry_while_busy(&self.budget, send, conflict_reason).await {
-            Ok(output) => {
-                record_capacity(output.consumed_capacity());
-                Ok(None)
-            }
+            Ok(_) => Ok(None),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                     Ok(Some(failed.item().cloned().unwrap_or_default()))

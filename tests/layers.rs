@@ -50,14 +50,31 @@ const ALLOWED: [(&str, &[&str]); 30] = [
     ("functions", &["authorizer", "operations", "streams", "migrate", "runtime", "record", "store", "app", "error"]),
     // The transforms of the project's migrations.
     ("migrations", &["migrate"]),
-    ("programs", &["app", "cursors", "functions", "local", "migrate", "openapi", "record", "runtime", "store"]),
+    (
+        "programs",
+        &["app", "cursors", "functions", "local", "migrate", "openapi", "record", "runtime", "store", "telemetry"],
+    ),
     // The list of the project.
     ("service", &["actions", "consumers", "functions", "migrations", "resources"]),
     // `store` for the rows in stream records, `runtime` for the event loop, `config` for the bus.
     ("streams", &["access", "app", "store", "record", "error", "runtime", "config", "telemetry"]),
     ("gateway", &["operations", "http"]),
     // `http` and `error` for real examples of problems, `gateway` and `streams` for the format of events.
-    ("openapi", &["access", "operations", "functions", "record", "http", "error", "gateway", "streams", "telemetry"]),
+    (
+        "openapi",
+        &[
+            "access",
+            "authorizer",
+            "operations",
+            "functions",
+            "record",
+            "http",
+            "error",
+            "gateway",
+            "streams",
+            "telemetry",
+        ],
+    ),
     // `app` for the store of a Lambda function.
     ("migrate", &["store", "record", "error", "app"]),
     // `config` for the log level and the error of a setting.
@@ -86,7 +103,7 @@ const ALLOWED: [(&str, &[&str]); 30] = [
         ],
     ),
     // The command lines.
-    ("programs", &["app", "cursors", "functions", "local", "migrate", "openapi", "runtime", "store"]),
+    ("programs", &["app", "cursors", "functions", "local", "migrate", "openapi", "runtime", "store", "telemetry"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

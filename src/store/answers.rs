@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::{
 };
 use chrono::{DateTime, Utc};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::{
     Store,
@@ -17,7 +18,6 @@ use super::{
     request::{conflict_reason, retry_while_busy, to_error},
     row::{Row, number, string},
     schema::{ANSWERS, ANSWERS_KEY, EXPIRES_AT},
-    table::new_write_id,
 };
 use crate::{
     deadline,
@@ -114,7 +114,7 @@ impl Answers<'_> {
 
     /// Claims a key.
     async fn claim(&self, row_key: &str, fingerprint: &str) -> Result<Claim, Error> {
-        let (claim, time) = (new_write_id(), now());
+        let (claim, time) = (Uuid::now_v7().to_string(), now());
         let row = claim_row(row_key, &claim, fingerprint, &time);
         let send = || {
             let request = self.store.client.put_item().table_name(self.table()).set_item(Some(row.clone()));

@@ -69,6 +69,8 @@ impl<R: Resource> Table<'_, R> {
         if !is_visible(entry.new.as_ref().or(entry.old.as_ref())) {
             return None;
         }
+        // It is for the operator, who can read the trace.
+        entry.traceparent = None;
         if !is_visible(entry.old.as_ref()) {
             entry.old = None;
         }

@@ -13,12 +13,13 @@ use super::{
     expression::{Expression, same_version_as},
     guards::{Guard, Step, commit, deleter_step, field_steps, idempotency_step, replay},
     request::{conflict_reason, retry_while_busy, to_error},
-    row::{ID, Row, decode, encode, is_written_by, string},
+    row::{ID, Row, TRACE_MARK, decode, encode, is_written_by, string},
     transaction,
 };
 use crate::{
     error::{Error, Violation},
     record::{IdempotencyKey, Precondition, Record, Resource, View, to_object},
+    telemetry,
 };
 
 /// The maximum number of attempts of a write without a version precondition, if other writes interfere.
@@ -201,7 +202,9 @@ fn delete_step(table: String, id: Uuid, expression: Expression) -> Step {
     Step { action: transaction::delete(delete), guard: Guard::Record }
 }
 
-/// Returns a new unique id of a write.
+/// Returns a new unique id of a write. It contains the trace context of a sampled request, see
+/// [`traceparent_of`](super::traceparent_of).
 pub fn new_write_id() -> String {
-    Uuid::now_v7().to_string()
+    let id = Uuid::now_v7();
+    telemetry::traceparent().map_or_else(|| id.to_string(), |traceparent| format!("{id}{TRACE_MARK}{traceparent}"))
 }

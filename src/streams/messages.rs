@@ -20,7 +20,7 @@ use crate::{
     app::App,
     error::Error,
     runtime::cause_of,
-    telemetry::{Summary, observe},
+    telemetry::{self, Summary, observe},
 };
 
 /// The suffix of the name of the queue that repeats events.
@@ -98,6 +98,9 @@ async fn handle(app: &Arc<App>, consumer: &dyn EventConsumer, message: &Message,
     let Ok(Envelope { detail: event }) = serde_json::from_str(&message.body) else {
         return Outcome::Failed(Error::Internal("the message is no event of the bus".into()));
     };
+    if let Some(traceparent) = &event.traceparent {
+        telemetry::link(traceparent);
+    }
     let time = event.time.parse::<DateTime<Utc>>().ok();
     let work = AssertUnwindSafe(async { consumer.consume(app, event).await }).catch_unwind();
     let outcome = match timeout_at(deadline.into(), work).await {

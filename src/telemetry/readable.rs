@@ -22,6 +22,9 @@ pub(super) fn readable(line: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let line: Value = serde_json::from_slice(line).ok()?;
+    if line["operation"].is_null() && line["cause"].is_null() {
+        return None;
+    }
     Some(format!("{}\n", text(&line)).into_bytes())
 }
 

@@ -4,11 +4,8 @@ use std::{
     io,
     panic::{self, AssertUnwindSafe},
     process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::Arc,
+    time::Duration,
 };
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
@@ -26,13 +23,8 @@ use crate::{
     deadline,
     error::{Crash, Error},
     http::{self, Answer, Request, RequestFacts, Roles},
-    record::{format_time, now},
-    store::metered,
-    telemetry::{with_fields, write_line},
+    telemetry::{self, Invocation, Summary, observe, write_line},
 };
-
-/// Set once this process has handled an event.
-static IS_WARM: AtomicBool = AtomicBool::new(false);
 
 /// The part of the function's timeout that is reserved for the response to a request that runs out of time.
 pub const ANSWER_MARGIN: Duration = Duration::from_millis(200);
@@ -58,12 +50,12 @@ where
     F: Future<Output = Result<Value, Error>>,
 {
     serve_events(async move |app, event: Value, remaining| {
-        let start = Instant::now();
         // Boxed for the same reason as a handler in `respond`.
-        let outcome = Box::pin(job(app, event, remaining)).await;
+        let (outcome, observation) = observe(Box::pin(job(app, event, remaining))).await;
         let cause = outcome.as_ref().err().map(cause_of);
-        let level = if cause.is_some() { LogLevel::Error } else { LogLevel::Info };
-        log(LogLevel::Info, level, start, || json!({ "cause": cause }));
+        let summary =
+            Summary { has_failed: cause.is_some(), cause: cause.as_deref().map(Into::into), ..Summary::default() };
+        observation.report(LogLevel::Info, &summary, |_| {});
         outcome.map_err(|_| cause.unwrap_or_default().into())
     })
 }
@@ -93,6 +85,9 @@ where
     A: Serialize,
 {
     report_panics();
+    if let Err((name, problem)) = telemetry::check_environment() {
+        return stop(&ConfigError { name, problem }.to_string());
+    }
     let served = block_on(async {
         let state = start().await.map_err(|error| error.to_string())?;
         run_loop(state, work).await.map_err(|error| error.to_string())
@@ -136,9 +131,11 @@ where
     E: for<'de> Deserialize<'de>,
     A: Serialize,
 {
-    lambda_runtime::run(service_fn(|event: LambdaEvent<E>| {
-        let remaining = event.context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default();
-        work(state.clone(), event.payload, remaining)
+    telemetry::started();
+    lambda_runtime::run(service_fn(|LambdaEvent { payload, context }: LambdaEvent<E>| {
+        let remaining = context.deadline().duration_since(std::time::SystemTime::now()).unwrap_or_default();
+        let invocation = Invocation::in_lambda(&context.request_id, context.xray_trace_id.as_deref());
+        invocation.run(work(state.clone(), payload, remaining))
     }))
     .await
 }
@@ -151,7 +148,6 @@ where
     H: Fn(Arc<App>, Request) -> F,
     F: Future<Output = Result<Answer, Error>>,
 {
-    let start = Instant::now();
     let mut facts = RequestFacts::default();
     let work = async {
         let mut request = http::event(event)?;
@@ -160,10 +156,11 @@ where
         http::identify(&mut request, roles);
         facts = RequestFacts::of(&request);
         // Boxed: inlined, the future's type is too deep for the compiler in a build without optimizations.
-        Box::pin(handler(app.clone(), request)).await
+        let answer = Box::pin(handler(app.clone(), request)).await;
+        facts.time_left = deadline::remaining().unwrap_or_default();
+        answer
     };
-    let guarded = deadline::within(limit, AssertUnwindSafe(work).catch_unwind());
-    let ((outcome, capacity_units), fields) = with_fields(metered(guarded)).await;
+    let (outcome, observation) = observe(deadline::within(limit, AssertUnwindSafe(work).catch_unwind())).await;
     let result = match outcome {
         Ok(Ok(result)) => result,
         Ok(Err(_panic)) => Err(Error::Internal(Crash("the handler panicked").into())),
@@ -172,38 +169,24 @@ where
     let cause = result.as_ref().err().and_then(Error::cause);
     let mut answer = result.unwrap_or_else(|error| http::problem(&error, &facts.request_id));
     http::cors::allow(&mut answer, facts.origin.as_deref(), &app.config.cors_origins);
-    let level = if answer.status().is_server_error() { LogLevel::Error } else { LogLevel::Info };
-    log(app.config.log_level, level, start, || {
-        let mut line = json!({
-            "requestId": facts.request_id,
-            "route": facts.route,
-            "status": answer.status().as_u16(),
-            "principalKind": facts.principal.0.name(),
-            "principalId": facts.principal.1,
-            "capacityUnits": capacity_units,
-        });
-        let cause = cause.map(|cause| ("cause".into(), cause.into()));
-        line.as_object_mut().expect("it is an object").extend(fields.into_iter().chain(cause));
-        line
+    let status = answer.status();
+    let summary = Summary {
+        status: Some(status.as_u16()),
+        route: &facts.route,
+        principal_kind: Some(facts.principal.0.name()),
+        bytes_out: http::length(answer.body()),
+        cause: cause.map(Into::into),
+        ..Summary::default()
+    };
+    observation.report(app.config.log_level, &summary, |line| {
+        line.field("requestId", &facts.request_id).field("route", &facts.route).field("status", status.as_u16());
+        let is_problem = status.is_client_error() || status.is_server_error();
+        line.optional("problem", status.canonical_reason().filter(|_| is_problem));
+        line.field("principalKind", facts.principal.0.name()).field("principalId", &facts.principal.1);
+        line.field("bytesIn", facts.body_length).field("bytesOut", summary.bytes_out);
+        line.field("deadlineLeftMs", facts.time_left.as_millis());
     });
     into_event(answer)
-}
-
-/// Writes the log line of one event, if `level` is at least `min_level`.
-///
-/// The line has the given fields and the fields that every line has: level, time, duration and cold start.
-pub fn log(min_level: LogLevel, level: LogLevel, start: Instant, fields: impl FnOnce() -> Value) {
-    // Set even when no line is written: the next event is not a cold start.
-    let is_cold_start = !IS_WARM.swap(true, Ordering::Relaxed);
-    if level < min_level {
-        return;
-    }
-    let mut line = fields();
-    line["level"] = level.name().into();
-    line["time"] = format_time(&now()).into();
-    line["durationMs"] = ((start.elapsed().as_secs_f64() * 1e6).round() / 1e3).into();
-    line["coldStart"] = is_cold_start.into();
-    write_line(line);
 }
 
 /// Returns the cause of an error for the log. An error that the client caused has none: its debug form is returned.
@@ -227,12 +210,12 @@ fn into_event(answer: Answer) -> ApiGatewayProxyResponse {
 pub fn report_panics() {
     panic::set_hook(Box::new(|info| {
         let location = info.location().map(ToString::to_string);
-        write_line(json!({ "level": LogLevel::Error.name(), "cause": "panic", "location": location }));
+        write_line(&json!({ "level": LogLevel::Error.name(), "cause": "panic", "location": location }));
     }));
 }
 
 /// Logs the reason why the function cannot start, and returns the exit code of a failure.
 pub fn stop(reason: &str) -> ExitCode {
-    write_line(json!({ "level": "FATAL", "cause": reason }));
+    write_line(&json!({ "level": "FATAL", "cause": reason }));
     ExitCode::FAILURE
 }

@@ -17,9 +17,10 @@ use modules::Modules;
 /// The modules that each module may use. The executables in `bin` may use all of them.
 const ALLOWED: [(&str, &[&str]); 30] = [
     ("https", &[]),
-    ("telemetry", &[]),
-    // `https` for the addresses and roots that a client of the upstream API may use.
-    ("config", &["https"]),
+    // `record` for the format of timestamps.
+    ("telemetry", &["record"]),
+    // `https` for the addresses and roots that a client of the upstream API may use, `telemetry` for the level of the log.
+    ("config", &["https", "telemetry"]),
     ("deadline", &[]),
     ("error", &[]),
     // `error` for the refusal of a principal.
@@ -27,11 +28,11 @@ const ALLOWED: [(&str, &[&str]); 30] = [
     // The rules of a resource are a part of it.
     ("record", &["access"]),
     ("resources", &["access", "record"]),
-    ("secrets", &["error"]),
+    ("secrets", &["error", "telemetry"]),
     ("cursors", &["error", "record", "secrets"]),
     // `record` for the format of timestamps.
     ("upstream", &["config", "deadline", "error", "https", "record", "secrets", "telemetry"]),
-    ("store", &["access", "record", "error", "deadline", "cursors"]),
+    ("store", &["access", "record", "error", "deadline", "cursors", "telemetry"]),
     ("http", &["access", "record", "error"]),
     ("app", &["access", "store", "config", "deadline", "cursors", "error", "telemetry", "upstream"]),
     ("handlers", &["app", "http", "record", "error"]),
@@ -42,25 +43,42 @@ const ALLOWED: [(&str, &[&str]); 30] = [
     ),
     // `store` for the table definitions, `config` for the names of environment variables; `app`, `http` and `error` for the
     // type of a handler.
-    ("operations", &["handlers", "access", "record", "store", "app", "http", "error", "config"]),
+    ("operations", &["handlers", "access", "record", "store", "app", "http", "error", "config", "telemetry"]),
     // `operations` for what the policy covers, `runtime` for the event loop.
     ("authorizer", &["access", "config", "https", "operations", "runtime", "telemetry"]),
     // The type of a service, and the `runtime` that runs its functions.
     ("functions", &["authorizer", "operations", "streams", "migrate", "runtime", "record", "store", "app", "error"]),
     // The transforms of the project's migrations.
     ("migrations", &["migrate"]),
-    ("programs", &["app", "cursors", "functions", "local", "migrate", "openapi", "record", "runtime", "store"]),
+    (
+        "programs",
+        &["app", "cursors", "functions", "local", "migrate", "openapi", "record", "runtime", "store", "telemetry"],
+    ),
     // The list of the project.
     ("service", &["actions", "consumers", "functions", "migrations", "resources"]),
     // `store` for the rows in stream records, `runtime` for the event loop, `config` for the bus.
-    ("streams", &["access", "app", "store", "record", "error", "runtime", "config"]),
+    ("streams", &["access", "app", "store", "record", "error", "runtime", "config", "telemetry"]),
     ("gateway", &["operations", "http"]),
     // `http` and `error` for real examples of problems, `gateway` and `streams` for the format of events.
-    ("openapi", &["access", "operations", "functions", "record", "http", "error", "gateway", "streams"]),
+    (
+        "openapi",
+        &[
+            "access",
+            "authorizer",
+            "operations",
+            "functions",
+            "record",
+            "http",
+            "error",
+            "gateway",
+            "streams",
+            "telemetry",
+        ],
+    ),
     // `app` for the store of a Lambda function.
     ("migrate", &["store", "record", "error", "app"]),
-    // `config` for the log level, `store` for the consumed capacity, `record` for the format of timestamps.
-    ("runtime", &["app", "config", "deadline", "http", "error", "record", "store", "telemetry"]),
+    // `config` for the log level and the error of a setting.
+    ("runtime", &["app", "config", "deadline", "http", "error", "telemetry"]),
     // The local server connects everything.
     (
         "local",
@@ -85,7 +103,7 @@ const ALLOWED: [(&str, &[&str]); 30] = [
         ],
     ),
     // The command lines.
-    ("programs", &["app", "cursors", "functions", "local", "migrate", "openapi", "runtime", "store"]),
+    ("programs", &["app", "cursors", "functions", "local", "migrate", "openapi", "runtime", "store", "telemetry"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::{
 
 use super::{
     deadline::{ATTEMPT_TIMEOUT, FitToDeadline, MAX_ATTEMPTS},
+    observe::Observe,
     tls::http_client,
 };
 
@@ -38,6 +39,7 @@ pub fn client_with_http(http: SharedHttpClient, sdk: Builder) -> Client {
         .retry_partition(budget)
         // The protection is for streamed bodies. DynamoDB's responses are complete within the timeout of an attempt.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .interceptor(FitToDeadline);
+        .interceptor(FitToDeadline)
+        .interceptor(Observe);
     Client::from_conf(sdk.build())
 }

@@ -2,6 +2,7 @@
 
 mod client;
 mod deadline;
+mod observe;
 mod rewrite;
 mod secrets;
 mod tls;

@@ -1,9 +1,8 @@
 //! The authorizer as a Lambda function.
 
-use std::{process::ExitCode, sync::Arc, time::Instant};
+use std::{process::ExitCode, sync::Arc};
 
 use lambda_http::lambda_runtime;
-use serde_json::json;
 
 use super::{
     decision::{Authorized, Authorizer},
@@ -14,7 +13,11 @@ use super::{
     refusal::Refusal,
     settings::Settings,
 };
-use crate::{config::LogLevel, operations::Operation, runtime};
+use crate::{
+    operations::Operation,
+    runtime,
+    telemetry::{Summary, observe},
+};
 
 /// The name of the function: Lambda's handler setting.
 pub const FUNCTION: &str = "authorizer";
@@ -47,8 +50,7 @@ pub fn serve(operations: Vec<Operation>) -> ExitCode {
 /// # Errors
 /// A [`Refusal`].
 pub async fn respond(authorizer: &Authorizer, event: &AuthorizerEvent) -> Result<Authorized, Refusal> {
-    let start = Instant::now();
-    let decided = authorizer.decide(event).await;
+    let (decided, observation) = observe(authorizer.decide(event)).await;
     let (decision, reason) = match &decided {
         Ok(authorized) if authorized.policy_document.allows(&event.method_arn) => ("allow", None),
         Ok(_) => ("deny", None),
@@ -56,16 +58,14 @@ pub async fn respond(authorizer: &Authorizer, event: &AuthorizerEvent) -> Result
         Err(Refusal::Unavailable) => ("unavailable", Some("issuer")),
         Err(Refusal::Event) => ("unavailable", Some("event")),
     };
-    let level = if decision == "unavailable" { LogLevel::Error } else { LogLevel::Info };
-    runtime::log(authorizer.settings().log_level, level, start, || {
-        json!({
-            "requestId": event.request_context.request_id,
-            "decision": decision,
-            // Lambda counts an error for it; one without a line is a crash.
-            "callFailed": decided.is_err(),
-            "reason": reason,
-            "principalId": decided.as_ref().ok().map(|authorized| &authorized.principal_id),
-        })
+    let summary = Summary { function: FUNCTION, has_failed: decision == "unavailable", ..Summary::default() };
+    observation.report(authorizer.settings().log_level, &summary, |line| {
+        line.field("requestId", &event.request_context.request_id);
+        line.field("decision", decision);
+        // Lambda counts an error for it; one without a line is a crash.
+        line.field("callFailed", decided.is_err());
+        line.field("reason", reason);
+        line.field("principalId", decided.as_ref().ok().map(|authorized| &authorized.principal_id));
     });
     decided
 }

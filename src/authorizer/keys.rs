@@ -127,7 +127,7 @@ impl Keys {
             Ok(keys) => state.known = keys.into(),
             Err(cause) => {
                 let cause = format!("the issuer's keys cannot be fetched: {cause}");
-                telemetry::write_line(json!({ "level": LogLevel::Error.name(), "cause": cause }));
+                telemetry::write_line(&json!({ "level": LogLevel::Error.name(), "cause": cause }));
             }
         }
     }

@@ -8,6 +8,7 @@ use std::fs;
 
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 
+pub use crate::telemetry::Level as LogLevel;
 pub use api_key::ApiKey;
 pub use error::ConfigError;
 pub use upstream::{ApiKeySource, TEXT, UPSTREAM_VARIABLES, UpstreamConfig};
@@ -114,15 +115,6 @@ pub enum CursorSecret {
     Arn(String),
 }
 
-/// The level of logging.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub enum LogLevel {
-    /// Every request.
-    Info,
-    /// Requests that failed with a server error.
-    Error,
-}
-
 impl LogLevel {
     /// Reads the value of `LOG_LEVEL`. Default: `INFO`.
     ///
@@ -133,14 +125,6 @@ impl LogLevel {
             None | Some("INFO") => Ok(Self::Info),
             Some("ERROR") => Ok(Self::Error),
             Some(_) => Err(ConfigError { name: "LOG_LEVEL", problem: "must be INFO or ERROR" }),
-        }
-    }
-
-    /// Returns the name of the level in the environment variable.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Info => "INFO",
-            Self::Error => "ERROR",
         }
     }
 }

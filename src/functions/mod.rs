@@ -17,8 +17,14 @@ use crate::{authorizer, runtime, streams};
 ///
 /// An unknown name is logged in one line, and fails the start of the Lambda function.
 pub fn serve(service: &Service, name: &str) -> ExitCode {
-    if let Some(operation) = service.operations().into_iter().find(|operation| operation.function == name) {
-        return runtime::serve(move |app, request| (operation.handler)(app, request));
+    let mut operations = service.operations();
+    operations.retain(|operation| operation.function == name);
+    if let Some(first) = operations.first().cloned() {
+        // The operations of a function differ only in their methods.
+        return runtime::serve(move |app, request| {
+            let operation = operations.iter().find(|operation| *request.method() == *operation.method);
+            (operation.unwrap_or(&first).handler)(app, request)
+        });
     }
     if let Some(consumer) = service.consumers().into_iter().find(|consumer| consumer.name == name) {
         return match consumer.source {

@@ -1,5 +1,7 @@
 //! Parsing of requests.
 
+use std::time::Duration;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Method;
 use lambda_http::{Body, Request, RequestExt};
@@ -183,6 +185,10 @@ pub struct RequestFacts {
     pub origin: Option<String>,
     /// The kind and id of the principal.
     pub principal: (Kind, String),
+    /// The size of the body.
+    pub body_length: usize,
+    /// The time that was left when the response was ready.
+    pub time_left: Duration,
 }
 
 impl RequestFacts {
@@ -194,6 +200,17 @@ impl RequestFacts {
             route: format!("{} {}", request.method(), context.resource_path.unwrap_or_default()),
             origin: header(request, "origin"),
             principal: (principal(request).kind, principal(request).id.clone()),
+            body_length: length(request.body()),
+            time_left: Duration::ZERO,
         }
+    }
+}
+
+/// Returns the size of a body in bytes.
+pub fn length(body: &Body) -> usize {
+    match body {
+        Body::Text(text) => text.len(),
+        Body::Binary(bytes) => bytes.len(),
+        _ => 0,
     }
 }

@@ -39,7 +39,7 @@ impl DiskWatch {
         if !self.is_logged.swap(true, Ordering::Relaxed) {
             let cause = format!("{} cannot be written: {fault}", self.file.display());
             let advice = "free some space: the server goes on by itself";
-            telemetry::write_line(json!({ "level": LogLevel::Error.name(), "cause": cause, "advice": advice }));
+            telemetry::write_line(&json!({ "level": LogLevel::Error.name(), "cause": cause, "advice": advice }));
         }
     }
 }

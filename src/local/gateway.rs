@@ -40,6 +40,7 @@ use crate::{
     http::{self, Answer, Problem, cors},
     operations::Operation,
     runtime,
+    telemetry::{Invocation, Sink, TraceContext},
 };
 
 /// API Gateway's limit for an integration.
@@ -59,6 +60,8 @@ pub struct Gateway {
     authorization: Arc<Authorization>,
     host: String,
     function_timeout: Duration,
+    /// The receiver of the segments of each request, if they are shown.
+    sink: Option<Arc<Sink>>,
     integration_timeout: Duration,
     /// Cloned into every running function: the channel closes when the last one ends.
     running: mpsc::Sender<()>,
@@ -87,6 +90,7 @@ impl Gateway {
             docs: Docs::new(service, options),
             authorization,
             host,
+            sink: options.trace.then(|| Arc::new(Sink::Terminal)),
             function_timeout: Duration::from_secs_f64(options.timeout),
             integration_timeout: Duration::from_secs_f64(options.integration_timeout).min(MAX_INTEGRATION),
             running,
@@ -204,11 +208,16 @@ impl Call<'_> {
         let app = self.gateway.functions[&operation.function].clone();
         let (handler, running) = (operation.handler.clone(), self.gateway.running.clone());
         let limit = self.gateway.function_timeout.saturating_sub(runtime::ANSWER_MARGIN);
-        let function = tokio::spawn(async move {
+        let invocation = Invocation {
+            request_id: None,
+            trace: Some(TraceContext::new(crate::record::now().timestamp(), self.gateway.sink.is_some())),
+            sink: self.gateway.sink.clone(),
+        };
+        let function = tokio::spawn(invocation.run(async move {
             let answer = runtime::respond(&app, &|app, request| handler(app, request), &event, limit).await;
             drop(running);
             answer
-        });
+        }));
         match time::timeout(self.gateway.integration_timeout, function).await {
             Ok(Ok(answer)) => self.declared(operation, answer),
             Ok(Err(_)) => Err(self.gateway_response(&gateway::INTEGRATION_FAILURE)),

@@ -56,7 +56,7 @@ async fn create_indexes(
             remove_index(store, table, &index.name).await?;
         }
         add_index(store, table, index).await?;
-        telemetry::write_line(json!({
+        telemetry::write_line(&json!({
             "level": LogLevel::Info.name(), "table": existing.name, "indexCreated": index.name, "rowsKeyed": rows,
         }));
     }

@@ -67,6 +67,12 @@ pub struct Options {
     /// Log only requests that fail with a server error.
     #[arg(long)]
     pub quiet: bool,
+    /// Log in JSON, as the functions do, instead of readable lines.
+    #[arg(long)]
+    pub json_logs: bool,
+    /// Print the tree of each request's segments: its calls to the database and to other services, with their times.
+    #[arg(long)]
+    pub trace: bool,
     /// Log successful batches of the consumers too, not only failures.
     #[arg(long, conflicts_with = "quiet")]
     pub log_consumers: bool,

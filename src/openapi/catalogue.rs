@@ -6,7 +6,7 @@ use super::file::File;
 use crate::{
     operations::{
         Collection,
-        history::{EXAMPLE_EVENT, EXAMPLE_SEQUENCE, data, data_example},
+        history::{EXAMPLE_EVENT, EXAMPLE_SEQUENCE, EXAMPLE_TRACEPARENT, data, data_example},
         schema::{self, EXAMPLE_ID, EXAMPLE_TIME},
     },
     record::Action,
@@ -74,6 +74,7 @@ fn example(collection: &Collection, action: Action) -> CloudEvent {
         sequence: EXAMPLE_SEQUENCE.into(),
         datacontenttype: "application/json".into(),
         dataref: None,
+        traceparent: Some(EXAMPLE_TRACEPARENT.into()),
         data,
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{dialect, gateway, operation::operation, responses};
+use super::{dialect, gateway, operation::operation, responses, telemetry};
 use crate::{
     functions::Service,
     operations::{ACTIONS, Collection, Contract, Operation, Parameter, history},
@@ -20,7 +20,8 @@ pub const ABOUT_ACTIONS: &str = "Operations that belong to no resource.";
 /// It has these extensions: `x-function` describes an operation's Lambda function, its DynamoDB actions, its secrets and
 /// its own environment variables, `x-request-model` names the file in `schemas/` that validates its body, `x-tables` lists
 /// the tables, `x-consumers` the functions that handle changes, and `x-jobs` the functions that an operator or a schedule
-/// invokes. `x-gateway-responses` lists the responses of API Gateway itself, `x-cors` the headers that pages may send and read.
+/// invokes. `x-gateway-responses` lists the responses of API Gateway itself, `x-cors` the headers that pages may send and read,
+/// `x-telemetry` the metrics, log fields and annotations.
 pub fn document(service: &Service) -> Value {
     let operations = service.operations().into_iter();
     let operations: Vec<_> = operations.map(|operation| (operation.contract(), operation)).collect();
@@ -47,6 +48,7 @@ pub fn document(service: &Service) -> Value {
         "x-jobs": service.jobs(),
         "x-gateway-responses": gateway::gateway_responses(),
         "x-cors": gateway::cors(),
+        "x-telemetry": telemetry::telemetry(service),
     })
 }
 

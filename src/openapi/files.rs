@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, io, path::Path};
 
-use super::{catalogue, document, events::sample_event, file::File, model::model, postman};
+use super::{catalogue, document, events::sample_event, file::File, model::model, postman, telemetry};
 use crate::{
     functions::Service,
     operations::{Body, Operation},
@@ -26,6 +26,7 @@ pub fn files(service: &Service) -> Vec<File> {
         .chain(models(&operations))
         .chain(events(&operations))
         .chain(catalogue::files(&resources))
+        .chain(telemetry::files(service))
         .chain(postman)
         .collect()
 }

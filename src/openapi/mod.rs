@@ -16,6 +16,7 @@ mod postman;
 mod reads;
 mod responses;
 pub mod shards;
+mod telemetry;
 
 pub use document::document;
 pub use file::File;

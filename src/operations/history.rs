@@ -17,6 +17,8 @@ pub const PAGE: &str = "HistoryPage";
 pub const EXAMPLE_EVENT: &str = "7de3041dd709b024af6f29e4fa13d34c";
 /// The sequence number of examples.
 pub const EXAMPLE_SEQUENCE: &str = "0000000000000000000800000000003126276362";
+/// The trace context of examples.
+pub const EXAMPLE_TRACEPARENT: &str = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01";
 const EXAMPLE_CALLER: &str = "basic";
 
 /// Returns the schema of a history entry of any resource. Its records have the shape of their time, not today's.

@@ -8,6 +8,7 @@ use crate::{
     app::App,
     error::Error,
     http::{self, Answer, Request},
+    telemetry,
 };
 
 /// An operation of the API.
@@ -29,6 +30,8 @@ pub struct Operation {
     pub rule: Rule,
     /// The code.
     pub handler: Handler,
+    /// The code without the name of the operation.
+    unnamed: Handler,
     #[cfg(feature = "local")]
     contract: fn() -> Contract,
 }
@@ -58,20 +61,22 @@ impl Operation {
         let name = name.into();
         #[cfg(not(feature = "local"))]
         let _ = contract;
+        let unnamed: Handler = Arc::new(move |app, request| {
+            let principal = http::principal(&request);
+            if rule.may_admit(principal) {
+                Box::pin(handler(app, request))
+            } else {
+                Box::pin(future::ready(Err(principal.refusal())))
+            }
+        });
         Self {
             method,
             path: path.into(),
             function: name.clone(),
+            handler: named(&name, &unnamed),
+            unnamed,
             name,
             rule,
-            handler: Arc::new(move |app, request| {
-                let principal = http::principal(&request);
-                if rule.may_admit(principal) {
-                    Box::pin(handler(app, request))
-                } else {
-                    Box::pin(future::ready(Err(principal.refusal())))
-                }
-            }),
             #[cfg(feature = "local")]
             contract,
         }
@@ -81,9 +86,11 @@ impl Operation {
     pub fn variant(&self, method: &'static str, name: impl Into<String>, contract: fn() -> Contract) -> Self {
         #[cfg(not(feature = "local"))]
         let _ = contract;
+        let name = name.into();
         Self {
             method,
-            name: name.into(),
+            handler: named(&name, &self.unnamed),
+            name,
             #[cfg(feature = "local")]
             contract,
             ..self.clone()
@@ -94,6 +101,15 @@ impl Operation {
     pub fn has_id(&self) -> bool {
         self.path.contains("{id}")
     }
+}
+
+/// Returns the code of an operation, which tells telemetry the name of the operation.
+fn named(name: &str, handler: &Handler) -> Handler {
+    let (name, handler) = (name.to_owned(), handler.clone());
+    Arc::new(move |app, request| {
+        telemetry::set_operation(&name);
+        handler(app, request)
+    })
 }
 
 #[cfg(feature = "local")]

@@ -11,7 +11,7 @@ use std::{
 use crate::{
     functions::Service,
     local::{self as server, Issuer, TokenClaims, stop_signal},
-    runtime,
+    runtime, telemetry,
 };
 use clap::{Parser, Subcommand};
 
@@ -57,6 +57,9 @@ pub async fn local(service: Service, arguments: impl Iterator<Item = OsString>) 
     let options = arguments.options;
     if options.reset {
         return reset(&options);
+    }
+    if !options.json_logs {
+        telemetry::print_readable();
     }
     let server = match server::start(service, options).await {
         Ok(server) => server,

@@ -40,6 +40,9 @@ pub struct Entry {
     /// The record after the change, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new: Option<Value>,
+    /// The trace context of the request that made the change, if it was sampled (W3C Trace Context, `traceparent`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// True if `old` or `new` is a row of another schema version, as during a migration.
     #[serde(skip)]
     pub has_other_shape: bool,

@@ -10,6 +10,8 @@ use aws_sdk_secretsmanager::{
 use secrecy::SecretString;
 use tokio::time::timeout;
 
+use crate::telemetry::{Call, Outcome, Target};
+
 /// The time limit of a fetch with its retries, which is below the timeout of every function.
 const FETCH_LIMIT: Duration = Duration::from_secs(2);
 
@@ -48,7 +50,10 @@ impl Secret {
     /// # Errors
     /// Returns the cause in one line for the log.
     pub async fn version(&self, stage: &str) -> Result<Option<SecretString>, String> {
-        match self.client.get_secret_value().secret_id(&self.arn).version_stage(stage).send().await {
+        let mut call = Call::to(Target::SecretsManager, "GetSecretValue");
+        let response = self.client.get_secret_value().secret_id(&self.arn).version_stage(stage).send().await;
+        call.end(Outcome { is_failure: response.is_err(), ..Outcome::default() });
+        match response {
             Ok(output) => Ok(output.secret_string.map(SecretString::from)),
             Err(error) => match error.as_service_error() {
                 Some(GetSecretValueError::ResourceNotFoundException(_)) => Ok(None),

@@ -10,14 +10,14 @@ use aws_sdk_dynamodb::{
 };
 use chrono::{DateTime, Utc};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::{
     Store,
     guards::{IDEMPOTENCY_LIFETIME, hashed_key},
-    request::{conflict_reason, record_capacity, retry_while_busy, to_error},
+    request::{conflict_reason, retry_while_busy, to_error},
     row::{Row, number, string},
     schema::{ANSWERS, ANSWERS_KEY, EXPIRES_AT},
-    table::new_write_id,
 };
 use crate::{
     deadline,
@@ -64,7 +64,6 @@ impl Answers<'_> {
         let request = self.store.client.get_item().table_name(self.table()).key(ANSWERS_KEY, string(cache_key(digest)));
         let sent = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send();
         let output = timeout(SIDE_LIMIT, sent).await.ok()?.ok()?;
-        record_capacity(output.consumed_capacity());
         // DynamoDB deletes expired rows with a delay.
         let row = output.item.filter(|row| number_of(row, EXPIRES_AT).is_some_and(|time| time > now().timestamp()))?;
         answer(&row)
@@ -80,9 +79,7 @@ impl Answers<'_> {
             .item(EXPIRES_AT, number(now().timestamp().saturating_add(lifetime)))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send();
-        if let Ok(Ok(output)) = timeout(SIDE_LIMIT, sent).await {
-            record_capacity(output.consumed_capacity());
-        }
+        let _ = timeout(SIDE_LIMIT, sent).await;
     }
 
     /// Runs `work` once for an idempotency key of an operation, and returns its answer for each repeat of the request.
@@ -117,7 +114,7 @@ impl Answers<'_> {
 
     /// Claims a key.
     async fn claim(&self, row_key: &str, fingerprint: &str) -> Result<Claim, Error> {
-        let (claim, time) = (new_write_id(), now());
+        let (claim, time) = (Uuid::now_v7().to_string(), now());
         let row = claim_row(row_key, &claim, fingerprint, &time);
         let send = || {
             let request = self.store.client.put_item().table_name(self.table()).set_item(Some(row.clone()));
@@ -135,10 +132,7 @@ impl Answers<'_> {
                 .send()
         };
         match retry_while_busy(&self.store.budget, send, conflict_reason).await {
-            Ok(output) => {
-                record_capacity(output.consumed_capacity());
-                Ok(Claim::New(claim))
-            }
+            Ok(_) => Ok(Claim::New(claim)),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                     earlier_claim(failed.item().cloned().unwrap_or_default(), claim, fingerprint)
@@ -167,10 +161,7 @@ impl Answers<'_> {
                 .send()
         };
         match retry_while_busy(&self.store.budget, send, conflict_reason).await {
-            Ok(output) => {
-                record_capacity(output.consumed_capacity());
-                Ok(text)
-            }
+            Ok(_) => Ok(text),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                     failed.item().and_then(answer).ok_or(Error::InProgress)
@@ -191,9 +182,7 @@ impl Answers<'_> {
             .expression_attribute_values(":claim", string(claim))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send();
-        if let Ok(Ok(output)) = timeout(SIDE_LIMIT, sent).await {
-            record_capacity(output.consumed_capacity());
-        }
+        let _ = timeout(SIDE_LIMIT, sent).await;
     }
 
     fn table(&self) -> String {

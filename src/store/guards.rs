@@ -17,6 +17,7 @@ use crate::{
     access::Kind,
     error::{Error, Violation},
     record::{IdempotencyKey, Record, Resource, Unique, format_time, now},
+    telemetry,
 };
 
 /// The lifetime of an idempotency key, in seconds.
@@ -29,6 +30,9 @@ const DELETER_LIFETIME: i64 = 100 * 24 * 60 * 60;
 const FINGERPRINT: &str = "fingerprint";
 /// The attribute for the time at which a bookkeeping row was written.
 pub const CREATED_AT: &str = "createdAt";
+
+/// The attribute for the trace context of a deletion.
+pub const TRACEPARENT: &str = "traceparent";
 
 /// A step of a transaction with the subject of its condition.
 pub struct Step {
@@ -198,6 +202,10 @@ pub fn deleter_step<R: Resource>(store: &Store, id: Uuid, writer: &str) -> Step 
         .item(WRITTEN_BY, string(writer))
         .item(CREATED_AT, string(format_time(&now)))
         .item(EXPIRES_AT, number(now.timestamp() + DELETER_LIFETIME));
+    let put = match telemetry::traceparent() {
+        Some(traceparent) => put.item(TRACEPARENT, string(traceparent)),
+        None => put,
+    };
     Step { action: transaction::put(put), guard: Guard::None }
 }
 

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::{
     Store,
-    guards::{CREATED_AT, deletion_key},
-    request::{record_capacity, to_error},
+    guards::{CREATED_AT, TRACEPARENT, deletion_key},
+    request::to_error,
     row::{Row, WRITTEN_BY, number, string},
     schema::{BOOKKEEPING, BOOKKEEPING_KEY, EXPIRES_AT, HISTORY, HISTORY_RECORD, HISTORY_SEQUENCE},
 };
@@ -19,6 +19,17 @@ use crate::{
 };
 
 const EVENT_ID: &str = "eventId";
+
+/// A deletion of a record. The deleted row cannot say who deleted it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deletion {
+    /// The principal.
+    pub by: String,
+    /// The time.
+    pub time: DateTime<Utc>,
+    /// The trace context of the request, if it was sampled.
+    pub traceparent: Option<String>,
+}
 
 impl Store {
     /// Appends an entry. A repeat of the same entry succeeds and changes nothing.
@@ -52,10 +63,7 @@ impl Store {
             .expression_attribute_values(":event", string(&entry.event_id))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         match request.send().await {
-            Ok(output) => {
-                record_capacity(output.consumed_capacity());
-                Ok(())
-            }
+            Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(_)) => {
                     Err(Error::Internal("another change has the entry's key in the history".into()))
@@ -65,25 +73,23 @@ impl Store {
         }
     }
 
-    /// Returns the principal that deleted a record and the time of the deletion, if a deletion close to `near` is stored.
+    /// Returns the deletion of a record, if one close to `near` is stored.
     ///
     /// # Errors
     /// Returns [`Error::Unavailable`] or [`Error::Internal`].
-    pub async fn deletion(
-        &self,
-        collection: &str,
-        id: Uuid,
-        near: &DateTime<Utc>,
-    ) -> Result<Option<(String, DateTime<Utc>)>, Error> {
+    pub async fn deletion(&self, collection: &str, id: Uuid, near: &DateTime<Utc>) -> Result<Option<Deletion>, Error> {
         let request = self.client.get_item().table_name(self.table_name(BOOKKEEPING));
         let request = request.key(BOOKKEEPING_KEY, string(deletion_key(collection, id))).consistent_read(true);
         let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(to_error)?;
-        record_capacity(output.consumed_capacity());
         let Some(row) = output.item else { return Ok(None) };
         let text = |name: &str| row.get(name)?.as_s().ok();
         // The row may be of an earlier deletion: a restored record can be deleted again.
         let time = text(CREATED_AT).and_then(|time| time.parse().ok()).filter(|time| are_close(time, near));
-        Ok(text(WRITTEN_BY).cloned().zip(time))
+        Ok(text(WRITTEN_BY).cloned().zip(time).map(|(by, time)| Deletion {
+            by,
+            time,
+            traceparent: text(TRACEPARENT).cloned(),
+        }))
     }
 }
 

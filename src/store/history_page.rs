@@ -8,7 +8,7 @@ use super::{
     Table,
     access::satisfies,
     history::record_key,
-    request::{record_capacity, to_error},
+    request::to_error,
     row::{Row, string},
     schema::{EXPIRES_AT, HISTORY, HISTORY_RECORD, HISTORY_SEQUENCE},
 };
@@ -69,6 +69,8 @@ impl<R: Resource> Table<'_, R> {
         if !is_visible(entry.new.as_ref().or(entry.old.as_ref())) {
             return None;
         }
+        // It is for the operator, who can read the trace.
+        entry.traceparent = None;
         if !is_visible(entry.old.as_ref()) {
             entry.old = None;
         }
@@ -147,7 +149,6 @@ impl<R: Resource> Table<'_, R> {
                 .exclusive_start_key(HISTORY_SEQUENCE, string(after));
         }
         let output = request.send().await.map_err(to_error)?;
-        record_capacity(output.consumed_capacity());
         let end = output.last_evaluated_key().and_then(sequence_of);
         Ok((output.items.unwrap_or_default(), end))
     }

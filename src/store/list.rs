@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{
     Store, Table,
     index_query::{IndexQuery, index_queries},
-    request::{record_capacity, to_error},
+    request::to_error,
     row::{ID, Row, VERSION, decode, id, string},
 };
 use crate::{
@@ -104,7 +104,6 @@ impl Store {
         }
         let request = with_rest(request, &index.rest).key_condition_expression(condition);
         let output = request.send().await.map_err(to_error)?;
-        record_capacity(output.consumed_capacity());
         let end = output.last_evaluated_key().map(id).filter(|end| !end.is_empty()).map(str::to_owned);
         Ok(ShardPage { rows: output.items.unwrap_or_default(), end })
     }

@@ -30,14 +30,17 @@ mod update;
 
 pub use admin::create_missing_tables;
 pub use answers::Answers;
+pub use history::Deletion;
 pub use index_query::unindexed_reads;
 pub use indexes::{TableKeys, add_index, remove_index, table_keys};
 pub use migration::{
     Entry, LockRow, PageRequest, RawExpression, RowSchema, RowUpdate, ScannedPage, Segment, State, StoredRow,
     WriteMarker, WriteOutcome,
 };
-pub use request::metered;
-pub use row::{MIGRATION, Row, TENANT, WRITE_ID, WRITTEN_BY, decode, encode, filter_key, without_own_attributes};
+pub use request::{is_throttling, metered};
+pub use row::{
+    MIGRATION, Row, TENANT, WRITE_ID, WRITTEN_BY, decode, encode, filter_key, traceparent_of, without_own_attributes,
+};
 pub use schema::{
     ANSWERS, BOOKKEEPING, BOOKKEEPING_KEY, HISTORY, IndexDefinition, TableDefinition, answers_table, bookkeeping_table,
     history_table, resource_table,

@@ -1,18 +1,14 @@
 //! Requests to DynamoDB: conversion of errors, retries and consumed capacity.
 
 use std::{
-    cell::Cell,
     iter,
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
-use aws_sdk_dynamodb::{
-    error::{ProvideErrorMetadata, SdkError},
-    types::ConsumedCapacity,
-};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
-use crate::{deadline, error::Error};
+use crate::{deadline, error::Error, telemetry};
 
 /// The maximum number of attempts of a throttled write.
 const THROTTLED_ATTEMPTS: u32 = 8;
@@ -51,24 +47,10 @@ impl RetryBudget {
     }
 }
 
-tokio::task_local! {
-    static CAPACITY: Cell<f64>;
-}
-
 /// Runs `work` and returns its output with the capacity units that its requests consumed.
 pub async fn metered<T>(work: impl Future<Output = T>) -> (T, f64) {
-    let measured = async {
-        let output = work.await;
-        (output, CAPACITY.with(Cell::get))
-    };
-    CAPACITY.scope(Cell::new(0.0), measured).await
-}
-
-/// Adds the capacity that a request consumed to the total of its task.
-pub fn record_capacity<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
-    let units: f64 = consumed.into_iter().filter_map(ConsumedCapacity::capacity_units).sum();
-    // Outside of `metered` there is no total.
-    let _ = CAPACITY.try_with(|total| total.set(total.get() + units));
+    let (output, totals) = telemetry::nested(work).await;
+    (output, totals.capacity_units())
 }
 
 /// The reason to retry a write.
@@ -116,6 +98,7 @@ where
             }
         };
         let Some(pause) = pause else { return outcome };
+        telemetry::count_retry();
         tokio::time::sleep(pause).await;
     }
 }
@@ -194,6 +177,11 @@ pub fn retry_reason_of_code(code: &str) -> Option<RetryReason> {
         }
         _ => None,
     }
+}
+
+/// Returns true for the code of a request that DynamoDB throttled.
+pub fn is_throttling(code: &str) -> bool {
+    retry_reason_of_code(code) == Some(RetryReason::Throttled)
 }
 
 /// Returns true if a validation message is about the 400 KB limit of an item.

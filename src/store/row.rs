@@ -22,6 +22,11 @@ pub const VERSION: &str = "version";
 pub const UPDATED_AT: &str = "updatedAt";
 /// The id of the last write. A retry that finds its own id has already taken effect.
 pub const WRITE_ID: &str = "writeId";
+/// The character between the id of a write and its trace context.
+///
+/// Both are one attribute, so that each write replaces the context of the one before it, and only writes of sampled requests
+/// are larger.
+pub const TRACE_MARK: char = '#';
 /// The principal of the last write.
 pub const WRITTEN_BY: &str = "writtenBy";
 /// The prefix of the writer if it was a migration.
@@ -139,6 +144,11 @@ pub fn text(value: &Value) -> Option<String> {
 /// Returns the text of a field in a resource's JSON object.
 pub fn field_text(object: &Map<String, Value>, field: &str) -> Option<String> {
     object.get(field).and_then(text)
+}
+
+/// Returns the `traceparent` in the id of a write, if the request was sampled.
+pub fn traceparent_of(write_id: &str) -> Option<&str> {
+    write_id.split_once(TRACE_MARK).map(|(_, traceparent)| traceparent)
 }
 
 /// Returns true if the row was last written by this write.

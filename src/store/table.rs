@@ -12,13 +12,14 @@ use super::{
     access::satisfies,
     expression::{Expression, same_version_as},
     guards::{Guard, Step, commit, deleter_step, field_steps, idempotency_step, replay},
-    request::{conflict_reason, record_capacity, retry_while_busy, to_error},
-    row::{ID, Row, decode, encode, is_written_by, string},
+    request::{conflict_reason, retry_while_busy, to_error},
+    row::{ID, Row, TRACE_MARK, decode, encode, is_written_by, string},
     transaction,
 };
 use crate::{
     error::{Error, Violation},
     record::{IdempotencyKey, Precondition, Record, Resource, View, to_object},
+    telemetry,
 };
 
 /// The maximum number of attempts of a write without a version precondition, if other writes interfere.
@@ -156,7 +157,6 @@ impl Store {
     async fn read_record(&self, table: String, id: Uuid) -> Result<Option<Row>, Error> {
         let request = self.client.get_item().table_name(table).key(ID, string(id)).consistent_read(true);
         let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.map_err(to_error)?;
-        record_capacity(output.consumed_capacity());
         Ok(output.item)
     }
 
@@ -172,10 +172,7 @@ impl Store {
                 .send()
         };
         match retry_while_busy(&self.budget, send, conflict_reason).await {
-            Ok(output) => {
-                record_capacity(output.consumed_capacity());
-                Ok(None)
-            }
+            Ok(_) => Ok(None),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                     Ok(Some(failed.item().cloned().unwrap_or_default()))
@@ -205,7 +202,9 @@ fn delete_step(table: String, id: Uuid, expression: Expression) -> Step {
     Step { action: transaction::delete(delete), guard: Guard::Record }
 }
 
-/// Returns a new unique id of a write.
+/// Returns a new unique id of a write. It contains the trace context of a sampled request, see
+/// [`traceparent_of`](super::traceparent_of).
 pub fn new_write_id() -> String {
-    Uuid::now_v7().to_string()
+    let id = Uuid::now_v7();
+    telemetry::traceparent().map_or_else(|| id.to_string(), |traceparent| format!("{id}{TRACE_MARK}{traceparent}"))
 }

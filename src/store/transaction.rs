@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
 
 use super::{
     Store,
-    request::{RetryReason, is_too_large, record_capacity, retry_reason_of_code, retry_while_busy, to_error},
+    request::{RetryReason, is_too_large, retry_reason_of_code, retry_while_busy, to_error},
     row::Row,
 };
 use crate::error::Error;
@@ -30,10 +30,7 @@ pub async fn transact(store: &Store, steps: Vec<TransactWriteItem>) -> Result<Re
         request.return_consumed_capacity(ReturnConsumedCapacity::Total).send()
     };
     let error = match retry_while_busy(&store.budget, send, retry_reason).await {
-        Ok(output) => {
-            record_capacity(output.consumed_capacity());
-            return Ok(Ok(()));
-        }
+        Ok(_) => return Ok(Ok(())),
         Err(error) => error,
     };
     let reasons = reasons(&error);

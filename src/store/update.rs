@@ -11,7 +11,7 @@ use super::{
     Store, Table,
     expression::{Expression, Write, same_version_as},
     guards::{Guard, Step, commit, field_steps},
-    request::{record_capacity, retry_reason, retry_while_busy, to_error},
+    request::{retry_reason, retry_while_busy, to_error},
     row::{ID, Row, VERSION, decode, is_written_by, string},
     table::{RACE_ATTEMPTS, new_write_id},
     transaction,
@@ -190,10 +190,7 @@ impl Store {
                 .send()
         };
         match retry_while_busy(&self.budget, send, retry_reason).await {
-            Ok(output) => {
-                record_capacity(output.consumed_capacity());
-                Ok(Ok(output.attributes.unwrap_or_default()))
-            }
+            Ok(output) => Ok(Ok(output.attributes.unwrap_or_default())),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(Err(failed.item().cloned())),
                 _ => Err(to_error(error)),

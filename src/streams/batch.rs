@@ -17,10 +17,10 @@ use super::{
     event::{Event, Record},
 };
 use crate::{
-    app::{App, LogLevel},
+    app::App,
     error::{Crash, Error},
-    runtime::{cause_of, log},
-    store::metered,
+    runtime::cause_of,
+    telemetry::{Observation, Summary, observe},
 };
 
 /// The response to Lambda (Lambda developer guide, "Reporting batch item failures with DynamoDB").
@@ -61,10 +61,9 @@ pub async fn respond_or_fail(
     event: &str,
     limit: Duration,
 ) -> Result<BatchResponse, &'static str> {
-    let start = Instant::now();
-    let outcome = handle(app, consumer, event, start + limit).await;
+    let (outcome, observation) = observe(handle(app, consumer, event, Instant::now() + limit)).await;
     let should_split = outcome.should_split;
-    outcome.log(app, function, start, should_split);
+    outcome.report(observation, app, function, should_split);
     if should_split { Err(FIRST_FAILED) } else { Ok(outcome.into_response()) }
 }
 
@@ -80,9 +79,8 @@ pub async fn respond(
     event: &str,
     limit: Duration,
 ) -> BatchResponse {
-    let start = Instant::now();
-    let outcome = handle(app, consumer, event, start + limit).await;
-    outcome.log(app, function, start, false);
+    let (outcome, observation) = observe(handle(app, consumer, event, Instant::now() + limit)).await;
+    outcome.report(observation, app, function, false);
     outcome.into_response()
 }
 
@@ -90,42 +88,37 @@ pub async fn respond(
 struct Outcome {
     records: usize,
     failures: Vec<Failure>,
-    capacity_units: f64,
     should_split: bool,
 }
 
 async fn handle(app: &Arc<App>, consumer: &dyn Consumer, event: &str, deadline: Instant) -> Outcome {
     let Ok(Event { records }) = serde_json::from_str::<Event>(event) else {
         let failure = (String::new(), Error::Internal("the event is no batch of a stream".into()));
-        return Outcome { records: 0, failures: vec![failure], capacity_units: 0.0, should_split: false };
+        return Outcome { records: 0, failures: vec![failure], should_split: false };
     };
-    let (failures, capacity_units) = metered(failures(app, consumer, &records, deadline)).await;
+    let failures = failures(app, consumer, &records, deadline).await;
     // Lambda reads a failure without a sequence number as a failure of the whole batch, which includes the first record.
     let is_first = |first: &RawValue, failed: &str| failed.is_empty() || Record::read(first).sequence == failed;
     let should_split = match (&records[..], failures.first()) {
         ([first, _, ..], Some((failed, _))) => is_first(first, failed),
         _ => false,
     };
-    Outcome { records: records.len(), failures, capacity_units, should_split }
+    Outcome { records: records.len(), failures, should_split }
 }
 
 impl Outcome {
-    /// Writes the log line of the batch.
+    /// Reports the batch.
     ///
     /// `crashed` is true after a panic or a timeout, whatever the response is. `callFailed` is true if the invocation
     /// counts in Lambda's metric `Errors`. Errors of the metric without such a line come from processes that died.
-    fn log(&self, app: &App, function: &str, start: Instant, call_failed: bool) {
-        let level = if self.failures.is_empty() { LogLevel::Info } else { LogLevel::Error };
-        log(app.config.log_level, level, start, || {
+    fn report(&self, observation: Observation, app: &App, function: &str, call_failed: bool) {
+        let summary = Summary { function, has_failed: !self.failures.is_empty(), ..Summary::default() };
+        observation.report(app.config.log_level, &summary, |line| {
             let failed = |(sequence, error): &Failure| json!({ "sequenceNumber": sequence, "cause": cause_of(error) });
-            json!({
-                "function": function,
-                "records": self.records,
-                "failures": self.failures.iter().map(failed).collect::<Value>(),
-                "crashed": self.failures.iter().any(|(_, error)| error.is_crash()),
-                "callFailed": call_failed,
-                "capacityUnits": self.capacity_units,
-            })
+            line.field("records", self.records);
+            line.field("failures", self.failures.iter().map(failed).collect::<Value>());
+            line.field("crashed", self.failures.iter().any(|(_, error)| error.is_crash()));
+            line.field("callFailed", call_failed);
         });
     }
 

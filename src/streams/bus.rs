@@ -15,7 +15,12 @@ use aws_sdk_eventbridge::{
 };
 
 use super::CloudEvent;
-use crate::{app, config::Config, error::Error};
+use crate::{
+    app,
+    config::Config,
+    error::Error,
+    telemetry::{Call, Outcome, Target},
+};
 
 /// The maximum total size of the entries of one request (EventBridge user guide, "PutEvents").
 pub const MAX_CALL_BYTES: usize = 256 * 1024;
@@ -82,7 +87,10 @@ impl Bus {
                 tokio::time::sleep(max_delay.mul_f64(fastrand::f64())).await;
             }
             let sent = pending.iter().map(|index| entries[*index].clone()).collect();
-            let results = match self.client.put_events().set_entries(Some(sent)).send().await {
+            let mut call = Call::to(Target::EventBridge, "PutEvents");
+            let response = self.client.put_events().set_entries(Some(sent)).send().await;
+            call.end(Outcome { is_failure: response.is_err(), ..Outcome::default() });
+            let results = match response {
                 // Without one result per entry, results cannot be matched to entries.
                 Ok(output) if output.entries().len() == pending.len() => output.entries.unwrap_or_default(),
                 Ok(_) => return fail(outcomes, &pending, "EventBridge did not answer for each entry"),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     error::Error,
     record::{Action, Cause, Entry, Record, Resource, are_close, fields, sortable, to_object},
-    store::{Row, TENANT, WRITE_ID, WRITTEN_BY, decode},
+    store::{Row, TENANT, WRITE_ID, WRITTEN_BY, decode, traceparent_of},
 };
 
 /// The principal of deletions by time to live (DynamoDB developer guide, "DynamoDB Streams and Time to Live").
@@ -29,6 +29,8 @@ pub struct Change<R> {
     pub changed_by: Option<String>,
     /// The tenant of the record, if its resource has tenants.
     pub tenant_id: Option<String>,
+    /// The trace context of the request that made the change, if it was sampled. Of a deletion, the row cannot have it.
+    pub traceparent: Option<String>,
     /// The kind of change, with the record before and after it.
     pub kind: ChangeKind<R>,
 }
@@ -82,6 +84,9 @@ impl<R: Resource> Change<R> {
             cause: cause(record),
             changed_by: written.and_then(|_| text(new, WRITTEN_BY)),
             tenant_id: text(new, TENANT).or_else(|| text(old, TENANT)),
+            traceparent: written
+                .and_then(|_| text(new, WRITE_ID))
+                .and_then(|write_id| traceparent_of(&write_id).map(str::to_owned)),
             kind,
         })
     }
@@ -107,7 +112,7 @@ impl<R: Resource> Change<R> {
             }
             ChangeKind::Deleted { old } => (Action::Deleted, names(old), Some(json(old)), None),
         };
-        let Self { event_id, sequence, time, cause, changed_by, tenant_id, .. } = self;
+        let Self { event_id, sequence, time, cause, changed_by, tenant_id, traceparent, .. } = self;
         let sequence = sortable(&sequence);
         Entry {
             event_id,
@@ -122,6 +127,7 @@ impl<R: Resource> Change<R> {
             changed,
             old,
             new,
+            traceparent,
             has_other_shape: false,
         }
     }

@@ -36,6 +36,10 @@ pub struct CloudEvent {
     /// The path of the record's history, which has the records that are too large for the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dataref: Option<String>,
+    /// The trace context of the request that made the change, if it was sampled (CloudEvents extension "Distributed
+    /// Tracing").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// The change: version, cause, principal, the names of the changed fields, the record before and after.
     pub data: Map<String, Value>,
 }
@@ -49,7 +53,7 @@ impl CloudEvent {
             _ => unreachable!("an entry is a struct of JSON values"),
         };
         // These are attributes of the event itself.
-        for name in ["eventId", "action", "time", "sequence"] {
+        for name in ["eventId", "action", "time", "sequence", "traceparent"] {
             data.remove(name);
         }
         Self {
@@ -63,6 +67,7 @@ impl CloudEvent {
             sequence: entry.sequence.clone(),
             datacontenttype: "application/json".into(),
             dataref: None,
+            traceparent: entry.traceparent.clone(),
             data,
         }
     }

@@ -12,6 +12,7 @@ use crate::{
     app::App,
     error::{Crash, Error},
     record::Resource,
+    telemetry,
 };
 
 /// The maximum number of changes that a consumer receives in one call.
@@ -53,7 +54,13 @@ where
 {
     fn consume<'a>(&'a self, app: &'a Arc<App>, records: &'a [&'a EventRecord]) -> Outcomes<'a> {
         let handle_record = move |record: &'a EventRecord| async move {
-            let work = async { (self.handle)(app.clone(), Change::decode(record)?).await };
+            let work = async {
+                let change = Change::decode(record)?;
+                if let Some(traceparent) = &change.traceparent {
+                    telemetry::link(traceparent);
+                }
+                (self.handle)(app.clone(), change).await
+            };
             let outcome = AssertUnwindSafe(work).catch_unwind().await;
             outcome.unwrap_or_else(|_panic| Err(Error::Internal(Crash("the consumer panicked").into())))
         };

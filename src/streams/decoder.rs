@@ -9,6 +9,8 @@ use crate::{
     app::App,
     error::Error,
     record::{Action, Cause, Entry, Resource},
+    store::Deletion,
+    telemetry,
 };
 
 /// A decoder of the changes of one resource.
@@ -32,8 +34,8 @@ impl Decoder {
     }
 }
 
-/// Decodes a change of any of the resources. The entry of a deletion gets the principal and the exact time of the
-/// deletion.
+/// Decodes a change of any of the resources, and links the batch to the request that made it. The entry of a deletion gets
+/// the principal and the exact time of the deletion.
 ///
 /// # Errors
 /// [`Error::Internal`] for a table without a decoder; the errors of [`Change::decode`] and
@@ -45,9 +47,12 @@ pub async fn entry(app: &Arc<App>, decoders: &[Decoder], record: &EventRecord) -
     let mut entry = (decoder.decode)(record)?;
     if entry.action == Action::Deleted && entry.cause == Cause::Write {
         let deletion = app.store.deletion(decoder.collection, entry.id, &entry.time).await?;
-        if let Some((writer, time)) = deletion {
-            (entry.changed_by, entry.time) = (Some(writer), time);
+        if let Some(Deletion { by, time, traceparent }) = deletion {
+            (entry.changed_by, entry.time, entry.traceparent) = (Some(by), time, traceparent);
         }
+    }
+    if let Some(traceparent) = &entry.traceparent {
+        telemetry::link(traceparent);
     }
     Ok((decoder, entry))
 }

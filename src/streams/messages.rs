@@ -17,10 +17,10 @@ use super::{
     batch::{BatchItemFailure, BatchResponse},
 };
 use crate::{
-    app::{App, LogLevel},
+    app::App,
     error::Error,
-    runtime::{cause_of, log},
-    store::metered,
+    runtime::cause_of,
+    telemetry::{self, Summary, observe},
 };
 
 /// The suffix of the name of the queue that repeats events.
@@ -72,10 +72,10 @@ pub async fn respond_to_messages(
     event: &str,
     limit: Duration,
 ) -> Result<BatchResponse, &'static str> {
-    let start = Instant::now();
+    let deadline = Instant::now() + limit;
     let batch: Batch = serde_json::from_str(event).map_err(|_| "the event is no batch of a queue")?;
-    let outcomes = join_all(batch.messages.iter().map(|message| handle(app, consumer, message, start + limit)));
-    let (outcomes, capacity_units) = metered(outcomes).await;
+    let outcomes = join_all(batch.messages.iter().map(|message| handle(app, consumer, message, deadline)));
+    let (outcomes, observation) = observe(outcomes).await;
     let outcomes: Vec<_> = batch.messages.iter().map(|message| &message.message_id).zip(outcomes).collect();
     let failures: Vec<Value> = outcomes
         .iter()
@@ -84,15 +84,10 @@ pub async fn respond_to_messages(
             Outcome::Done | Outcome::Repeated => None,
         })
         .collect();
-    let level = if failures.is_empty() { LogLevel::Info } else { LogLevel::Error };
-    log(app.config.log_level, level, start, || {
-        json!({
-            "function": function,
-            "messages": outcomes.len(),
-            "repeated": outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Repeated)).count(),
-            "failures": failures,
-            "capacityUnits": capacity_units,
-        })
+    let summary = Summary { function, has_failed: !failures.is_empty(), ..Summary::default() };
+    observation.report(app.config.log_level, &summary, |line| {
+        let repeated = outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Repeated)).count();
+        line.field("messages", outcomes.len()).field("repeated", repeated).field("failures", &failures);
     });
     let remaining = outcomes.into_iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Done));
     let batch_item_failures = remaining.map(|(id, _)| BatchItemFailure { item_identifier: id.clone() }).collect();
@@ -103,6 +98,9 @@ async fn handle(app: &Arc<App>, consumer: &dyn EventConsumer, message: &Message,
     let Ok(Envelope { detail: event }) = serde_json::from_str(&message.body) else {
         return Outcome::Failed(Error::Internal("the message is no event of the bus".into()));
     };
+    if let Some(traceparent) = &event.traceparent {
+        telemetry::link(traceparent);
+    }
     let time = event.time.parse::<DateTime<Utc>>().ok();
     let work = AssertUnwindSafe(async { consumer.consume(app, event).await }).catch_unwind();
     let outcome = match timeout_at(deadline.into(), work).await {

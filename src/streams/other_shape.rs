@@ -46,6 +46,7 @@ pub fn entry<R: Resource>(record: &EventRecord, error: Error) -> Result<Entry, E
         changed: changed_fields(&old, new.as_ref()),
         old: Some(Value::Object(old)),
         new: new.map(Value::Object),
+        traceparent: None,
         has_other_shape: true,
     })
 }

@@ -114,7 +114,7 @@ impl Circuit {
     }
 
     fn log(&self, level: &str, state: &str) {
-        telemetry::write_line(json!({
+        telemetry::write_line(&json!({
             "level": level,
             "time": format_time(&now()),
             "upstreamCircuit": state,

@@ -21,7 +21,7 @@ use crate::{
     config::UpstreamConfig,
     deadline,
     https::{Client, Options},
-    telemetry,
+    telemetry::{self, Call, Outcome, Target},
 };
 
 pub use failure::Failure;
@@ -142,7 +142,12 @@ impl Upstream {
         telemetry::add_field("upstreamStatus", Value::Null);
         let limit = self.config.timeout.min(end.saturating_duration_since(Instant::now()));
         let request = mapping::request(&self.config, text, key);
-        let response = timeout(limit, self.client.send(request)).await.map_err(|_| AttemptError::TimedOut)?;
+        let mut call = Call::to(Target::Upstream, "");
+        let response = timeout(limit, self.client.send(request)).await;
+        let status = response.as_ref().ok().and_then(|sent| Some(sent.as_ref().ok()?.status().as_u16()));
+        let is_failure = status.is_none_or(|status| status >= 500);
+        call.end(Outcome { status, is_failure, ..Outcome::default() });
+        let response = response.map_err(|_| AttemptError::TimedOut)?;
         let response = response.map_err(AttemptError::NoResponse)?;
         telemetry::add_field("upstreamStatus", response.status().as_u16());
         mapping::text(&self.config, &response)

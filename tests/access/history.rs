@@ -35,6 +35,7 @@ async fn append(gateway: &Gateway, collection: &str, tenant: Option<&str>, old: 
         changed: vec!["name".into()],
         old,
         new,
+        traceparent: None,
         has_other_shape: false,
     };
     gateway.app.store.append_history(collection, &entry, Utc::now().timestamp() + 1000).await.unwrap();

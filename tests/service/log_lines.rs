@@ -39,6 +39,8 @@ fn log_lines_match_the_stacks_metric_filters() {
         .args(["log_lines::writes_the_lines", "--exact", "--ignored", "--nocapture"])
         .env("AWS_LAMBDA_FUNCTION_NAME", "serverless-crud-prod-items_get")
         .env("AWS_LAMBDA_FUNCTION_VERSION", "7")
+        .env("SERVICE_VERSION", "0123456789ab")
+        .env("_HANDLER", "items_get")
         .output()
         .expect("it runs");
     let text = String::from_utf8(output.stdout).expect("text");
@@ -50,7 +52,10 @@ fn log_lines_match_the_stacks_metric_filters() {
         assert!(line["time"].is_string() && line["durationMs"].is_number() && line["coldStart"].is_boolean(), "{line}");
         line["time"] = "2026-01-02T03:04:05.678Z".into();
         line["durationMs"] = 1.5.into();
-        line["coldStart"] = false.into();
+        line["_aws"]["Timestamp"] = 1_767_323_045_678_u64.into();
+        if line["deadlineLeftMs"].is_number() {
+            line["deadlineLeftMs"] = 4999.into();
+        }
     }
     assert_eq!(lines.len(), NAMES.len(), "{text}");
     let named: Map<String, Value> = NAMES.into_iter().map(str::to_owned).zip(lines).collect();

@@ -14,7 +14,7 @@ use crate::{
     record::{format_time, now},
     store::{
         Store,
-        request::{record_capacity, to_error},
+        request::to_error,
         row::{ID, WRITE_ID, id, string},
     },
 };
@@ -87,7 +87,6 @@ impl Store {
             request = request.projection_expression("#mgId, #mgWriteId").expression_attribute_names("#mgId", ID);
         }
         let output = request.send().await.map_err(to_error)?;
-        record_capacity(output.consumed_capacity());
         Ok(ScannedPage {
             scanned: u64::try_from(output.scanned_count()).unwrap_or_default(),
             next: output.last_evaluated_key().map(|key| id(key).to_owned()),
@@ -115,7 +114,6 @@ impl Store {
             .set_exclusive_start_key(page.after.map(|after| HashMap::from([(ID.to_owned(), string(after))])))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let output = request.send().await.map_err(to_error)?;
-        record_capacity(output.consumed_capacity());
         let next = output.last_evaluated_key().map(|key| id(key).to_owned());
         let scanned = u64::try_from(output.scanned_count()).unwrap_or_default();
         let matched = u64::try_from(output.count()).unwrap_or_default();
@@ -145,10 +143,7 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         match request.send().await {
-            Ok(output) => {
-                record_capacity(output.consumed_capacity());
-                Ok(WriteOutcome::Done)
-            }
+            Ok(_) => Ok(WriteOutcome::Done),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                     let current = failed.item().cloned().map(StoredRow);

@@ -106,7 +106,7 @@ export interface CorsDefinition {
   readonly maxAgeSeconds: number;
 }
 
-/** What functions log: metrics in the Embedded Metric Format, and fields. */
+/** The metrics and fields that functions log, in the Embedded Metric Format. */
 export interface TelemetryDefinition {
   readonly namespace: string;
   readonly metrics: readonly { readonly name: string }[];

@@ -18,7 +18,8 @@ pub struct User {
     #[serde(default)]
     pub role: UserRole,
     /// The phone number in E.164 form.
-    #[validate(regex(path = *rules::PHONE))]
+    #[validate(custom(function = "rules::phone"))]
+    #[schemars(regex(pattern = rules::PHONE))]
     pub phone: Option<String>,
 }
 

@@ -46,6 +46,8 @@ pub enum Change {
         clauses: Clauses,
         /// The names and values it uses.
         used: RawExpression,
+        /// The reason for which it must not change a record, if the resource has declared what it writes.
+        conflict: Option<String>,
     },
     /// A Rust function.
     Transform(Transform),
@@ -135,7 +137,9 @@ impl Document {
                     let attributes = clauses.attributes(&self.names);
                     let refused = attributes.iter().filter_map(|attribute| schema.refusal_of(attribute));
                     faults.extend(refused.map(|fault| format!("`update` {fault}")));
-                    used.map(|used| Change::Expression { clauses, used })
+                    let conflict = attributes.iter().find_map(|attribute| schema.conflict_of(attribute));
+                    let conflict = conflict.map(|reason| format!("`update` {reason}"));
+                    used.map(|used| Change::Expression { clauses, used, conflict })
                 }
                 Err(fault) => {
                     faults.push(format!("`update` {fault}"));

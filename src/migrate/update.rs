@@ -12,7 +12,8 @@ use crate::store::{RowUpdate, StoredRow, WriteMarker};
 /// Returns the reason the row cannot be changed.
 pub fn build_update(migration: &Migration, row: &StoredRow, marker: &WriteMarker) -> Result<Option<RowUpdate>, String> {
     match &migration.change {
-        Change::Expression { clauses, used } => {
+        Change::Expression { conflict: Some(reason), .. } => Err(reason.clone()),
+        Change::Expression { clauses, used, conflict: None } => {
             Ok(Some(RowUpdate::by_expression(&migration.filter, &clauses.set, &clauses.other_clauses, used, marker)))
         }
         Change::Transform(transform) => {

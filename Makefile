@@ -29,7 +29,7 @@ URL ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run reset token seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
+.PHONY: help run reset token seed test setup lint test-rust test-instructions test-contract test-stack test-start e2e contract client fuzz \
 	bench bench-streams bench-migrate build deploy diff destroy migrate migrations api-key \
 	rotate-cursor-secret upstream-key replay resource start rename audit
 
@@ -86,6 +86,9 @@ test-stack: setup ## Test the templates of every stage, replay, and the deployme
 	cdk/.venv/bin/python scripts/replay_test.py
 	cdk/.venv/bin/python scripts/stack_test.py
 	python3 scripts/audit_test.py
+
+test-start: setup ## Start a project in a copy, and run its tests but e2e: about 15 minutes
+	scripts/test-start
 
 e2e: setup ## Deploy to an emulator and test there; ENDPOINT=http://localhost:4566 uses a running one
 	scripts/e2e $(if $(ENDPOINT),--endpoint $(ENDPOINT))

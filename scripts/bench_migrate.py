@@ -1,7 +1,6 @@
 """Fills tables of the embedded database with records of an older shape, migrates them, and prints throughput and memory."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# The folder of the programs.
-BIN = Path(os.environ.get("BENCH_BIN", ROOT / "target" / "measure"))
+# The programs of the service of the tests.
+PROGRAMS = str(ROOT / "target" / "measure" / "fixtures")
 PORT = 8790
 URL = f"http://127.0.0.1:{PORT}"
 AUTHORIZATION = (
@@ -64,7 +63,7 @@ def fill(first: int, last: int) -> None:
 
 def migrate(*arguments: str) -> tuple[dict, float]:
     """Runs the command. Returns its output, and its peak memory in MB."""
-    program = [str(BIN / "migrate"), "--endpoint-url", URL, "--json", *arguments]
+    program = [PROGRAMS, "migrate", "--endpoint-url", URL, "--json", *arguments]
     process = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
     peak = 0.0
     while process.poll() is None:
@@ -88,7 +87,7 @@ def local_server() -> Iterator[None]:
     """Runs an embedded database on disk without consumers."""
     with tempfile.TemporaryDirectory() as folder:
         options = ["--port", "0", "--dynamodb-port", str(PORT), "--data", folder, "--quiet", "--no-consumers"]
-        server = subprocess.Popen([str(BIN / "local"), *options], stdout=subprocess.PIPE, text=True)
+        server = subprocess.Popen([PROGRAMS, "local", *options], stdout=subprocess.PIPE, text=True)
         try:
             while "The API listens" not in (server.stdout.readline() or "The API listens"):
                 pass

@@ -60,6 +60,12 @@ function rollbackMinute({ name, perMinute, old, new: renewed }: Traffic): number
   return stopped === undefined ? null : stopped / 60;
 }
 
+/** Returns the name of a function of this kind. */
+function functionFor(operation: keyof typeof OPERATIONS): string {
+  const found = functions.find(({ name }) => name.endsWith(`_${operation}`));
+  return found?.name ?? assert.fail(`no function is named _${operation}`);
+}
+
 /** Returns the invocations per minute of each function, at this many requests per second. */
 function shares(requestsPerSecond: number): Map<string, number> {
   const resourceCount = new Set(functions.map(({ name }) => name.split('_')[0])).size;
@@ -92,13 +98,13 @@ describe('a new version of a function of the API', () => {
   }
 
   test('is rolled back when one request in twenty fails, but not with one in five hundred', () => {
-    const traffic = { name: 'items_get', perMinute: 3_000, old: healthy };
+    const traffic = { name: functionFor('get'), perMinute: 3_000, old: healthy };
     assert.notEqual(rollbackMinute({ ...traffic, new: fails('failed', 20) }), null);
     assert.equal(rollbackMinute({ ...traffic, new: fails('failed', 500) }), null);
   });
 
   test('is rolled back from a dozen requests a minute on, since fewer do not suffice', () => {
-    const traffic = { name: 'items_create', old: healthy, new: behaves('failed') };
+    const traffic = { name: functionFor('create'), old: healthy, new: behaves('failed') };
     assert.notEqual(rollbackMinute({ ...traffic, perMinute: 12 }), null);
     assert.equal(rollbackMinute({ ...traffic, perMinute: 4 }), null);
   });

@@ -66,9 +66,11 @@ describe('streams', () => {
     const patterns = found.map(({ properties }) =>
       list(at(properties.FilterCriteria, 'Filters')).map((filter) => JSON.parse(String(at(filter, 'Pattern')))),
     );
-    assert.deepEqual(patterns, [[{ eventName: ['REMOVE'] }], [{ eventName: ['REMOVE'] }], [], []]);
+    const ofAudit = audit.tables.map(() => [{ eventName: ['REMOVE'] }]);
+    const rest = found.slice(ofAudit.length);
+    assert.deepEqual(patterns, [...ofAudit, ...rest.map(() => [])]);
     const starts = found.map(({ properties }) => properties.StartingPosition);
-    assert.deepEqual(starts, ['LATEST', 'LATEST', 'TRIM_HORIZON', 'TRIM_HORIZON']);
+    assert.deepEqual(starts, [...ofAudit.map(() => 'LATEST'), ...rest.map(() => 'TRIM_HORIZON')]);
   });
 
   test('are refused for a table without a stream', () => {
@@ -84,9 +86,9 @@ describe('streams', () => {
   test('are refused for a third reader', () => {
     const [first, ...others] = contract.consumers;
     assert.ok(first);
-    const third = { ...first, name: 'items_count' };
+    const third = { ...first, name: 'changes_count' };
     const crowded = { ...contract, consumers: [first, ...others, third] };
-    assert.throws(() => templateOf({ contract: crowded }), /the stream of the table items has more than 2 readers/);
+    assert.throws(() => templateOf({ contract: crowded }), /the stream of the table \w+ has more than 2 readers/);
   });
 });
 

@@ -2,17 +2,24 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Contract, readContract } from '../lib/contract.ts';
+import { type ConsumerDefinition, type Contract, readContract } from '../lib/contract.ts';
 import { byResource } from '../lib/grouping.ts';
 import { checkQuotas } from '../lib/quotas.ts';
 import { STAGES } from '../lib/stages.ts';
-import { withResources } from './added.ts';
+import { withResource, withResources } from './added.ts';
 import { appOf } from './synthesized.ts';
 
 const contract = readContract();
 const [operation] = contract.operations;
-const consumer = contract.consumers.find(({ source }) => source === 'events');
-assert.ok(operation && consumer);
+const consumer: ConsumerDefinition = {
+  name: 'changes_count',
+  grants: [],
+  publishes: false,
+  source: 'events',
+  types: ['specimen.created'],
+  delaySeconds: 0,
+};
+assert.ok(operation);
 
 const check = (changed: Partial<Contract>) => () => checkQuotas({ ...contract, ...changed }, STAGES.prod);
 
@@ -23,7 +30,7 @@ describe('a quota', () => {
 
   test('of paths counts the root and those without a method', () => {
     const paths = (count: number) =>
-      Array.from({ length: count }, (_, index) => ({ ...operation, path: `/v1/items/{id}/a${index}` }));
+      Array.from({ length: count }, (_, index) => ({ ...operation, path: `/v1/specimens/{id}/a${index}` }));
     assert.doesNotThrow(check({ operations: paths(296) }));
     assert.throws(check({ operations: paths(297) }), /leads to 301 paths, .* of a REST API: AWS's quota is 300/);
   });
@@ -44,29 +51,28 @@ describe('a quota', () => {
   });
 
   test('is checked at synthesis', () => {
-    const operations = Array.from({ length: 300 }, (_, index) => ({ ...operation, path: `/v1/items/a${index}` }));
+    const operations = Array.from({ length: 300 }, (_, index) => ({ ...operation, path: `/v1/specimens/a${index}` }));
     assert.throws(() => appOf({ contract: { ...contract, operations } }), /AWS's quota is 300/);
   });
 });
 
 describe('a resource', () => {
   test('has the operations below its path, with their functions and models', () => {
-    const resources = byResource(contract);
-    const named = (name: string) => resources.find((resource) => resource.name === name);
-    const [items, users] = [named('items'), named('users')];
-    assert.deepEqual(resources.map(({ name }) => name).sort(), ['items', 'paraphrase', 'users']);
-    const names = items?.functions.map(({ name }) => name) ?? [];
-    assert.ok(names.includes('items_publish') && names.every((name) => name.startsWith('items_')));
-    assert.deepEqual(Object.keys(users?.models ?? {}).sort(), ['UsersCreate', 'UsersPatch', 'UsersUpdate']);
+    const added = byResource(withResource(contract, 'specimens')).find(({ name }) => name === 'specimens');
+    assert.ok(added);
+    assert.ok(added.operations.every(({ path }) => /^\/v1\/specimens(\/|$)/.test(path)));
+    const names = added.functions.map(({ name }) => name);
+    assert.ok(names.includes('specimens_get') && names.every((name) => name.startsWith('specimens_')));
+    assert.deepEqual(Object.keys(added.models).sort(), ['SpecimensCreate', 'SpecimensPatch', 'SpecimensUpdate']);
   });
 
   test('shares no function and no model with another', () => {
     const [first, ...rest] = contract.operations;
     assert.ok(first);
-    const shared = { ...first, path: '/v1/users/shared' };
+    const shared = { ...first, path: '/v1/specimens/shared' };
     assert.throws(
       () => byResource({ ...contract, operations: [shared, ...rest, first] }),
-      /^Error: openapi.json: users and items share the function /,
+      /^Error: openapi.json: specimens and \w+ share the function /,
     );
   });
 

@@ -109,14 +109,14 @@ describe('the data stack', () => {
 });
 
 describe('an added resource', () => {
-  const added = stacksOf({ contract: withResource(contract, 'orders') });
+  const added = stacksOf({ contract: withResource(contract, 'specimens') });
 
   test('has a stack of its own, and changes no stack of another resource', () => {
     const changed = changes(base, added);
-    assert.ok(changed.includes('resource-orders'));
+    assert.ok(changed.includes('resource-specimens'));
     assert.deepEqual(
       changed.filter((name) => name.startsWith('resource-')),
-      ['resource-orders'],
+      ['resource-specimens'],
     );
     assert.ok(!changed.includes('api'));
   });

@@ -59,7 +59,8 @@ describe('a name of a stage', () => {
     const template = templateOf({ stage: LONGEST, options: STAGES.prod });
     for (const [type, [property, characters]] of Object.entries(LENGTHS)) {
       const names: readonly Json[] = ofType(template, type).map(({ properties }) => properties[property] ?? null);
-      assert.ok(names.length > 0, type);
+      // A service without event consumers has no queues.
+      assert.ok(names.length > 0 || type === 'AWS::SQS::Queue', type);
       for (const name of names) {
         assert.ok(typeof name !== 'string' || name.length <= characters, `${type}: ${name}`);
       }

@@ -13,6 +13,7 @@ import { type Contract, readContract } from '../lib/contract.ts';
 import { optionsOf } from '../lib/settings.ts';
 import type { StageStack } from '../lib/stacks/stage-stack.ts';
 import { STAGES, type StageOptions, type UpstreamOptions } from '../lib/stages.ts';
+import { callsUpstream } from '../lib/upstream.ts';
 import { type StackTemplate, union } from './union.ts';
 
 export const ENVIRONMENT = { account: '123456789012', region: 'eu-central-1' };
@@ -40,7 +41,7 @@ export const EVERYTHING: StageOptions = {
       certificateArn: 'arn:aws:acm:eu-central-1:123456789012:certificate/00000000-0000-0000-0000-000000000000',
     },
   },
-  upstream: UPSTREAM,
+  ...(readContract().functions.some(callsUpstream) && { upstream: UPSTREAM }),
   alarms: {
     ...STAGES.prod.alarms,
     email: 'operations@example.com',
@@ -65,8 +66,8 @@ export interface Options {
 /** Returns the app of a stage, not yet synthesized. */
 export function appOf({
   stage = 'dev',
-  options = { ...optionsOf(stage), upstream: UPSTREAM },
   contract = readContract(),
+  options = optionsFor(stage, contract),
   outdir,
   hasAccountStack = true,
   functions = placeholder(),
@@ -81,6 +82,11 @@ export function appOf({
     app,
     stacks: addService(app, { env: ENVIRONMENT, stage, options, contract, binaries, hasAccountStack }),
   };
+}
+
+/** Returns the options of a stage, with settings of the upstream API if an operation calls it. */
+export function optionsFor(stage: string, contract = readContract()): StageOptions {
+  return { ...optionsOf(stage), ...(contract.functions.some(callsUpstream) && { upstream: UPSTREAM }) };
 }
 
 const unions = new Map<string, Template>();

@@ -4,13 +4,19 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { readContract } from '../lib/contract.ts';
+import { byResource } from '../lib/grouping.ts';
 import { optionsOf } from '../lib/settings.ts';
 import { STAGES, type StageOptions } from '../lib/stages.ts';
-import { EVERYTHING, templateOf } from './synthesized.ts';
+import { withCaller } from './added.ts';
+import { EVERYTHING, templateOf, UPSTREAM } from './synthesized.ts';
 import { at, type Json, list, ofType, rendered, resources } from './template.ts';
 
 const RUNBOOK = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8');
-const everything = templateOf({ stage: 'prod', options: EVERYTHING });
+const everything = templateOf({
+  stage: 'prod',
+  contract: withCaller(readContract()),
+  options: { ...EVERYTHING, upstream: UPSTREAM },
+});
 const ALARMS = ['AWS::CloudWatch::Alarm', 'AWS::CloudWatch::CompositeAlarm', 'AWS::CloudWatch::AnomalyDetector'];
 
 describe('alarms', () => {
@@ -88,7 +94,7 @@ describe('metrics', () => {
       ),
     );
     const used = [...usedByAlarms(everything), ...usedByDashboards(everything)];
-    assert.ok(used.length > 300);
+    assert.ok(used.length > 200);
     const unknown = used.filter((metric) => !filtered.has(metric) && !AWS_METRICS.has(metric) && !SERVICE.has(metric));
     assert.deepEqual([...new Set(unknown)], []);
   });
@@ -122,10 +128,12 @@ describe('saved queries', () => {
 
   test('are in a folder of the stage, over the functions of a stack', () => {
     const names = ofType(everything, 'AWS::Logs::QueryDefinition').map(({ properties }) => String(properties.Name));
+    const [resource] = byResource(readContract());
+    const [consumer] = readContract().consumers;
     for (const name of [
-      'items/errors by operation and version',
-      'users/one request by id',
-      'audit_append/failed changes',
+      `${resource?.name}/errors by operation and version`,
+      `${resource?.name}/one request by id`,
+      `${consumer?.name}/failed changes`,
     ]) {
       assert.ok(names.includes(`serverless-crud-prod/${name}`), name);
     }

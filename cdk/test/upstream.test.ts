@@ -7,16 +7,17 @@ import { readContract } from '../lib/contract.ts';
 import { optionsOf } from '../lib/settings.ts';
 import { TIERS } from '../lib/stages.ts';
 import { callsUpstream } from '../lib/upstream.ts';
+import { withCaller } from './added.ts';
 import { Alarms, type Line, NEW } from './alarms.ts';
 import { appOf, templateOf, UPSTREAM } from './synthesized.ts';
 import { at, list, ofType, rendered, resources } from './template.ts';
 
-const contract = readContract();
+const contract = withCaller(readContract());
 const callers = contract.functions.filter(callsUpstream).map(({ name }) => name);
 const LINES = JSON.parse(readFileSync(new URL('log-lines.json', import.meta.url), 'utf8')) as Record<string, Line>;
 
 describe('a stage without an upstream API', () => {
-  const template = templateOf({ options: optionsOf('dev') });
+  const template = templateOf({ contract, options: optionsOf('dev') });
 
   test('has no function that calls it, and no path for one', () => {
     const functions = ofType(template, 'AWS::Lambda::Function').map(({ properties }) =>
@@ -27,7 +28,7 @@ describe('a stage without an upstream API', () => {
       assert.ok(!functions.some((found) => found.endsWith(`-${name}`)), name);
     }
     const paths = ofType(template, 'AWS::ApiGateway::Resource').map(({ properties }) => properties.PathPart);
-    assert.ok(!paths.includes('paraphrase'));
+    assert.ok(!paths.includes('probe'));
   });
 
   test('keeps the table of the answers, whose name would be taken when the API comes back', () => {
@@ -37,7 +38,7 @@ describe('a stage without an upstream API', () => {
 });
 
 describe('a stage with an upstream API', () => {
-  const template = templateOf({ stage: 'prod' });
+  const template = templateOf({ contract, stage: 'prod' });
   const all = resources(template);
 
   test('gives its settings and the ARN of its key to the functions that call it, and to no other', () => {
@@ -58,10 +59,9 @@ describe('a stage with an upstream API', () => {
     assert.equal(plans.length, TIERS.length);
     for (const { properties } of plans) {
       const [stage] = list(properties.ApiStages ?? null);
-      assert.deepEqual(at(stage ?? null, 'Throttle'), {
-        '/v1/items/{id}/describe/POST': { RateLimit: 1, BurstLimit: 5 },
-        '/v1/paraphrase/POST': { RateLimit: 1, BurstLimit: 5 },
-      });
+      const limited = contract.operations.filter((operation) => callers.includes(operation.function));
+      const expected = limited.map(({ path }) => [`${path}/POST`, { RateLimit: 1, BurstLimit: 5 }]);
+      assert.deepEqual(at(stage ?? null, 'Throttle'), Object.fromEntries(expected));
     }
   });
 
@@ -75,15 +75,15 @@ describe('a stage with an upstream API', () => {
     };
     const line = { ...(LINES.upstreamFailed ?? assert.fail('there is no such line')), upstreamMs: 8 };
     for (let second = 0; second < 300; second += 10) {
-      alarms.record({ second, function: 'serverless-crud-prod-paraphrase', version: NEW, line });
+      alarms.record({ second, function: 'serverless-crud-prod-probe', version: NEW, line });
     }
     assert.equal(alarms.isInAlarm(named('-prod-upstream-failures'), 300), true);
-    assert.equal(alarms.isInAlarm(named('-prod-paraphrase-failures-version-'), 300), false);
+    assert.equal(alarms.isInAlarm(named('-prod-probe-failures-version-'), 300), false);
   });
 
   test('refuses unknown settings, the key among them, and a missing URL', () => {
     const withVariables = (variables: Record<string, string>) => () =>
-      appOf({ options: { ...optionsOf('dev'), upstream: { ...UPSTREAM, variables } } });
+      appOf({ contract, options: { ...optionsOf('dev'), upstream: { ...UPSTREAM, variables } } });
     assert.throws(
       withVariables({ UPSTREAM_URL: 'https://api.example.com', UPSTREAM_SECRET: 'sk-1' }),
       /has UPSTREAM_SECRET: /,

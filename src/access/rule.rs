@@ -63,7 +63,12 @@ pub struct Access {
 
 impl Access {
     /// Everything for principals with the role `admin` alone.
-    pub const ADMIN: Self = Self { create: ADMIN, read: ADMIN, update: ADMIN, delete: ADMIN, history: ADMIN };
+    pub const ADMIN: Self = Self::all(ADMIN);
+
+    /// Returns the same rule for every operation. `Access { read: …, ..Access::all(ADMIN) }` changes one of them.
+    pub const fn all(rule: Rule) -> Self {
+        Self { create: rule, read: rule, update: rule, delete: rule, history: rule }
+    }
 }
 
 /// The place of a record's owner.
@@ -97,6 +102,18 @@ pub struct FieldAccess {
     pub read: Rule,
     /// The rule of a change. Others create it with its default, and keep its value.
     pub write: Rule,
+}
+
+impl FieldAccess {
+    /// Returns a field that only some may read.
+    pub const fn readable_by(field: &'static str, read: Rule) -> Self {
+        Self { field, read, write: Rule::Public }
+    }
+
+    /// Returns a field that only some may change.
+    pub const fn writable_by(field: &'static str, write: Rule) -> Self {
+        Self { field, read: Rule::Public, write }
+    }
 }
 
 impl Rule {

@@ -46,6 +46,7 @@ impl DeliverySetup {
             let path = path.to_owned();
             |cause| StartError::Folder { path, cause }
         };
+        fs::create_dir_all(&folder).map_err(failed(&folder))?;
         let queues = Arc::new(queues::open(service.consumers(), &folder).map_err(failed(&folder))?);
         let events = events.or_else(|| data.map(|data| data.file(EVENTS_FILE)));
         let started = Bus::start(events.as_deref(), &queues).await;

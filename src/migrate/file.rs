@@ -35,6 +35,8 @@ pub struct Migration {
     pub filter: RawExpression,
     /// The change made to each selected record.
     pub change: Change,
+    /// The reason why its expression must not change a record, if the resource has declared what it writes.
+    pub conflict: Option<String>,
 }
 
 /// A change to a record.
@@ -85,8 +87,9 @@ impl Migration {
         let document = read(file, content).map_err(|fault| with_file_name(vec![fault]))?;
         let schema = schema_of(schemas, &document.table).map_err(|fault| with_file_name(vec![fault]))?;
         let (filter, change) = document.check(&schema, transforms).map_err(with_file_name)?;
+        let conflict = document.conflict(&schema);
         let checksum = checksum(content);
-        Ok(Self { number, name, checksum, schema, description: document.description, filter, change })
+        Ok(Self { number, name, checksum, schema, description: document.description, filter, change, conflict })
     }
 
     /// Returns the file name without its extension: `0002_items_list_shards`.
@@ -158,6 +161,12 @@ impl Document {
             (Some(filter), Some(change)) if faults.is_empty() => Ok((filter, change)),
             _ => Err(faults),
         }
+    }
+
+    fn conflict(&self, schema: &RowSchema) -> Option<String> {
+        let attributes = parse_clauses(self.update.as_deref()?).ok()?.attributes(&self.names);
+        let reason = attributes.iter().find_map(|attribute| schema.conflict_of(attribute))?;
+        Some(format!("`update` {reason}"))
     }
 
     fn check_placeholders(&self) -> Vec<String> {

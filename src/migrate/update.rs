@@ -11,6 +11,9 @@ use crate::store::{RowUpdate, StoredRow, WriteMarker};
 /// # Errors
 /// Returns the reason the row cannot be changed.
 pub fn build_update(migration: &Migration, row: &StoredRow, marker: &WriteMarker) -> Result<Option<RowUpdate>, String> {
+    if let Some(reason) = &migration.conflict {
+        return Err(reason.clone());
+    }
     match &migration.change {
         Change::Expression { clauses, used } => {
             Ok(Some(RowUpdate::by_expression(&migration.filter, &clauses.set, &clauses.other_clauses, used, marker)))

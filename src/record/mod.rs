@@ -4,6 +4,7 @@ mod edit;
 mod history;
 mod list;
 mod normalization;
+pub mod prelude;
 mod resource;
 pub mod rules;
 mod stored;

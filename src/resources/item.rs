@@ -1,17 +1,9 @@
 //! Items: products with a price and an optional owner.
 
-use iso_currency::Currency;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-use validator::Validate;
-
-use crate::{
-    access::{Access, IDENTIFIED, OWNER_OR_ADMIN, Owner, Rule},
-    record::{Filter, Reference, Resource, Shards, optional_id, rules},
-};
+use crate::record::prelude::*;
 
 /// Something with a price.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Item {
@@ -19,7 +11,6 @@ pub struct Item {
     #[validate(length(min = 1, max = 120))]
     pub name: String,
     /// More about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[validate(length(max = 2000))]
     pub description: Option<String>,
     /// The price in the currency's minor unit: cents, never a float.
@@ -37,7 +28,7 @@ pub struct Item {
     #[schemars(inner(length(min = 1, max = rules::MAX_LABEL_LENGTH)), extend("uniqueItems" = true))]
     pub tags: Vec<String>,
     /// The user it belongs to, who must exist.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_id")]
+    #[serde(default, deserialize_with = "optional_id")]
     pub owner_id: Option<Uuid>,
 }
 
@@ -54,20 +45,16 @@ pub enum ItemStatus {
     Archived,
 }
 
+const ACTIVE: Rule = Rule::Field { name: "status", value: "active" };
+
 impl Resource for Item {
     const NAME: &'static str = "item";
     const COLLECTION: &'static str = "items";
     const REFERENCES: &'static [Reference] = &[Reference::new("ownerId", "users")];
     const FILTERS: &'static [Filter] = &[Filter::id("ownerId"), Filter::exact("status").sharded(Shards::new(4))];
-
     const OWNER: Owner = Owner::Field("ownerId");
-    const ACCESS: Access = Access {
-        create: OWNER_OR_ADMIN,
-        read: Rule::Any(&[Rule::All(&[IDENTIFIED, Rule::Field { name: "status", value: "active" }]), OWNER_OR_ADMIN]),
-        update: OWNER_OR_ADMIN,
-        delete: OWNER_OR_ADMIN,
-        history: OWNER_OR_ADMIN,
-    };
+    const ACCESS: Access =
+        Access { read: Rule::Any(&[Rule::All(&[IDENTIFIED, ACTIVE]), OWNER_OR_ADMIN]), ..Access::all(OWNER_OR_ADMIN) };
 
     fn example() -> Self {
         Self {

@@ -1,15 +1,9 @@
 //! Users: persons with a unique e-mail address.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use validator::Validate;
-
-use crate::{
-    access::{ADMIN, Access, FieldAccess, OWNER_OR_ADMIN, Owner, Rule},
-    record::{Filter, Resource, Unique, rules},
-};
+use crate::record::prelude::*;
 
 /// A person.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
@@ -24,8 +18,8 @@ pub struct User {
     #[serde(default)]
     pub role: UserRole,
     /// The phone number in E.164 form.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[validate(regex(path = *rules::PHONE))]
+    #[validate(custom(function = "rules::phone"))]
+    #[schemars(regex(pattern = rules::PHONE))]
     pub phone: Option<String>,
 }
 
@@ -45,19 +39,12 @@ impl Resource for User {
     const COLLECTION: &'static str = "users";
     const UNIQUE: &'static [Unique] = &[Unique::email("email")];
     const FILTERS: &'static [Filter] = &[Filter::email("email")];
-
     const OWNER: Owner = Owner::Id;
-    const ACCESS: Access = Access {
-        create: OWNER_OR_ADMIN,
-        read: Rule::Any(&[Rule::SignedIn, ADMIN]),
-        update: OWNER_OR_ADMIN,
-        delete: OWNER_OR_ADMIN,
-        history: OWNER_OR_ADMIN,
-    };
+    const ACCESS: Access = Access { read: Rule::Any(&[Rule::SignedIn, ADMIN]), ..Access::all(OWNER_OR_ADMIN) };
     const PROTECTED: &'static [FieldAccess] = &[
-        FieldAccess { field: "email", read: OWNER_OR_ADMIN, write: Rule::Public },
-        FieldAccess { field: "phone", read: OWNER_OR_ADMIN, write: Rule::Public },
-        FieldAccess { field: "role", read: Rule::Public, write: ADMIN },
+        FieldAccess::readable_by("email", OWNER_OR_ADMIN),
+        FieldAccess::readable_by("phone", OWNER_OR_ADMIN),
+        FieldAccess::writable_by("role", ADMIN),
     ];
 
     fn example() -> Self {

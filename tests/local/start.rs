@@ -3,11 +3,14 @@
 use std::{fs, net::TcpListener, path::Path};
 
 use serde_json::{Value, json};
-use serverless_crud::local::{Options, StartError};
+use serverless_crud::{
+    functions::Service,
+    local::{Options, StartError},
+};
 
 use crate::{
     process,
-    support::{self, TestServer, service, start},
+    support::{self, TestServer, fixtures::User, service, start},
     user,
 };
 
@@ -142,6 +145,13 @@ async fn get(server: &TestServer, path: &str) -> Value {
     let answer = server.request("GET", path).send().await.expect("an answer");
     assert_eq!(answer.status(), 200, "{path}");
     answer.json().await.expect("JSON")
+}
+
+#[tokio::test]
+async fn service_without_event_consumers_starts_in_memory() {
+    let service = Service::new().resource::<User>();
+    let server = TestServer::of(service, |options| options.no_consumers = false).await;
+    assert_eq!(get(&server, "/v1/users").await["data"], json!([]));
 }
 
 #[tokio::test]

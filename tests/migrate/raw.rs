@@ -59,9 +59,15 @@ pub fn old_item(number: usize) -> Value {
 
 /// Puts rows into the items table in batches.
 pub async fn put(url: &str, rows: &[Value]) {
+    put_into(url, "items", rows).await;
+}
+
+/// Puts rows into a table in batches.
+pub async fn put_into(url: &str, table: &str, rows: &[Value]) {
+    let table = format!("local-{table}");
     for chunk in rows.chunks(25) {
         let puts: Vec<_> = chunk.iter().map(|row| json!({ "PutRequest": { "Item": row } })).collect();
-        call(url, "BatchWriteItem", &json!({ "RequestItems": { "local-items": puts } })).await;
+        call(url, "BatchWriteItem", &json!({ "RequestItems": { &table: puts } })).await;
     }
 }
 

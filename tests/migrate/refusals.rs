@@ -9,7 +9,10 @@ use serverless_crud::{
 };
 
 use crate::{
-    raw::{bookkeeping, call, id, migrations, old_item, put, read, rows, run, server_with, settings, up, write},
+    raw::{
+        bookkeeping, call, id, migrations, old_item, put, put_into, read, rows, rows_of, run, server_with, settings,
+        up, write,
+    },
     support::proxy::{Call, Fault, Proxy},
 };
 
@@ -210,4 +213,38 @@ async fn outage_beyond_the_lease_is_not_reported_as_another_run() {
     settings.lock.lease = Duration::from_secs(3);
     let failure = run(&away.url, migrations(), &settings).await.unwrap_err();
     assert!(matches!(failure, Failure::Store(_)), "{failure}");
+}
+
+/// A filter, a reference or a unique field can be declared after a migration that wrote the field was applied.
+#[tokio::test]
+async fn expression_on_a_declared_field_applies_without_records_and_changes_none() {
+    for (table, update, reason) in [
+        ("items", "SET note = :v REMOVE statusKey", "writes `statusKey`, which is computed from the record"),
+        ("items", "SET #status = :v", "writes `status`, which an index is made of: use a transform"),
+        ("items", "SET ownerId = :v", "writes `ownerId`, which is unique or refers to a record"),
+        ("users", "SET email = :v", "writes `email`, which is unique or refers to a record"),
+    ] {
+        let names = if update.contains('#') { "[names]\n\"#status\" = \"status\"\n" } else { "" };
+        let file = format!(
+            "table = \"{table}\"\ndescription = \"d\"\nfilter = \"legacy = :yes\"\nupdate = \"{update}\"\n{names}\
+             [values]\n\":v\" = \"value\"\n\":yes\" = \"yes\"\n"
+        );
+        let server = server_with(0).await;
+        let url = &server.dynamodb_url;
+        let report = apply(url, 1, &file).await.unwrap();
+        assert_eq!((report.done, report.migrations[0].state), (true, State::Applied), "{update}");
+        assert!(apply(url, 1, &file).await.unwrap().done, "{update}");
+
+        let server = server_with(0).await;
+        let url = &server.dynamodb_url;
+        let mut row = old_item(1);
+        row["legacy"] = json!({ "S": "yes" });
+        put_into(url, table, &[row]).await;
+        let before = rows_of(url, table).await;
+        let report = apply(url, 1, &file).await.unwrap();
+        let ran = &report.migrations[0];
+        assert_eq!((report.done, ran.state, ran.written, ran.refused), (false, State::Incomplete, 0, 1), "{update}");
+        assert!(format!("{ran:?}").contains(reason), "{ran:?}");
+        assert_eq!(rows_of(url, table).await, before, "{update}");
+    }
 }

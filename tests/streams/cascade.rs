@@ -8,14 +8,16 @@ use serverless_crud::{
     access::{Kind, Principal},
     app::App,
     record::Record,
-    resources::{User, UserRole},
     streams::REPEAT_QUEUE_SUFFIX,
 };
 
 use crate::{
     mapping::Rig,
     send, server,
-    support::{self, TestServer},
+    support::{
+        self, TestServer,
+        fixtures::{User, UserRole},
+    },
     until,
 };
 

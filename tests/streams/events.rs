@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{create_item, history_of, path, send, server, until};
+use crate::{create_item, generated, history_of, path, send, server, until};
 
 fn published(folder: &Path) -> Vec<Value> {
     let text = fs::read_to_string(folder.join("events.jsonl")).unwrap_or_default();
@@ -36,8 +36,7 @@ async fn every_event_is_a_cloud_event_and_matches_its_schema() {
     let mut kinds = BTreeSet::new();
     for event in &events {
         let kind = event["type"].as_str().unwrap();
-        let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/{kind}.v1.json"));
-        let schema: Value = serde_json::from_str(&fs::read_to_string(schema).unwrap()).unwrap();
+        let schema: Value = serde_json::from_str(&generated(&format!("schemas/{kind}.v1.json"))).unwrap();
         assert_eq!(event["dataschema"], schema["$id"]);
         let faults: Vec<String> =
             jsonschema::validator_for(&schema).unwrap().iter_errors(&event["data"]).map(|e| e.to_string()).collect();

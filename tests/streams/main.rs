@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use serverless_crud::openapi;
 use support::TestServer;
 
 /// Starts a server with stream consumers, which writes its events to a file.
@@ -31,6 +32,12 @@ pub async fn server(events: &std::path::Path) -> TestServer {
         options.events = Some(events);
     })
     .await
+}
+
+/// Returns a file that the contract generator writes for the service of the tests.
+pub fn generated(path: &str) -> String {
+    let files = openapi::files(&support::service());
+    files.into_iter().find(|file| file.path == path).expect("the generator writes it").content
 }
 
 /// Sends a body and returns the body of the response.

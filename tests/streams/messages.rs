@@ -16,7 +16,7 @@ use serverless_crud::{
 };
 
 use crate::{
-    create_item,
+    create_item, generated,
     mapping::Rig,
     path, send,
     support::{
@@ -29,7 +29,7 @@ const AMPLE: Duration = Duration::from_secs(60);
 
 /// Returns an event of the event catalogue.
 fn event(kind: &str) -> Value {
-    let page = include_str!("../../docs/events.md");
+    let page = generated("docs/events.md");
     let section = page.split(&format!("### `{kind}`")).nth(1).unwrap();
     serde_json::from_str(section.split("```json\n").nth(1).unwrap().split("```").next().unwrap()).unwrap()
 }

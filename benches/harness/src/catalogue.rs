@@ -58,8 +58,8 @@ pub fn functions(options: &Options) -> Result<Vec<Program>> {
     let source = peers.join("function.py");
     programs.push(program("Python", Kind::Python, vec![peers.join(".venv/bin/python"), source.clone()], source));
     // One executable serves every function; each operation has a sample event.
-    let executable = root.join("target/lambda/functions/bootstrap");
-    let events = if executable.exists() { Some(std::fs::read_dir(root.join("events"))?) } else { None };
+    let executable = root.join("target/bench/functions/bootstrap");
+    let events = if executable.exists() { Some(std::fs::read_dir(options.events_folder())?) } else { None };
     for entry in events.into_iter().flatten() {
         let file = entry?.file_name().into_string().map_err(|_| "an event's name is UTF-8")?;
         let name = file.trim_end_matches(".json");

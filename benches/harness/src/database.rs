@@ -98,7 +98,7 @@ impl Database {
 }
 
 fn sample_event(options: &Options, function: &str) -> Result<Value> {
-    Ok(serde_json::from_slice(&fs::read(options.root.join(format!("events/{function}.json")))?)?)
+    Ok(serde_json::from_slice(&fs::read(options.events_folder().join(format!("{function}.json")))?)?)
 }
 
 impl Drop for Database {

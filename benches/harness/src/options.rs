@@ -28,8 +28,8 @@ pub struct Options {
     /// The duration of each load in seconds.
     #[arg(long, default_value_t = 5)]
     pub seconds: u32,
-    /// The executable of the local server.
-    #[arg(long, default_value = "target/release/local")]
+    /// The executable with the local server.
+    #[arg(long, default_value = "target/release/fixtures")]
     pub server: PathBuf,
     /// The root folder of the project.
     #[arg(long, default_value = ".")]
@@ -58,5 +58,10 @@ impl Options {
     /// Returns the folder in which measurements are kept between runs.
     pub fn output_folder(&self) -> PathBuf {
         self.root.join("target/bench")
+    }
+
+    /// Returns the folder with a sample event of each operation.
+    pub fn events_folder(&self) -> PathBuf {
+        self.output_folder().join("contract/events")
     }
 }

@@ -23,7 +23,7 @@ impl Server {
     /// Starts a server on a free port, without logs and rate limits.
     pub async fn start(options: &Options, arguments: &[&str]) -> Result<Self> {
         let mut command = Command::new(options.root.join(&options.server));
-        command.args(["--port", "0", "--quiet", "--rate", "1000000", "--burst", "1000000"]).args(arguments);
+        command.args(["local", "--port", "0", "--quiet", "--rate", "1000000", "--burst", "1000000"]).args(arguments);
         // Without AWS credentials the server treats the endpoint as an emulator.
         command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_PROFILE").kill_on_drop(true);
         let mut process = command.stdout(Stdio::piped()).spawn()?;

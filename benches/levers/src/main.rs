@@ -1,5 +1,8 @@
 //! Serves `items_get` with the optimizations in `BENCH_WITHOUT` switched off.
 
+#[path = "../../../tests/fixtures/item.rs"]
+mod item;
+
 use std::{env, error::Error, sync::Arc};
 
 use aws_config::{BehaviorVersion, Region, environment::EnvironmentVariableCredentialsProvider};
@@ -7,9 +10,7 @@ use aws_sdk_dynamodb::{Config as Sdk, config::SharedHttpClient};
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use serverless_crud::{
     app::{App, Config, client_with_http},
-    handlers,
-    resources::Item,
-    runtime,
+    handlers, runtime,
 };
 use tokio::runtime::Builder;
 
@@ -24,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         if has("priming") {
             app.prime().await;
         }
-        runtime::run(app, handlers::get::<Item>).await
+        runtime::run(app, handlers::get::<item::Item>).await
     };
     let mut builder = if is_single { Builder::new_current_thread() } else { Builder::new_multi_thread() };
     let served = builder.enable_all().build()?.block_on(work);

@@ -42,7 +42,7 @@ impl RowSchema {
         }
     }
 
-    /// Returns the reason if an expression must not write an attribute.
+    /// Returns the reason if an expression must never write an attribute.
     pub fn refusal_of(&self, attribute: &str) -> Option<String> {
         if [VERSION, UPDATED_AT, WRITE_ID, WRITTEN_BY].contains(&attribute) {
             return Some(format!("writes `{attribute}`, which every write sets by itself: leave it out"));
@@ -50,13 +50,18 @@ impl RowSchema {
         if [ID, CREATED_AT, TENANT].contains(&attribute) {
             return Some(format!("writes `{attribute}`, which never changes: leave it out"));
         }
+        (attribute == LIST_SHARD).then(|| computed(attribute))
+    }
+
+    /// Returns the reason if an expression must not write an attribute as the resource is declared now.
+    ///
+    /// A later version can declare the attribute that an applied migration wrote, so only a record to change is refused.
+    pub fn conflict_of(&self, attribute: &str) -> Option<String> {
         if self.guarded().any(|field| field == attribute) {
             return Some(format!("writes `{attribute}`, which is unique or refers to a record: change it by the API"));
         }
-        if attribute == LIST_SHARD || self.filters.iter().any(|filter| filter_attribute(filter) == attribute) {
-            return Some(format!(
-                "writes `{attribute}`, which is computed from the record: use a transform, as `rekey`"
-            ));
+        if self.filters.iter().any(|filter| filter_attribute(filter) == attribute) {
+            return Some(computed(attribute));
         }
         let is_filter = self.filters.iter().any(|filter| filter.field == attribute);
         is_filter
@@ -112,6 +117,10 @@ impl RowSchema {
             None => Ok(()),
         }
     }
+}
+
+fn computed(attribute: &str) -> String {
+    format!("writes `{attribute}`, which is computed from the record: use a transform, as `rekey`")
 }
 
 /// Converts an attribute to JSON if possible. Sets become arrays.

@@ -55,6 +55,7 @@ export class Functions extends Construct {
       TABLE_PREFIX: props.prefix,
       CORS_ORIGINS: props.options.api.corsOrigins.join(','),
       APPLICATION_ROLES: props.options.api.applicationRoles.join(' '),
+      SERVICE_ROLES: props.options.api.serviceRoles.join(' '),
     };
   }
 

@@ -1,5 +1,6 @@
 // Checks of AWS's quotas before a deployment.
 
+import { isRequired } from './authorization.ts';
 import type { ConsumerDefinition, Contract } from './contract.ts';
 import { ROOT } from './grouping.ts';
 import type { FunctionOptions, StageOptions } from './stages.ts';
@@ -26,7 +27,7 @@ const GRAPHS = { functions: 4, tables: 4 };
 
 /** Throws if the service exceeds a quota, which AWS would report in the middle of a deployment. */
 export function checkQuotas(contract: Contract, { functions, api }: StageOptions): void {
-  checkConcurrency(contract, functions, api.tokens !== undefined);
+  checkConcurrency(contract, functions, isRequired('token', contract, api));
   checkReaders(contract.consumers);
   const { consumers, tables, operations } = contract;
   const all = contract.functions.length + consumers.length;

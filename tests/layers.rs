@@ -39,6 +39,9 @@ const ALLOWED: [(&str, &[&str]); 26] = [
     ("functions", &["authorizer", "operations", "streams", "migrate", "runtime", "record", "store", "app", "error"]),
     // The transforms of the project's migrations.
     ("migrations", &["migrate"]),
+    // The TLS of the clients.
+    ("operator", &["app"]),
+    // The command lines.
     ("programs", &["app", "cursors", "functions", "local", "migrate", "openapi", "record", "runtime", "store"]),
     // The list of the project.
     ("service", &["actions", "consumers", "functions", "migrations", "resources"]),
@@ -73,8 +76,6 @@ const ALLOWED: [(&str, &[&str]); 26] = [
             "streams",
         ],
     ),
-    // The command lines.
-    ("programs", &["app", "cursors", "functions", "local", "migrate", "openapi", "runtime", "store"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -2,7 +2,7 @@
 
 use aws_sdk_apigateway::{
     config::http::HttpResponse,
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
 };
 
 /// The exit code.
@@ -62,14 +62,18 @@ impl Failure {
                 Self::new(ExitStatus::Denied, format!("AWS refuses your credentials ({code}): {message}"))
             }
             Some(code) => Self::new(ExitStatus::Failed, format!("AWS refused {permission} ({code}): {message}")),
-            None => {
-                let cause = DisplayErrorContext(error).to_string();
-                Self::new(ExitStatus::Failed, format!("{permission} got no answer: {}", first_line(&cause)))
-            }
+            None => Self::new(ExitStatus::Failed, format!("{permission} got no valid answer: {}", causes(error))),
         }
     }
 }
 
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
+/// Returns the error with its causes. The SDK's own description has the response as well, perhaps with the value of a key.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut texts = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        texts.push(cause.to_string());
+        next = cause.source();
+    }
+    texts.join(": ").replace('\n', " ")
 }

@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::process::{Command, Output};
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    process::{Command, Output},
+    thread,
+};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -49,7 +54,28 @@ fn missing_stage_is_reported_in_one_line() {
 #[test]
 fn unreachable_endpoint_is_reported_in_one_line_with_the_permission() {
     let output = crud(&[&LIST[..], &["--endpoint-url", "http://127.0.0.1:9"]].concat(), &CREDENTIALS);
-    assert_fails(&output, 1, "apigateway:GET on /apikeys got no answer: ");
+    assert_fails(&output, 1, "apigateway:GET on /apikeys got no valid answer: ");
+}
+
+#[test]
+fn invalid_answer_is_reported_without_its_content() {
+    const VALUE: &str = "a-value-of-a-key-0123456789";
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request).unwrap();
+        let body = format!(r#"{{"item": [{{"value": "{VALUE}", "enabled": "{VALUE}"}}]}}"#);
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        stream.write_all((head + &body).as_bytes()).unwrap();
+    });
+    let variables = [&CREDENTIALS[..], &[("AWS_MAX_ATTEMPTS", "1")]].concat();
+    let output = crud(&[&LIST[..], &["--endpoint-url", &url]].concat(), &variables);
+    server.join().unwrap();
+    assert_fails(&output, 1, "apigateway:GET on /apikeys got no valid answer: ");
+    assert!(!text(&output.stderr).contains(VALUE), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -167,7 +167,15 @@ fn require<R: Resource>(table: &Table<R>, field: &str, collection: &str, id: &st
         }
     }
     let check = check.condition_expression(condition);
-    let missing = Violation::field(field, format!("names no record of {collection}"));
+    let is_own = table.principal.kind == Kind::User && table.principal.id == id;
+    let missing = Violation::field(
+        field,
+        if is_own {
+            format!("names you, who have no record of {collection} yet: create it with POST /v1/{collection}")
+        } else {
+            format!("names no record of {collection}")
+        },
+    );
     Step { action: transaction::check(check), guard: Guard::Field(missing) }
 }
 

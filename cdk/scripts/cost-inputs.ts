@@ -24,6 +24,9 @@ export const PRICES = {
   firewallMonth: 5,
   firewallRuleMonth: 1,
   firewallRequest: 0.6e-6,
+  /** A monthly active user of a user pool with the plan Essentials, beyond the free ones ("Amazon Cognito pricing"). */
+  activeUser: 0.015,
+  freeUsers: 10_000,
 } as const;
 
 /**
@@ -52,6 +55,16 @@ export const TRAFFIC = {
   /** Log lines of a request from the function, Lambda and the gateway, in KB: measured. */
   logKilobytes: 1.5,
   storedGigabytes: 1,
+} as const;
+
+/** The authorizer of tokens. */
+export const TOKENS = {
+  /** The time for which API Gateway keeps the policy of a token, in seconds. */
+  cacheSeconds: 300,
+  /** The requests that a user sends in this time: an assumption. */
+  requests: 10,
+  /** The duration of a call in milliseconds: it verifies one signature, and has no database. */
+  milliseconds: 1,
 } as const;
 
 /** The cost of each change after its request, with one change per batch. Lambda's reads of streams are free. */

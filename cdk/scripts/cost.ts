@@ -2,7 +2,7 @@
 
 import { readContract } from '../lib/contract.ts';
 import { STAGES, type StageName, type StageOptions } from '../lib/stages.ts';
-import { CHANGES, OPERATIONS, PRICES, TRAFFIC } from './cost-inputs.ts';
+import { CHANGES, OPERATIONS, PRICES, TOKENS, TRAFFIC } from './cost-inputs.ts';
 
 const REQUESTS = 1_000_000;
 const HOURS = 730;
@@ -10,6 +10,8 @@ const DAYS_PER_MONTH = 30;
 /** The memory that comes with one core (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). */
 const MEGABYTES_PER_CORE = 1_769;
 const FIREWALL_RULES = 5;
+/** The metrics in the alarms of the authorizer: three on its failures, one on throttles. */
+const AUTHORIZER_METRICS = 4;
 
 type Lines = Record<string, number>;
 
@@ -120,6 +122,14 @@ function firewall({ api }: StageOptions): number {
   return api.firewall ? rules + REQUESTS * PRICES.firewallRequest : 0;
 }
 
+/** Returns the dollars for the authorizer's calls, with a log line and perhaps a trace each. */
+function authorizer({ functions }: StageOptions): number {
+  const calls = REQUESTS / TOKENS.requests;
+  const duration = (TOKENS.milliseconds / 1_000) * (functions.memory / 1_024) * PRICES.lambdaGigabyteSecond;
+  const logs = (CHANGES.logKilobytes / 1e6) * PRICES.logGigabyte;
+  return calls * (PRICES.lambdaRequest + duration + logs + TRAFFIC.tracedShare * PRICES.trace);
+}
+
 /** Returns the document. */
 export function costDocument(): string {
   const stages = Object.keys(STAGES) as StageName[];
@@ -151,6 +161,15 @@ ${row('**sum**', totals)}
 API Gateway and traces dominate the costs that grow with traffic. Lambda's duration is nearly nothing: choose memory for
 latency, not for cost. Most of the fixed costs are alarms. The history is counted at its full size, with all days the stage
 keeps.
+
+## Tokens
+
+The stage option \`api.tokens\` adds the authorizer: a call per token and ${TOKENS.cacheSeconds} seconds. With ${TOKENS.requests} requests of a user in that time, a
+million requests add $${authorizer(STAGES.prod).toFixed(2)} in prod, most of it for traces, and the function's ${AUTHORIZER_METRICS} metrics in alarms $${(AUTHORIZER_METRICS * PRICES.alarmMonth).toFixed(2)}. API Gateway bills no
+requests that it refuses for a missing or invalid key or token (Amazon API Gateway pricing); Lambda bills the call.
+
+A user pool costs nothing for its first ${PRICES.freeUsers.toLocaleString('en')} monthly active users, then $${PRICES.activeUser} each (plan Essentials, Amazon Cognito
+pricing): $${((100_000 - PRICES.freeUsers) * PRICES.activeUser).toLocaleString('en')} a month with 100,000. API keys of customers, usage plans and IAM cost nothing.
 
 ## Inputs
 

@@ -38,6 +38,19 @@ async fn item_of_a_user_without_a_record_is_refused_with_advice() {
 }
 
 #[tokio::test]
+async fn administrator_without_a_record_creates_items_without_an_owner() {
+    let (gateway, ada, _) = start().await;
+    let admin = Caller::user(Uuid::new_v4()).with_roles("admin");
+    let refused = gateway.post(&admin, "/v1/items", item()).await;
+    let detail = "names you, who have no record of users: name another one, or null for none";
+    assert_eq!((refused.status, &refused.body["errors"][0]["detail"]), (409, &json!(detail)));
+    let unowned = gateway.post(&admin, "/v1/items", with(item(), "ownerId", json!(null))).await;
+    assert_eq!((unowned.status, &unowned.body["ownerId"]), (201, &json!(null)));
+    let own = gateway.post(&ada, "/v1/items", with(item(), "ownerId", json!(null))).await;
+    assert_eq!((own.status, &own.body["ownerId"]), (201, &id_of(&ada)));
+}
+
+#[tokio::test]
 async fn concurrent_creates_of_the_own_record_succeed_once() {
     let gateway = Gateway::start().await;
     let ada = Caller::user(Uuid::new_v4());

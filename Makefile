@@ -31,7 +31,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help run reset token seed test setup lint test-rust test-instructions test-contract test-stack e2e contract client fuzz \
 	bench bench-streams bench-migrate build deploy diff destroy migrate migrations api-key \
-	rotate-cursor-secret replay resource start rename audit
+	rotate-cursor-secret upstream-key replay resource start rename audit
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -133,6 +133,9 @@ api-key: ## Print an API key of a stage: TIER=basic or premium
 
 rotate-cursor-secret: ## Rotate the cursor secret of a stage, at most once in 25 hours unless FORCE=1
 	FORCE=$(FORCE) scripts/stack rotate-cursor-secret $(STAGE)
+
+upstream-key: ## Set the key of a stage's upstream API from standard input: make upstream-key STAGE=dev < key.txt
+	@scripts/stack upstream-key $(STAGE)
 
 replay: ## Replay a consumer's failures, in the local server or a STAGE: CONSUMER=audit_append, DRY_RUN=1 to list
 	@[ -n "$(CONSUMER)" ] || { echo "make replay: name the consumer: CONSUMER=audit_append" >&2; exit 2; }

@@ -95,6 +95,7 @@ fn run(path: &str, events: u32) {
         secrets_endpoint_url: None,
         event_bus: "default".into(),
         history_days: 365,
+        upstream: None,
     };
     let http =
         http_client_fn(|_: &HttpConnectorSettings, _: &RuntimeComponents| SharedHttpConnector::new(CannedDynamoDb));

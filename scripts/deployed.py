@@ -51,10 +51,7 @@ def rotate_cursor_secret(stage: str, force: str = "") -> None:
 
     A second rotation invalidates the cursors signed with the first key. It is refused if it is too early, unless forced.
     """
-    data = f"{prefix_of(stage)}data"
-    resources = SESSION.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=data)
-    found = [resource for page in resources for resource in page["StackResourceSummaries"]]
-    [secret] = [item["PhysicalResourceId"] for item in found if item["ResourceType"] == "AWS::SecretsManager::Secret"]
+    secret = secret_of(stage, "Cursor")
     secrets = SESSION.client("secretsmanager")
     labels = {
         label: version["CreatedDate"]
@@ -72,6 +69,31 @@ def rotate_cursor_secret(stage: str, force: str = "") -> None:
     print(f"the cursor secret of {stage} has the new version {version}")
 
 
+def set_upstream_key(stage: str) -> None:
+    """Sets the key of the upstream API, which standard input holds. The functions use it within five minutes, or at once where
+    the API refuses the previous one.
+    """
+    if sys.stdin.isatty():
+        print("The key, and then Ctrl-D:", file=sys.stderr)
+    key = sys.stdin.read().strip()
+    if not key:
+        raise SystemExit("stack: standard input has no key: make upstream-key STAGE=dev < key.txt")
+    version = SESSION.client("secretsmanager").put_secret_value(SecretId=secret_of(stage, "Upstream"), SecretString=key)
+    print(f"the key of the upstream API of {stage} has the new version {version['VersionId']}")
+
+
+def secret_of(stage: str, name: str) -> str:
+    """Returns the ARN of a secret of the stage."""
+    stack = f"{prefix_of(stage)}data"
+    pages = SESSION.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+    found = [resource for page in pages for resource in page["StackResourceSummaries"]]
+    secrets = [resource for resource in found if resource["ResourceType"] == "AWS::SecretsManager::Secret"]
+    named = [one["PhysicalResourceId"] for one in secrets if one["LogicalResourceId"].startswith(f"Secrets{name}")]
+    if not named:
+        raise SystemExit(f"stack: the stage {stage} has no secret {name.lower()}: docs/actions.md names the setting for it")
+    return named[0]
+
+
 def delete(stage: str) -> None:
     """Deletes the stacks of the stage, each before those it refers to. Retained resources remain, and remain protected."""
     stacks = stacks_of(stage)
@@ -81,7 +103,13 @@ def delete(stage: str) -> None:
 
 
 if __name__ == "__main__":
-    commands = {"api-key": api_key, "delete": delete, "migrate": migrate, "rotate-cursor-secret": rotate_cursor_secret}
+    commands = {
+        "api-key": api_key,
+        "delete": delete,
+        "migrate": migrate,
+        "rotate-cursor-secret": rotate_cursor_secret,
+        "upstream-key": set_upstream_key,
+    }
     try:
         commands[sys.argv[1]](*sys.argv[2:])
     except (BotoCoreError, ClientError, WaiterError) as error:

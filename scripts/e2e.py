@@ -24,6 +24,7 @@ from e2e_changes import Changes
 from e2e_keys import Keys
 from e2e_people import People
 from e2e_resource import AddedResource
+from e2e_upstream import StandIn, UpstreamCalls
 from emulator import STAGE, Emulator, Failure
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +35,7 @@ FUNCTIONS = WORK / "lambda"
 CONTRACT = WORK / "contract"
 BOOTSTRAP = FUNCTIONS / "functions" / "bootstrap"
 ASSEMBLY = WORK / "assembly"
+# The settings of the stage, in place of cdk/stages.json.
 SETTINGS = WORK / "stages.json"
 CRUD = ROOT / "target" / "debug" / "crud"
 SERVICE = f"serverless-crud-{STAGE}"
@@ -53,8 +55,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("e2e: stopped"))
     WORK.mkdir(parents=True, exist_ok=True)
     build(options.no_build)
-    with Emulator.running_at(options.endpoint) if options.endpoint else Emulator.started(WORK) as emulator:
-        Run(emulator).all()
+    running = Emulator.running_at(options.endpoint) if options.endpoint else Emulator.started(WORK)
+    with StandIn.running() as upstream, running as emulator:
+        Run(emulator, upstream).all()
 
 
 def build(reuse: bool) -> None:
@@ -82,8 +85,10 @@ def build(reuse: bool) -> None:
 class Run:
     """The steps of the test, in order."""
 
-    def __init__(self, emulator: Emulator) -> None:
-        self.emulator = emulator
+    def __init__(self, emulator: Emulator, upstream: StandIn) -> None:
+        self.emulator, self.upstream = emulator, upstream
+        tokens = {"tokens": {"userPool": USER_POOL}} if emulator.has.tokens else {}
+        SETTINGS.write_text(json.dumps({STAGE: tokens | {"upstream": upstream.settings()}}))
         # Excludes the caller's AWS settings: this must never reach a real account.
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
         self.environment |= {
@@ -128,19 +133,27 @@ class Run:
         if self.emulator.has.iam:
             with step("queues and buckets require TLS"):
                 self.remove_tls_policies()
+        key = self.key(outputs, "Premium")
+        upstream = UpstreamCalls(self.upstream, self.emulator, outputs["ApiId"], key, self.environment)
+        with step("the upstream API is called with its key"):
+            upstream.has_its_key()
         with step("Postman collection"):
             self.postman(outputs)
         with step("end-to-end tests"):
             self.suite(outputs)
-        changes = Changes(
-            SERVICE, self.emulator, outputs, self.key(outputs, "Premium"), self.client, self.environment
-        )
+        with step("repeats call the upstream API once"):
+            upstream.is_called_once()
+        with step("an item is described"):
+            upstream.describes()
+        changes = Changes(SERVICE, self.emulator, outputs, key, self.client, self.environment)
         with step("changes reach history and bus"):
             changes.arrive()
         with step("a deleted user's items are archived"):
             changes.cascade()
         with step("a rotation keeps pages in progress"):
             self.rotate(outputs)
+        with step("functions follow a new key of the upstream API"):
+            upstream.follows_rotation()
         with step("late index entries are archived too"):
             changes.hidden()
         with step("failed changes are replayed"):
@@ -198,7 +211,6 @@ class Run:
 
     def deploy(self, contract: Path = CONTRACT) -> str:
         context = {"stage": STAGE, "functions": FUNCTIONS, "architecture": ARCHITECTURE[platform.machine().lower()]}
-        SETTINGS.write_text(json.dumps({STAGE: {"tokens": {"userPool": USER_POOL}} if self.emulator.has.tokens else {}}))
         context |= {"contract": contract, "settings": SETTINGS}
         settings = [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
         self.cdk("synth", "--quiet", "--output", str(ASSEMBLY), *settings)

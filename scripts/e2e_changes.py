@@ -351,9 +351,9 @@ def expect(what: str, found: object, wanted: object) -> None:
         raise Failure(f"{what}: {found!r}, not {wanted!r}")
 
 
-def wait_until(is_so: Callable[[], bool], otherwise: Callable[[], str]) -> None:
+def wait_until(is_so: Callable[[], bool], otherwise: Callable[[], str], pause: float = PAUSE_SECONDS) -> None:
     end = time.monotonic() + DEADLINE_SECONDS
     while not is_so():
         if time.monotonic() > end:
             raise Failure(f"{otherwise()} after {DEADLINE_SECONDS} s")
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(pause)

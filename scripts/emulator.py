@@ -139,12 +139,18 @@ class Emulator:
         return f"http://{api_id}.execute-api.{self.host_suffix}:{urlsplit(self.url).port}/{STAGE}"
 
     def request(
-        self, method: str, api_id: str, path: str, key: str, body: dict | None = None, kind: str = "application/json"
+        self,
+        method: str,
+        api_id: str,
+        path: str,
+        key: str,
+        body: dict | None = None,
+        kind: str = "application/json",
+        headers: dict[str, str] | None = None,
     ) -> tuple[int, dict]:
         """Sends a request. Returns the status and the body of the response."""
-        headers = {"x-api-key": key, "content-type": kind}
-        if self.token is not None:
-            headers["authorization"] = f"Bearer {self.token}"
+        token = {} if self.token is None else {"authorization": f"Bearer {self.token}"}
+        headers = {"x-api-key": key, "content-type": kind} | token | (headers or {})
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.api(api_id)}{path}", data, headers, method=method)
         try:

@@ -34,6 +34,19 @@ pub enum Error {
     IdempotencyKeyReused,
     /// DynamoDB is throttling, slow or unreachable (503).
     Unavailable(Cause),
+    /// The first request with the same idempotency key is still in progress (409).
+    InProgress,
+    /// The upstream API gave no usable response (502).
+    BadUpstream(Cause),
+    /// The upstream API refuses requests for now, or is not called since it keeps failing (503).
+    UpstreamBusy {
+        /// The number of seconds after which a retry can succeed.
+        retry_after: u64,
+        /// The reason.
+        cause: Cause,
+    },
+    /// The upstream API did not respond in time (504).
+    UpstreamTimeout(Cause),
     /// A stored record cannot be decoded (500).
     Corrupt {
         /// The collection.
@@ -90,7 +103,11 @@ impl Error {
     /// Returns the cause to log, if any.
     pub fn cause(&self) -> Option<String> {
         match self {
-            Self::Unavailable(cause) | Self::Internal(cause) => Some(cause.to_string()),
+            Self::Unavailable(cause)
+            | Self::Internal(cause)
+            | Self::BadUpstream(cause)
+            | Self::UpstreamBusy { cause, .. }
+            | Self::UpstreamTimeout(cause) => Some(cause.to_string()),
             Self::Corrupt { collection, id, cause } => Some(format!("{collection} {id} cannot be decoded: {cause}")),
             _ => None,
         }

@@ -17,14 +17,18 @@
 //! | [`record`] | the types that all modules share: `Resource`, `Record`, `Edit`, `ListQuery` |
 //! | [`error`] | the error enum, by what the client can do about an error |
 //! | [`http`] | parsing of requests, building of responses and problem details |
+//! | [`https`] | the HTTPS client for APIs other than those of AWS |
 //! | [`handlers`] | the CRUD handlers, generic over the resource |
 //! | [`actions`] | the operations beyond CRUD, one file each |
 //! | [`consumers`] | the consumers of events, one file each |
 //! | [`operations`] | operations as values with their contracts, and the CRUD operations |
 //! | [`store`] | typed access to the DynamoDB tables |
+//! | [`secrets`] | secrets in AWS Secrets Manager |
 //! | [`cursors`] | signed positions in a list, and the keys that sign them |
 //! | [`config`] | the configuration, read from environment variables |
 //! | [`deadline`] | the deadline of the current request |
+//! | [`upstream`] | the client of another service's API, for actions |
+//! | [`telemetry`] | the log lines |
 //! | [`app`] | the state that a cold start builds and all requests share |
 //! | [`authorizer`] | the authorizer: bearer tokens in, policies of what their users may call out |
 //! | [`functions`] | a service: the list of its operations, consumers and jobs, which are the Lambda functions of the one executable |
@@ -80,6 +84,7 @@ pub mod functions;
 pub mod gateway;
 pub mod handlers;
 pub mod http;
+pub mod https;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod migrate;
@@ -95,8 +100,11 @@ pub mod programs;
 pub mod record;
 pub mod resources;
 pub mod runtime;
+pub mod secrets;
 mod service;
 pub mod store;
 pub mod streams;
+pub mod telemetry;
+pub mod upstream;
 
 pub use service::service;

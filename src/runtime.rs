@@ -1,12 +1,11 @@
 //! The Lambda runtime loop: turns events into requests, and results into responses. Errors become responses only here.
 
 use std::{
-    env,
-    io::{self, Write},
+    io,
     panic::{self, AssertUnwindSafe},
     process::ExitCode,
     sync::{
-        Arc, LazyLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -29,17 +28,11 @@ use crate::{
     http::{self, Answer, Request, RequestFacts, Roles},
     record::{format_time, now},
     store::metered,
+    telemetry::{with_fields, write_line},
 };
 
 /// Set once this process has handled an event.
 static IS_WARM: AtomicBool = AtomicBool::new(false);
-
-/// The log fields that identify the function and its version; empty outside of Lambda (Lambda developer guide, "Defined
-/// runtime environment variables"). The alarm on a new version filters by `version`.
-static WRITER: LazyLock<Vec<(&str, String)>> = LazyLock::new(|| {
-    let variables = [("function", "AWS_LAMBDA_FUNCTION_NAME"), ("version", "AWS_LAMBDA_FUNCTION_VERSION")];
-    variables.into_iter().filter_map(|(field, variable)| Some((field, env::var(variable).ok()?))).collect()
-});
 
 /// The part of the function's timeout that is reserved for the response to a request that runs out of time.
 pub const ANSWER_MARGIN: Duration = Duration::from_millis(200);
@@ -170,7 +163,7 @@ where
         Box::pin(handler(app.clone(), request)).await
     };
     let guarded = deadline::within(limit, AssertUnwindSafe(work).catch_unwind());
-    let (outcome, capacity_units) = metered(guarded).await;
+    let ((outcome, capacity_units), fields) = with_fields(metered(guarded)).await;
     let result = match outcome {
         Ok(Ok(result)) => result,
         Ok(Err(_panic)) => Err(Error::Internal(Crash("the handler panicked").into())),
@@ -189,7 +182,8 @@ where
             "principalId": facts.principal.1,
             "capacityUnits": capacity_units,
         });
-        line.as_object_mut().expect("it is an object").extend(cause.map(|cause| ("cause".into(), cause.into())));
+        let cause = cause.map(|cause| ("cause".into(), cause.into()));
+        line.as_object_mut().expect("it is an object").extend(fields.into_iter().chain(cause));
         line
     });
     into_event(answer)
@@ -215,15 +209,6 @@ pub fn log(min_level: LogLevel, level: LogLevel, start: Instant, fields: impl Fn
 /// Returns the cause of an error for the log. An error that the client caused has none: its debug form is returned.
 pub fn cause_of(error: &Error) -> String {
     error.cause().unwrap_or_else(|| format!("{error:?}"))
-}
-
-/// Writes one line to the log. A failed write is ignored.
-pub fn write_line(mut line: Value) {
-    for (field, value) in WRITER.iter() {
-        line[*field] = value.as_str().into();
-    }
-    // One write, so that lines from two threads do not interleave, and only one system call is needed.
-    let _ = io::stdout().write_all(format!("{line}\n").as_bytes());
 }
 
 fn into_event(answer: Answer) -> ApiGatewayProxyResponse {

@@ -9,6 +9,8 @@ pub fn service() -> Service {
         .resource::<resources::Item>()
         .resource::<resources::User>()
         .action(actions::publish::operation)
+        .action(actions::describe::operation)
+        .action(actions::paraphrase::operation)
         .consumer(consumers::users_cascade::definition)
         // The files of `migrations/`.
         .migrations(migrations::FILES, migrations::TRANSFORMS)

@@ -10,8 +10,8 @@ export interface Grant {
   readonly indexes: readonly string[];
 }
 
-/** `cursor`: the secret that signs the cursors of lists. */
-export type SecretName = 'cursor';
+/** `cursor`: the secret that signs the cursors of lists. `upstream`: the key of the upstream API. */
+export type SecretName = 'cursor' | 'upstream';
 
 /** A key of a table or index; all keys are strings. */
 export interface Index {
@@ -55,6 +55,8 @@ export interface FunctionDefinition {
   readonly grants: readonly Grant[];
   /** The secrets it reads. */
   readonly secrets?: readonly SecretName[];
+  /** Its own environment variables, beside those of all functions. */
+  readonly environment?: readonly string[];
 }
 
 interface AnyConsumerDefinition extends FunctionDefinition {
@@ -208,10 +210,12 @@ function modelsOf(definition: OperationObject): Record<string, string> {
 function functionsOf(definitions: readonly FunctionDefinition[]): FunctionDefinition[] {
   const functions = new Map<string, Map<string, Grant>>();
   const secretsOf = new Map<string, readonly SecretName[]>();
-  for (const { name, grants, secrets = [] } of definitions) {
+  const environmentOf = new Map<string, readonly string[]>();
+  for (const { name, grants, secrets = [], environment = [] } of definitions) {
     const merged = functions.get(name) ?? new Map<string, Grant>();
     functions.set(name, merged);
     secretsOf.set(name, [...new Set([...(secretsOf.get(name) ?? []), ...secrets])]);
+    environmentOf.set(name, [...new Set([...(environmentOf.get(name) ?? []), ...environment])]);
     for (const grant of grants) {
       const key = [grant.table, ...grant.indexes].join(' ');
       const actions = new Set([...(merged.get(key)?.actions ?? []), ...grant.actions]);
@@ -222,6 +226,7 @@ function functionsOf(definitions: readonly FunctionDefinition[]): FunctionDefini
     name,
     grants: [...grants.values()],
     secrets: secretsOf.get(name) ?? [],
+    environment: environmentOf.get(name) ?? [],
   }));
 }
 

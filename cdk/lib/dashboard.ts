@@ -7,6 +7,7 @@ import { apiMetric } from './api-metrics.ts';
 import { coldStarts } from './cold-starts.ts';
 import type { Consumer } from './consumer-alarms.ts';
 import type { Contract } from './contract.ts';
+import { upstreamMetric } from './upstream.ts';
 
 const HALF_WIDTH = 12;
 
@@ -16,6 +17,7 @@ export interface DashboardProps {
   readonly prefix: string;
   readonly contract: Contract;
   readonly consumers: readonly Consumer[];
+  readonly hasUpstream: boolean;
 }
 
 export class Dashboard extends Construct {
@@ -25,7 +27,13 @@ export class Dashboard extends Construct {
     private readonly props: DashboardProps,
   ) {
     super(scope, id);
-    const widgets = [...this.ofApi(), ...this.ofFunctions(), ...this.ofTables(), ...this.ofConsumers()];
+    const widgets = [
+      ...this.ofApi(),
+      ...this.ofFunctions(),
+      ...this.ofTables(),
+      ...this.ofConsumers(),
+      ...this.ofUpstream(),
+    ];
     const rows = Array.from({ length: Math.ceil(widgets.length / 2) }, (_, row) => widgets.slice(2 * row, 2 * row + 2));
     new CloudWatchDashboard(this, 'Dashboard', { dashboardName: props.name, widgets: rows });
   }
@@ -80,6 +88,17 @@ export class Dashboard extends Construct {
     return consumers.length > 0
       ? [graph('Consumers: lag, ms of streams and s of queues', lag), graph('Consumers: failed changes', failed)]
       : [];
+  }
+
+  private ofUpstream(): GraphWidget[] {
+    const { name, hasUpstream } = this.props;
+    const calls = [
+      upstreamMetric(name, 'latency', Stats.SAMPLE_COUNT).with({ label: 'calls' }),
+      upstreamMetric(name, 'failures', Stats.SUM).with({ label: 'failures' }),
+      upstreamMetric(name, 'saved', Stats.SUM).with({ label: 'saved by the cache' }),
+    ];
+    const latency = [50, 90, 99].map((p) => upstreamMetric(name, 'latency', Stats.p(p)).with({ label: `p${p}` }));
+    return hasUpstream ? [graph('Upstream API: calls', calls), graph('Upstream API: latency, ms', latency)] : [];
   }
 
   private metric(

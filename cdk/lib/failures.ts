@@ -31,7 +31,11 @@ export interface FailureProps {
  * fails with a status of 500 or more, including caught panics and timeouts, or with a crash of the process.
  */
 export function failedRequests(scope: Construct, { namespace, live }: FailureProps): MathExpression {
-  const pattern = FilterPattern.numberValue('$.status', '>=', 500);
+  // The upstream API has alarms of its own: an old version would fail as well.
+  const pattern = FilterPattern.all(
+    FilterPattern.numberValue('$.status', '>=', 500),
+    FilterPattern.notExists('$.upstreamFailed'),
+  );
   const failures = new MathExpression({
     expression: 'FILL(responses, 0) + FILL(errors, 0)',
     usingMetrics: {

@@ -12,6 +12,7 @@ import type { ReadableSecret } from './secrets.ts';
 import type { DataStack } from './stacks/data.ts';
 import type { StageOptions } from './stages.ts';
 import { removalPolicy, tableArn } from './tables.ts';
+import { callsUpstream, upstreamVariables } from './upstream.ts';
 
 export interface FunctionsProps {
   readonly contract: Contract;
@@ -75,7 +76,7 @@ export class Functions extends Construct {
     });
     accept(logs, 'The lines hold no body, key or personal data.', 'CKV_AWS_158');
     const { reservedConcurrency, provisionedConcurrency } = options.functions;
-    const secrets = (definition.secrets ?? []).map((name) => this.props.data.secrets.byName[name]);
+    const secrets = (definition.secrets ?? []).map((name) => this.props.data.secrets.named(name));
     const arns = Object.fromEntries(secrets.map(({ arn, variable }) => [variable, arn]));
     const lambda = new LambdaFunction(scope, 'Function', {
       functionName,
@@ -85,9 +86,9 @@ export class Functions extends Construct {
       runtime: Runtime.PROVIDED_AL2023,
       architecture: binaries.architecture,
       role: this.role(scope, definition, logs),
-      environment: { ...this.environment, ...arns, ...variables },
+      environment: { ...this.environment, ...upstreamVariables(definition, options), ...arns, ...variables },
       memorySize: options.functions.memory,
-      timeout: timeout ?? Duration.seconds(options.functions.timeout),
+      timeout: timeout ?? Duration.seconds(timeoutOf(definition, options)),
       tracing: Tracing.ACTIVE,
       logGroup: logs,
       loggingFormat: LoggingFormat.JSON,
@@ -107,7 +108,7 @@ export class Functions extends Construct {
       role.addToPolicy(this.statement(grant));
     }
     for (const name of secrets) {
-      this.grantSecret(role, this.props.data.secrets.byName[name]);
+      this.grantSecret(role, this.props.data.secrets.named(name));
     }
     accept(role, 'X-Ray actions on traces support no resource.', 'AwsSolutions-IAM5[Resource::*]');
     const { key } = this.props.data.tables;
@@ -154,10 +155,18 @@ export class Functions extends Construct {
   }
 }
 
+function timeoutOf(definition: FunctionDefinition, { functions, upstream }: StageOptions): number {
+  return upstream && callsUpstream(definition) ? upstream.timeout : functions.timeout;
+}
+
 function acceptForFunction(lambda: LambdaFunction, { functions }: StageOptions): void {
   const callers = 'Nothing invokes it asynchronously; failures of consumers go to the bucket or dead-letter queue.';
   accept(lambda, callers, 'CKV_AWS_116');
-  accept(lambda, 'It calls only AWS services, with IAM: a VPC would add cost and cold start time.', 'CKV_AWS_117');
+  accept(
+    lambda,
+    'It calls AWS services, with IAM, and a public API at most: a VPC would add cost and cold start time.',
+    'CKV_AWS_117',
+  );
   accept(lambda, 'Its variables hold no secret.', 'CKV_AWS_173');
   accept(lambda, 'Only the deployer uploads code, from this repository.', 'CKV_AWS_272');
   if (!functions.reservedConcurrency) {

@@ -13,10 +13,13 @@ import { JobsStack } from './stacks/jobs.ts';
 import { ReleaseStack } from './stacks/release.ts';
 import { ResourceStack } from './stacks/resource.ts';
 import type { ServiceProps, StageStack } from './stacks/stage-stack.ts';
+import { contractOf } from './upstream.ts';
 
 /** Adds the stacks of a stage. Each may refer to those before it. */
-export function addStage(app: App, props: ServiceProps): readonly StageStack[] {
-  const { stage, options, contract } = props;
+export function addStage(app: App, service: ServiceProps): readonly StageStack[] {
+  const { stage, options } = service;
+  const contract = contractOf(service.contract, options);
+  const props = { ...service, contract };
   checkAuthorization(contract, options.api);
   checkQuotas(contract, options);
   checkShards(contract, stage, options);

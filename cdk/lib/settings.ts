@@ -12,6 +12,7 @@ import {
   shapeOf,
   stageNamed,
   type TokenOptions,
+  type UpstreamOptions,
 } from './stages.ts';
 
 const FILE = fileURLToPath(new URL('../stages.json', import.meta.url));
@@ -25,6 +26,8 @@ export interface StageSettings {
   readonly authorization?: AuthorizationOptions;
   readonly applicationRoles?: readonly string[];
   readonly serviceRoles?: readonly string[];
+  /** The `variables` are required; the rest has defaults. */
+  readonly upstream?: Pick<UpstreamOptions, 'variables'> & Partial<UpstreamOptions>;
   readonly accountConcurrency?: number;
 }
 
@@ -47,8 +50,12 @@ const RULES: Readonly<Record<keyof StageSettings, readonly [(value: unknown) => 
   ],
   applicationRoles: [isRoles, 'a list of roles without spaces'],
   serviceRoles: [isRoles, 'a list of roles without spaces'],
+  upstream: [isUpstream, 'an object with variables, texts by name, and perhaps timeout, throttle and latency'],
   accountConcurrency: [(value) => Number.isInteger(value) && Number(value) > 0, 'a whole number above 0'],
 };
+
+/** A call may take most of the time that API Gateway waits. Calls cost money, so a key may make few. */
+const UPSTREAM_DEFAULTS = { timeout: 29, throttle: { rate: 1, burst: 5 }, latency: 10_000 };
 
 /** Reserved domain names (RFC 2606), used as placeholders. */
 const RESERVED = /(^|\.)(example\.(com|net|org)|example|test|invalid|localhost)$/i;
@@ -65,7 +72,7 @@ export function readSettings(file = FILE): ReadonlyMap<string, StageSettings> {
 /** Returns the options of a stage: those of its shape, with its settings applied. */
 export function optionsOf(stage: string, settings: StageSettings = {}): StageOptions {
   const shape: StageOptions = STAGES[shapeOf(stage)];
-  const { corsOrigins = shape.api.corsOrigins, domain, tokens, alarmEmail, accountConcurrency } = settings;
+  const { corsOrigins = shape.api.corsOrigins, domain, tokens, upstream, alarmEmail, accountConcurrency } = settings;
   const authorization = settings.authorization ?? (tokens ? { default: 'token' } : shape.api.authorization);
   const hasOtherCallers = [authorization.default, ...Object.values(authorization.operations ?? {})].some(
     (credentials) => credentials !== 'key',
@@ -80,6 +87,7 @@ export function optionsOf(stage: string, settings: StageSettings = {}): StageOpt
     ...shape,
     functions: { ...shape.functions, ...(accountConcurrency && { accountConcurrency }) },
     api: { ...shape.api, ...callers, corsOrigins, ...(domain && { domain }) },
+    ...(upstream && { upstream: { ...UPSTREAM_DEFAULTS, ...upstream } }),
     alarms: { ...shape.alarms, ...(alarmEmail && { email: alarmEmail }) },
   };
 }
@@ -200,6 +208,25 @@ function isWord(value: unknown): boolean {
 
 function isBoolean(value: unknown): boolean {
   return typeof value === 'boolean';
+}
+
+function isUpstream(value: unknown): boolean {
+  if (!isObject(value)) {
+    return false;
+  }
+  const { variables, timeout, throttle, latency, ...others } = value as Record<string, unknown>;
+  const isPositive = (number: unknown) => typeof number === 'number' && number > 0;
+  return (
+    isObject(variables) &&
+    Object.values(variables).every(isText) &&
+    (timeout === undefined || (Number.isInteger(timeout) && isPositive(timeout))) &&
+    (throttle === undefined ||
+      (isObject(throttle) &&
+        Object.keys(throttle).sort().join() === 'burst,rate' &&
+        Object.values(throttle).every(isPositive))) &&
+    (latency === undefined || isPositive(latency)) &&
+    Object.keys(others).length === 0
+  );
 }
 
 function isObject(value: unknown): value is object {

@@ -129,6 +129,18 @@ export interface ApiOptions {
   readonly firewall: boolean;
 }
 
+/** The API of another service that actions call: docs/actions.md. */
+export interface UpstreamOptions {
+  /** Its settings, by the names of their environment variables: `UPSTREAM_URL` at least. The key is a secret instead. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** The timeout in seconds of functions that call it; API Gateway times out after 29. */
+  readonly timeout: number;
+  /** The limit of each API key on each operation that calls it. */
+  readonly throttle: Throttle;
+  /** The p99 of calls that raises an alarm, in milliseconds. */
+  readonly latency: number;
+}
+
 export interface AlarmOptions {
   /** The recipient; none: subscribe to the topic manually. */
   readonly email?: string;
@@ -150,6 +162,8 @@ export interface StageOptions {
   readonly functions: FunctionOptions;
   readonly changes: ChangeOptions;
   readonly api: ApiOptions;
+  /** None: the stage has no operation that calls the upstream API. */
+  readonly upstream?: UpstreamOptions;
   readonly plans: Readonly<Record<Tier, Plan>>;
   readonly alarms: AlarmOptions;
   readonly logRetention: RetentionDays;

@@ -83,7 +83,7 @@ export function removalPolicy(options: DataOptions): RemovalPolicy {
 function customerKey(scope: Construct, { prefix, options }: TablesProps): Key {
   return new Key(scope, 'Key', {
     alias: `${prefix}tables`,
-    description: 'Encrypts the tables and the cursor secret.',
+    description: 'Encrypts the tables and secrets.',
     enableKeyRotation: true,
     removalPolicy: removalPolicy(options),
   });

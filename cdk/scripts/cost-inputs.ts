@@ -78,3 +78,6 @@ export const CHANGES = {
   /** Log lines of an invocation from the function and Lambda, in KB. */
   logKilobytes: 0.6,
 } as const;
+
+/** A call of the upstream API: its duration, and the metrics in its two alarms. */
+export const UPSTREAM = { callMs: 2_000, alarmMetrics: 3 } as const;

@@ -2,7 +2,8 @@
 
 import { readContract } from '../lib/contract.ts';
 import { STAGES, type StageName, type StageOptions } from '../lib/stages.ts';
-import { CHANGES, OPERATIONS, PRICES, TOKENS, TRAFFIC } from './cost-inputs.ts';
+import { contractOf } from '../lib/upstream.ts';
+import { CHANGES, OPERATIONS, PRICES, TOKENS, TRAFFIC, UPSTREAM } from './cost-inputs.ts';
 
 const REQUESTS = 1_000_000;
 const HOURS = 730;
@@ -32,7 +33,8 @@ export function costOf(stage: StageName): Lines {
     EventBridge: changes() * PRICES.busEvent + archive(options),
     Logs: ((REQUESTS * TRAFFIC.logKilobytes + consumerCalls() * CHANGES.logKilobytes) / 1e6) * PRICES.logGigabyte,
     Traces: (REQUESTS + consumerCalls()) * TRAFFIC.tracedShare * PRICES.trace,
-    'Alarms, dashboard, one metric': alarmMetrics() * PRICES.alarmMonth + PRICES.dashboardMonth + PRICES.metricMonth,
+    'Alarms, dashboard, one metric':
+      alarmMetrics(options) * PRICES.alarmMonth + PRICES.dashboardMonth + PRICES.metricMonth,
     'Secret and key': PRICES.secretMonth + (options.data.customerKey ? PRICES.keyMonth : 0),
     Firewall: firewall(options),
   };
@@ -96,7 +98,8 @@ function gigabytes({ functions }: StageOptions): number {
 }
 
 function provisioned(options: StageOptions): number {
-  const environments = (options.functions.provisionedConcurrency ?? 0) * readContract().functions.length;
+  const environments =
+    (options.functions.provisionedConcurrency ?? 0) * contractOf(readContract(), options).functions.length;
   return environments * gigabytes(options) * HOURS * 3_600 * PRICES.provisionedGigabyteSecond;
 }
 
@@ -105,8 +108,8 @@ function cache({ api }: StageOptions): number {
 }
 
 /** Counts the metrics in alarms, which AWS bills: those of lib/*-alarms.ts and lib/migrations.ts. */
-function alarmMetrics(): number {
-  const { functions, consumers, jobs, tables } = readContract();
+function alarmMetrics(options: StageOptions): number {
+  const { functions, consumers, jobs, tables } = contractOf(readContract(), options);
   // A share uses two metrics or more: a function's failures three, a consumer's crashes four.
   const api = 2 * 2 + 1;
   // Each consumer also has one for lag, throttles and undelivered failures each; a stream consumer two per table.
@@ -130,6 +133,19 @@ function authorizer({ functions }: StageOptions): number {
   return calls * (PRICES.lambdaRequest + duration + logs + TRAFFIC.tracedShare * PRICES.trace);
 }
 
+/** Returns the dollars for a million calls of the upstream API in a stage, by item. */
+function upstreamCost(stage: StageName): Lines {
+  const options: StageOptions = STAGES[stage];
+  const duration = (REQUESTS * UPSTREAM.callMs) / 1_000;
+  return {
+    'Lambda: waiting for the response': duration * gigabytes(options) * PRICES.lambdaGigabyteSecond,
+    'DynamoDB: an `Idempotency-Key` each': 2 * REQUESTS * PRICES.writeUnit,
+    'DynamoDB: the cache, reading and writing': REQUESTS * (PRICES.readUnit + PRICES.writeUnit),
+    'Fixed: secret, metrics, alarms':
+      PRICES.secretMonth + 3 * PRICES.metricMonth + UPSTREAM.alarmMetrics * PRICES.alarmMonth,
+  };
+}
+
 /** Returns the document. */
 export function costDocument(): string {
   const stages = Object.keys(STAGES) as StageName[];
@@ -140,6 +156,13 @@ export function costDocument(): string {
     row(
       name,
       costs.map((cost) => cost[name] ?? 0),
+    ),
+  );
+  const calls = stages.map(upstreamCost);
+  const upstreamLines = Object.keys(calls[0] ?? {}).map((name) =>
+    row(
+      name,
+      calls.map((cost) => cost[name] ?? 0),
     ),
   );
   const totals = costs.map((cost) => Object.values(cost).reduce((sum, value) => sum + value, 0));
@@ -170,6 +193,17 @@ requests that it refuses for a missing or invalid key or token (Amazon API Gatew
 
 A user pool costs nothing for its first ${PRICES.freeUsers.toLocaleString('en')} monthly active users, then $${PRICES.activeUser} each (plan Essentials, Amazon Cognito
 pricing): $${((100_000 - PRICES.freeUsers) * PRICES.activeUser).toLocaleString('en')} a month with 100,000. API keys of customers, usage plans and IAM cost nothing.
+
+## Calls of the upstream API
+
+A stage with an upstream API ([actions.md](actions.md)) pays for each million calls, beside the request itself and the API's own
+price:
+
+| | ${stages.map((stage) => `${stage} (${STAGES[stage].functions.memory} MB)`).join(' | ')} |
+| --- |${stages.map(() => ' ---: |').join('')}
+${upstreamLines.join('\n')}
+
+A call takes ${UPSTREAM.callMs / 1_000} s, an assumption. A call that the cache saves costs a read and no time of waiting.
 
 ## Inputs
 

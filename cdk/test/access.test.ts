@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { type ConsumerDefinition, readContract } from '../lib/contract.ts';
+import { type ConsumerDefinition, readContract, type SecretName } from '../lib/contract.ts';
 import { STAGES, type StageName } from '../lib/stages.ts';
 import { templateOf } from './synthesized.ts';
 import { at, list, ofType, type Resource, rendered, resources } from './template.ts';
@@ -14,7 +14,8 @@ const SNAPSHOT = new URL('access.json', import.meta.url);
 const LOGS = ['logs:CreateLogStream', 'logs:PutLogEvents'];
 const TRACES = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
 const STREAM = ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'].map((name) => `dynamodb:${name}`);
-const KEY_NAME = 'Encrypts the tables and the cursor secret.';
+const KEY_NAME = 'Encrypts the tables and secrets.';
+const SECRETS = { cursor: 'Signs the cursors of lists.', upstream: 'The key of the upstream API.' };
 const QUEUE = ['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'].map((name) => `sqs:${name}`);
 const KEY = ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'];
 
@@ -64,8 +65,8 @@ function declared(stage: StageName): Record<string, string[]> {
       const traces = TRACES.map((action) => `${action} *`);
       const key = hasKey ? KEY.map((action) => `${action} ${KEY_NAME}`) : [];
       const streams = consumer ? consumerAccess(prefix, hasKey, consumer) : [];
-      const secret = secrets.flatMap(() => [
-        'secretsmanager:GetSecretValue Signs the cursors of lists.',
+      const secret = secrets.flatMap((name) => [
+        `secretsmanager:GetSecretValue ${SECRETS[name]}`,
         ...(hasKey ? [`kms:Decrypt ${KEY_NAME}`] : []),
       ]);
       return [`${prefix}${name}`, [...tables, ...streams, ...secret, ...logs, ...traces, ...key].sort()];
@@ -112,11 +113,18 @@ describe('permissions', () => {
     assert.deepEqual(new Set(services), new Set(['lambda.amazonaws.com']));
   });
 
-  test('only lists and histories read the cursor secret', () => {
-    const readers = functions.filter(({ secrets = [] }) => secrets.length > 0).map(({ name }) => name);
+  test('only lists and histories read the cursor secret, and only callers of the upstream API its key', () => {
+    const readers = (secret: SecretName) =>
+      functions.filter(({ secrets = [] }) => secrets.includes(secret)).map(({ name }) => name);
     assert.deepEqual(
-      readers,
+      readers('cursor'),
       functions.map(({ name }) => name).filter((name) => /_(list|history)$/.test(name)),
+    );
+    const callers = functions.filter(({ environment = [] }) => environment.includes('UPSTREAM_URL'));
+    assert.ok(callers.length > 0);
+    assert.deepEqual(
+      readers('upstream'),
+      callers.map(({ name }) => name),
     );
   });
 

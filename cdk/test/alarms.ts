@@ -163,17 +163,26 @@ function key(namespace: string, name: string, dimensions: Readonly<Record<string
   return JSON.stringify([namespace, name, ...Object.entries(dimensions).sort()]);
 }
 
-/** Returns true if the line matches the filter pattern. Supports the two forms that the stack uses. */
+/** Returns true if the line matches the filter pattern. Supports the forms that the stack uses. */
 function matches(pattern: string, line: Line): boolean {
-  const [, name = '', operator, operand] = /^\{ (\S+) (>=|IS) (\S+) \}$/.exec(pattern) ?? [];
+  const inner = pattern.replace(/^\{ (.*) \}$/, '$1');
+  const parts = inner.startsWith('(') ? inner.slice(1, -1).split(') && (') : [inner];
+  return parts.every((part) => holds(part, line));
+}
+
+function holds(condition: string, line: Line): boolean {
+  const [, name = '', operator, operand] = /^(\S+) (>=|IS|NOT EXISTS)(?: (\S+))?$/.exec(condition) ?? [];
   const value = field(name, line);
-  if (operator === '>=') {
-    return typeof value === 'number' && value >= Number(operand);
+  switch (operator) {
+    case '>=':
+      return typeof value === 'number' && value >= Number(operand);
+    case 'IS':
+      return value === (operand === 'TRUE');
+    case 'NOT EXISTS':
+      return value === undefined;
+    default:
+      throw new Error(`unsupported condition of a filter pattern: ${condition}`);
   }
-  if (operator === 'IS') {
-    return value === (operand === 'TRUE');
-  }
-  throw new Error(`unsupported filter pattern ${pattern}`);
 }
 
 function field(path: string, line: Line): unknown {

@@ -6,6 +6,7 @@ import type { Template } from 'aws-cdk-lib/assertions';
 import { type Contract, readContract } from '../lib/contract.ts';
 import { optionsOf, type StageSettings } from '../lib/settings.ts';
 import { type AuthorizationOptions, type Credentials, STAGES, type StageOptions } from '../lib/stages.ts';
+import { contractOf } from '../lib/upstream.ts';
 import { isAllowed } from './policy.ts';
 import { ENVIRONMENT, EVERYTHING, MIXED, templateOf } from './synthesized.ts';
 import { at, type Json, list, ofType, rendered, resources } from './template.ts';
@@ -47,7 +48,8 @@ const METHODS: Readonly<Record<Credentials | 'none', readonly [authorization: st
   iam: ['AWS_IAM', false],
 };
 
-for (const [name, stage, options, described] of CASES) {
+for (const [name, stage, options, whole] of CASES) {
+  const described = contractOf(whole, options);
   describe(`in a stage with ${name}`, () => {
     const template = templateOf({ stage, options, contract: described });
     const methods = ofType(template, 'AWS::ApiGateway::Method').map(({ properties }) => properties);

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { optionsOf } from '../lib/settings.ts';
 import { costDocument, costOf } from '../scripts/cost.ts';
 import { OPERATIONS } from '../scripts/cost-inputs.ts';
 import { templateOf } from './synthesized.ts';
@@ -23,7 +24,7 @@ test('the shares of the operations sum to 1', () => {
 });
 
 test('the cost of alarms counts their metrics', () => {
-  const watched = ofType(templateOf(), 'AWS::CloudWatch::Alarm').map(({ properties }) => {
+  const watched = ofType(templateOf({ options: optionsOf('dev') }), 'AWS::CloudWatch::Alarm').map(({ properties }) => {
     const metrics = list(properties.Metrics ?? null);
     return metrics.length > 0 ? metrics.filter((metric) => at(metric, 'MetricStat') !== null).length : 1;
   });

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import type { Template } from 'aws-cdk-lib/assertions';
 import { readContract } from '../lib/contract.ts';
 import { STAGES, type StageName } from '../lib/stages.ts';
-import { EVERYTHING, templateOf } from './synthesized.ts';
+import { EVERYTHING, templateOf, UPSTREAM } from './synthesized.ts';
 import { at, type Json, list, ofType, rendered, resources } from './template.ts';
 
 const { functions: called, consumers, jobs, tables } = readContract();
@@ -31,7 +31,9 @@ describe('alarms', () => {
       const expected: [RegExp, number, number][] = [
         [/-client-errors$/, 1, alarms.clientErrors],
         [/-server-errors$/, 1, alarms.serverErrors],
-        [/-latency$/, 1, alarms.latency],
+        [/-dev-latency$|-staging-latency$|-prod-latency$/, 1, alarms.latency],
+        [/-upstream-latency$/, 1, UPSTREAM.latency],
+        [/-upstream-failures$/, 1, alarms.serverErrors],
         [/[^-]+-throttles$/, functions.length + 2 * tables.length, 0],
         [/-dead-letters$/, ofEvents.length, 0],
         [/-undelivered$/, ofStreams.length, 0],
@@ -54,7 +56,7 @@ describe('alarms', () => {
         failures.map(([, threshold]) => threshold),
         failures.map(([alarm]) => (isConsumer(alarm) ? 0.5 : alarms.serverErrors)),
       );
-      const count = 3 + jobs.length + 2 * functions.length + 2 * tables.length + 2 * consumers.length + 2 * mappings;
+      const count = 5 + jobs.length + 2 * functions.length + 2 * tables.length + 2 * consumers.length + 2 * mappings;
       assert.equal(ofType(template, 'AWS::CloudWatch::Alarm').length, count);
     });
   }
@@ -71,7 +73,7 @@ describe('alarms', () => {
   test('on a share of requests require a minimum number of failures', () => {
     const alarms = ofType(prod, 'AWS::CloudWatch::Alarm').map(({ properties }) => properties);
     const shares = alarms.filter(({ Metrics }) => list(Metrics ?? null).length > 0);
-    assert.equal(shares.length, 2 + functions.length);
+    assert.equal(shares.length, 3 + functions.length);
     const minimums = shares.map(({ Metrics }) => {
       const expressions = list(Metrics ?? null).map((metric) => String(at(metric, 'Expression')));
       return Number(/>= (\d+),/.exec(expressions.join('\n'))?.[1]);

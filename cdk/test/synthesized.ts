@@ -12,16 +12,24 @@ import { EXECUTABLE } from '../lib/binaries.ts';
 import { type Contract, readContract } from '../lib/contract.ts';
 import { optionsOf } from '../lib/settings.ts';
 import type { StageStack } from '../lib/stacks/stage-stack.ts';
-import { STAGES, type StageOptions } from '../lib/stages.ts';
+import { STAGES, type StageOptions, type UpstreamOptions } from '../lib/stages.ts';
 import { type StackTemplate, union } from './union.ts';
 
 export const ENVIRONMENT = { account: '123456789012', region: 'eu-central-1' };
+
+/** The settings of the upstream API, without which a stage lacks the operations that call it. */
+export const UPSTREAM: UpstreamOptions = {
+  variables: { UPSTREAM_URL: 'https://api.example.com/v1/text', UPSTREAM_CACHE_SECONDS: '3600' },
+  timeout: 29,
+  throttle: { rate: 1, burst: 5 },
+  latency: 10_000,
+};
 
 /** Production with all options on, including those that no stage uses. */
 export const EVERYTHING: StageOptions = {
   ...STAGES.prod,
   data: { ...STAGES.prod.data, trail: true },
-  functions: { ...STAGES.prod.functions, reservedConcurrency: 50, provisionedConcurrency: 2 },
+  functions: { ...STAGES.prod.functions, reservedConcurrency: 40, provisionedConcurrency: 2 },
   api: {
     ...STAGES.prod.api,
     authorization: { default: 'token' },
@@ -33,6 +41,7 @@ export const EVERYTHING: StageOptions = {
       certificateArn: 'arn:aws:acm:eu-central-1:123456789012:certificate/00000000-0000-0000-0000-000000000000',
     },
   },
+  upstream: UPSTREAM,
   alarms: { ...STAGES.prod.alarms, email: 'operations@example.com' },
   logRetention: RetentionDays.TEN_YEARS,
 };
@@ -72,7 +81,7 @@ export interface Options {
 /** Returns the app of a stage, not yet synthesized. */
 export function appOf({
   stage = 'dev',
-  options = optionsOf(stage),
+  options = { ...optionsOf(stage), upstream: UPSTREAM },
   contract = readContract(),
   outdir,
   hasAccountStack = true,

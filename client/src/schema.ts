@@ -72,6 +72,28 @@ export interface paths {
         patch: operations["items_patch"];
         trace?: never;
     };
+    "/v1/items/{id}/describe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Describe item
+         * @description Says the item's description, or its name if it has none, in other words, and saves that as its description. An item that changes meanwhile stays as it is: the answer is 412 then.
+         *
+         *     Allowed for: the owner, or the role `admin`.
+         */
+        post: operations["items_describe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/items/{id}/history": {
         parameters: {
             query?: never;
@@ -110,6 +132,28 @@ export interface paths {
          *     Allowed for: the owner, or the role `admin`.
          */
         post: operations["items_publish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/paraphrase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Paraphrase text
+         * @description Says a text in other words. With an `Idempotency-Key` it does so once: a repeat of the request gets the first answer again, and another body under the same key is refused.
+         *
+         *     Allowed for: every caller with credentials.
+         */
+        post: operations["paraphrase"];
         delete?: never;
         options?: never;
         head?: never;
@@ -423,6 +467,16 @@ export interface components {
              * @default []
              */
             tags?: string[];
+        };
+        /** @description A text to say in other words. */
+        Paraphrase: {
+            /** @description The text. */
+            sourceText: string;
+        };
+        /** @description The text in other words. */
+        ParaphraseResult: {
+            /** @description The text. */
+            newText: string;
         };
         /** @description What went wrong (RFC 9457). */
         Problem: {
@@ -842,6 +896,8 @@ export type ItemPage = components['schemas']['ItemPage'];
 export type ItemsCreate = components['schemas']['ItemsCreate'];
 export type ItemsPatch = components['schemas']['ItemsPatch'];
 export type ItemsUpdate = components['schemas']['ItemsUpdate'];
+export type Paraphrase = components['schemas']['Paraphrase'];
+export type ParaphraseResult = components['schemas']['ParaphraseResult'];
 export type Problem = components['schemas']['Problem'];
 export type User = components['schemas']['User'];
 export type UserPage = components['schemas']['UserPage'];
@@ -1316,6 +1372,113 @@ export interface operations {
             504: components["responses"]["GatewayTimeout"];
         };
     };
+    items_describe: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of the version to change; any other is refused with 412. */
+                "If-Match"?: components["parameters"]["If-Match"];
+            };
+            path: {
+                /** @description The record's id. */
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record as it is now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "createdAt": "2025-11-13T12:00:00.000Z",
+                     *       "currency": "EUR",
+                     *       "description": "Stoneware, 80 ml, dishwasher safe.",
+                     *       "id": "019a7d3e-0c00-7000-8000-000000000002",
+                     *       "name": "Espresso cup",
+                     *       "ownerId": "019a7d3e-0c00-7000-8000-000000000001",
+                     *       "priceCents": 1250,
+                     *       "status": "active",
+                     *       "tags": [
+                     *         "kitchen",
+                     *         "coffee"
+                     *       ],
+                     *       "updatedAt": "2025-11-13T12:00:00.000Z",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Item"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            /** @description A service that this one relies on gave no usable response: try again later. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "A service that this one relies on gave no usable response: try again later.",
+                     *       "requestId": "0f1e2d3c-4b5a-4968-8776-655443322110",
+                     *       "status": 502,
+                     *       "title": "Bad Gateway",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service that this one relies on is busy: try again later. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "A service that this one relies on is busy: try again later.",
+                     *       "requestId": "0f1e2d3c-4b5a-4968-8776-655443322110",
+                     *       "status": 503,
+                     *       "title": "Service Unavailable",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service that this one relies on did not respond in time: try again. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "A service that this one relies on did not respond in time: try again.",
+                     *       "requestId": "0f1e2d3c-4b5a-4968-8776-655443322110",
+                     *       "status": 504,
+                     *       "title": "Gateway Timeout",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     items_history: {
         parameters: {
             query?: {
@@ -1467,6 +1630,125 @@ export interface operations {
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["GatewayTimeout"];
+        };
+    };
+    paraphrase: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of the client's own, remembered for a day: the request takes effect once. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "sourceText": "The cup is made of stoneware."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Paraphrase"];
+            };
+        };
+        responses: {
+            /** @description The text in other words. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "newText": "Stoneware is what the cup is made of."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ParaphraseResult"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description The first request with this Idempotency-Key is still in progress: try again. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The first request with this Idempotency-Key is still in progress: try again.",
+                     *       "requestId": "0f1e2d3c-4b5a-4968-8776-655443322110",
+                     *       "status": 409,
+                     *       "title": "Conflict",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            /** @description A service that this one relies on gave no usable response: try again later. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "A service that this one relies on gave no usable response: try again later.",
+                     *       "requestId": "0f1e2d3c-4b5a-4968-8776-655443322110",
+                     *       "status": 502,
+                     *       "title": "Bad Gateway",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service that this one relies on is busy: try again later. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "A service that this one relies on is busy: try again later.",
+                     *       "requestId": "0f1e2d3c-4b5a-4968-8776-655443322110",
+                     *       "status": 503,
+                     *       "title": "Service Unavailable",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service that this one relies on did not respond in time: try again. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "A service that this one relies on did not respond in time: try again.",
+                     *       "requestId": "0f1e2d3c-4b5a-4968-8776-655443322110",
+                     *       "status": 504,
+                     *       "title": "Gateway Timeout",
+                     *       "type": "about:blank"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     users_list: {

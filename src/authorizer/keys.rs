@@ -13,7 +13,7 @@ use super::{
     refresh::{Intervals, Schedule},
     refusal::{Reason, Refusal},
 };
-use crate::{config::LogLevel, runtime};
+use crate::{config::LogLevel, telemetry};
 
 /// The keys of the issuer, which are fetched when they are unknown or old.
 pub struct Keys {
@@ -127,7 +127,7 @@ impl Keys {
             Ok(keys) => state.known = keys.into(),
             Err(cause) => {
                 let cause = format!("the issuer's keys cannot be fetched: {cause}");
-                runtime::write_line(json!({ "level": LogLevel::Error.name(), "cause": cause }));
+                telemetry::write_line(json!({ "level": LogLevel::Error.name(), "cause": cause }));
             }
         }
     }

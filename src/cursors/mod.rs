@@ -4,19 +4,15 @@
 //! current key signs, and both verify. So existing cursors remain valid after a rotation.
 
 mod cursor;
-mod fetched;
 mod key_pair;
-mod secret;
 
 use std::sync::Arc;
 
 use futures_util::future::{Either, Ready, ready, select};
 
-use self::{
-    cursor::{CursorKey, ParsedCursor, invalid_cursor},
-    fetched::FetchedKeys,
-};
-use crate::error::Error;
+use self::cursor::{ParsedCursor, invalid_cursor};
+use crate::{error::Error, secrets::Fetched};
+
 pub use key_pair::KeyPair;
 
 /// The source of the keys that sign and verify cursors.
@@ -27,7 +23,7 @@ pub struct CursorKeys(Source);
 enum Source {
     None,
     Fixed(Arc<KeyPair>),
-    Fetched(Arc<FetchedKeys>),
+    Fetched(Arc<Fetched<KeyPair>>),
 }
 
 impl CursorKeys {
@@ -38,12 +34,12 @@ impl CursorKeys {
 
     /// Creates a source of one key from a fixed secret.
     pub fn fixed(secret: &str) -> Self {
-        Self(Source::Fixed(Arc::new(KeyPair { current: CursorKey::new(secret), previous: None })))
+        Self(Source::Fixed(Arc::new(KeyPair::fixed(secret))))
     }
 
     /// Creates a source that fetches the keys from a secret in Secrets Manager when they are needed.
     pub fn fetched(client: aws_sdk_secretsmanager::Client, arn: &str) -> Self {
-        Self(Source::Fetched(Arc::new(FetchedKeys::new(client, arn))))
+        Self(Source::Fetched(Arc::new(Fetched::new(client, arn))))
     }
 
     /// Starts to fetch the keys in the background, so that the first request finds them or the running fetch.
@@ -79,7 +75,7 @@ impl CursorKeys {
         let is_signed = match &self.0 {
             Source::None => return Err(no_keys()),
             Source::Fixed(keys) => keys.has_signed(list, &cursor),
-            Source::Fetched(keys) => keys.have_signed(list, &cursor).await?,
+            Source::Fetched(keys) => have_signed(keys, list, &cursor).await?,
         };
         if is_signed { cursor.into_position() } else { Err(invalid_cursor()) }
     }
@@ -100,11 +96,29 @@ impl CursorKeys {
         if let Some(keys) = keys.fresh() {
             return (work.await, Either::Left(immediate(Ok(keys))));
         }
-        match select(Box::pin(work), Box::pin(keys.get())).await {
+        let fetched = async { keys.get().await.map(|cached| cached.value) };
+        match select(Box::pin(work), Box::pin(fetched)).await {
             Either::Left((output, keys)) => (output, Either::Right(keys)),
             Either::Right((keys, work)) => (work.await, Either::Left(immediate(keys))),
         }
     }
+}
+
+/// Returns true if one of the keys signed the cursor. Refetches the keys if a newer one may have signed it.
+///
+/// # Errors
+/// Returns [`Error::Unavailable`] if Secrets Manager does not return the keys, or if unknown signatures have caused too
+/// many fetches. The client can retry.
+async fn have_signed(keys: &Fetched<KeyPair>, list: &str, cursor: &ParsedCursor) -> Result<bool, Error> {
+    let arrival = keys.started();
+    let cached = keys.get().await?;
+    if cached.value.has_signed(list, cursor) {
+        return Ok(true);
+    }
+    if cached.fetch > arrival || !cursor.may_be_newer_than(cached.time, keys.now()) {
+        return Ok(false);
+    }
+    Ok(keys.fetch_since(arrival).await?.value.has_signed(list, cursor))
 }
 
 fn no_keys() -> Error {

@@ -7,7 +7,7 @@ use crate::{
     migrate::{Migrations, Transform},
     operations::{Operation, crud},
     record::Resource,
-    store::{RowSchema, TableDefinition, bookkeeping_table, history_table, resource_table},
+    store::{RowSchema, TableDefinition, answers_table, bookkeeping_table, history_table, resource_table},
     streams::Decoder,
 };
 
@@ -94,9 +94,10 @@ impl Service {
         self.resources.iter().map(|entry| entry.decoder).collect()
     }
 
-    /// Returns every table: those of the resources, the bookkeeping and the history.
+    /// Returns every table: those of the resources, the bookkeeping, the history and the answers of the upstream API.
     pub fn tables(&self) -> Vec<TableDefinition> {
-        self.resources.iter().map(|entry| (entry.table)()).chain([bookkeeping_table(), history_table()]).collect()
+        let shared = [bookkeeping_table(), history_table(), answers_table()];
+        self.resources.iter().map(|entry| (entry.table)()).chain(shared).collect()
     }
 
     /// Returns the schema of each resource's rows.

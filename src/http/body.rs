@@ -1,8 +1,9 @@
 //! Decoding of resources from JSON. Reports all violations at once.
 
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use serde_path_to_error::Segment;
-use validator::{ValidationError, ValidationErrors, ValidationErrorsKind};
+use validator::{Validate, ValidationError, ValidationErrors, ValidationErrorsKind};
 
 use crate::{
     error::{Location, Violation},
@@ -22,28 +23,43 @@ const MAX_REPEATED: usize = 200;
 /// # Errors
 /// Returns all violations, at most [`MAX_VIOLATIONS`].
 pub fn decode<R: Resource>(value: Value) -> Result<R, Vec<Violation>> {
-    let mut decoded = None;
-    let example = Value::Object(to_object(&R::example()));
     let keys = Keys { filters: R::FILTERS, references: R::REFERENCES, has_tenants: R::TENANT };
-    check(value, &example, &keys, &mut |value| {
-        let resource: &R = decoded.insert(serde_path_to_error::deserialize(value)?);
-        Ok((Value::Object(to_object(resource)), resource.validate().err()))
+    decode_with(value, &R::example(), &keys)
+}
+
+/// Decodes a value of a type that is no resource. `example` has every field of it.
+///
+/// # Errors
+/// Returns the same errors as [`decode`].
+pub fn decode_as<T: Serialize + DeserializeOwned + Validate>(value: Value, example: &T) -> Result<T, Vec<Violation>> {
+    decode_with(value, example, &Keys::default())
+}
+
+fn decode_with<T>(value: Value, example: &T, keys: &Keys) -> Result<T, Vec<Violation>>
+where
+    T: Serialize + DeserializeOwned + Validate,
+{
+    let mut decoded = None;
+    check(value, &Value::Object(to_object(example)), keys, &mut |value| {
+        let input: &T = decoded.insert(serde_path_to_error::deserialize(value)?);
+        Ok((Value::Object(to_object(input)), input.validate().err()))
     })?;
     Ok(decoded.expect("a value without violations was read"))
 }
 
-/// Reads a value as a resource. Returns the resource as JSON, and its violated constraints.
+/// Reads a value as a type. Returns the result as JSON, and its violated constraints.
 type Read<'a> = dyn FnMut(&Value) -> Result<(Value, Option<ValidationErrors>), TypeError> + 'a;
 type TypeError = serde_path_to_error::Error<serde_json::Error>;
 
 /// The fields of a resource that become keys of tables or indexes.
+#[derive(Default)]
 struct Keys {
     filters: &'static [Filter],
     references: &'static [Reference],
     has_tenants: bool,
 }
 
-/// Returns the violations of a value. It is compiled once for all resources.
+/// Returns the violations of a value. It is compiled once for all types.
 fn check(mut value: Value, example: &Value, keys: &Keys, read: &mut Read) -> Result<(), Vec<Violation>> {
     if !value.is_object() {
         return Err(vec![Violation::pointer("", "must be a JSON object")]);
@@ -51,10 +67,10 @@ fn check(mut value: Value, example: &Value, keys: &Keys, read: &mut Read) -> Res
     let mut faults = remove_unknown_fields(&mut value, example);
     while faults.len() < MAX_VIOLATIONS {
         match read(&value) {
-            Ok((resource, errors)) => {
-                shape_faults(&value, &resource, example, "", &mut faults);
+            Ok((input, errors)) => {
+                shape_faults(&value, &input, example, "", &mut faults);
                 faults.extend(constraint_faults(errors.as_ref(), &faults));
-                faults.extend(key_faults(&resource, keys));
+                faults.extend(key_faults(&input, keys));
                 faults.truncate(MAX_VIOLATIONS);
                 return if faults.is_empty() { Ok(()) } else { Err(faults) };
             }

@@ -17,5 +17,5 @@ pub use lambda_http::{Request, Response};
 pub use principal::{Roles, identify, principal};
 pub use problem::{BUSY, FORBIDDEN, INTERNAL, INVALID, Problem, UNAUTHENTICATED, for_error as problem};
 pub use query::{DEFAULT_LIMIT, MAX_LIMIT, history_query, list_query};
-pub use request::{MAX_BODY_BYTES, RequestFacts, creation, edit, id};
-pub use response::{Answer, created, list, no_content, not_modified, ok};
+pub use request::{MAX_BODY_BYTES, RequestFacts, creation, edit, id, input};
+pub use response::{Answer, created, list, no_content, not_modified, ok, result};

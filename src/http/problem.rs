@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::Answer;
 use crate::error::{Error, Violation};
 
-/// The `Retry-After` header, in seconds.
-const RETRY_AFTER: &str = "1";
+/// The `Retry-After` header, in seconds, if the error does not say another.
+const RETRY_AFTER: u64 = 1;
 
 /// The detail of an invalid request, from a function or from API Gateway.
 pub const INVALID: &str = "The request is not valid: see errors.";
@@ -81,7 +81,14 @@ pub fn for_error(error: &Error, request_id: &str) -> Answer {
         Error::Invalid(faults) | Error::Conflict(faults) => faults.clone(),
         _ => Vec::new(),
     };
-    Problem::new(status, detail, request_id).with_errors(errors).into_answer()
+    let mut answer = Problem::new(status, detail, request_id).with_errors(errors).into_answer();
+    let retry_after = match error {
+        Error::InProgress => RETRY_AFTER,
+        Error::UpstreamBusy { retry_after, .. } => *retry_after,
+        _ => return answer,
+    };
+    answer.headers_mut().insert(header::RETRY_AFTER, retry_after.into());
+    answer
 }
 
 fn describe(error: &Error) -> (StatusCode, String) {
@@ -107,6 +114,18 @@ fn describe(error: &Error) -> (StatusCode, String) {
             StatusCode::UNPROCESSABLE_ENTITY,
             "This Idempotency-Key was used with another body: use a new key for a new request.",
         ),
+        Error::InProgress => {
+            (StatusCode::CONFLICT, "The first request with this Idempotency-Key is still in progress: try again.")
+        }
+        Error::BadUpstream(_) => {
+            (StatusCode::BAD_GATEWAY, "A service that this one relies on gave no usable response: try again later.")
+        }
+        Error::UpstreamBusy { .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, "A service that this one relies on is busy: try again later.")
+        }
+        Error::UpstreamTimeout(_) => {
+            (StatusCode::GATEWAY_TIMEOUT, "A service that this one relies on did not respond in time: try again.")
+        }
         Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, BUSY),
         Error::Corrupt { id, .. } => {
             return (StatusCode::INTERNAL_SERVER_ERROR, format!("The stored record {id} cannot be read."));

@@ -4,9 +4,11 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Method;
 use lambda_http::{Body, Request, RequestExt};
 use percent_encoding::percent_decode_str;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+use validator::Validate;
 
 use super::{body, event::Context, json, principal::principal};
 use crate::{
@@ -129,15 +131,32 @@ pub fn header(request: &Request, name: &str) -> Option<String> {
 /// # Errors
 /// Returns the same errors as `resource`. A key that is empty, too long or not printable ASCII is a violation.
 pub fn creation<R: Resource>(request: &Request) -> Result<(R, Option<IdempotencyKey>), Error> {
-    let key = idempotency_key(request);
     let may_create_any = R::ACCESS.create.condition(principal(request), R::OWNER) == Condition::Always;
+    keyed(request, |value| body::decode(with_owner::<R>(value, request, may_create_any)))
+}
+
+/// Decodes the body of an action, and its idempotency key if any. `example` has every field of the body.
+///
+/// # Errors
+/// Returns the same errors as [`creation`].
+pub fn input<T: Serialize + DeserializeOwned + Validate>(
+    request: &Request,
+    example: &T,
+) -> Result<(T, Option<IdempotencyKey>), Error> {
+    keyed(request, |value| body::decode_as(value, example))
+}
+
+fn keyed<T>(
+    request: &Request,
+    decode: impl Fn(Value) -> Result<T, Vec<Violation>>,
+) -> Result<(T, Option<IdempotencyKey>), Error> {
+    let key = idempotency_key(request);
     let body = json_body(request, &["application/json"]).and_then(|value| {
         let fingerprint = matches!(key, Ok(Some(_))).then(|| URL_SAFE_NO_PAD.encode(Sha256::digest(value.to_string())));
-        let resource = with_owner::<R>(value, request, may_create_any);
-        Ok((body::decode(resource).map_err(Error::Invalid)?, fingerprint))
+        Ok((decode(value).map_err(Error::Invalid)?, fingerprint))
     });
-    let (key, (resource, fingerprint)) = Error::join(key, body)?;
-    Ok((resource, key.zip(fingerprint).map(|(key, fingerprint)| IdempotencyKey { key, fingerprint })))
+    let (key, (decoded, fingerprint)) = Error::join(key, body)?;
+    Ok((decoded, key.zip(fingerprint).map(|(key, fingerprint)| IdempotencyKey { key, fingerprint })))
 }
 
 /// Returns the idempotency key, bare or quoted as in the IETF draft. The principal and its tenant are a prefix, so that

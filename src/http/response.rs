@@ -27,6 +27,12 @@ pub fn ok<R: Resource>(record: &View<R>) -> Answer {
     with_record(StatusCode::OK, record)
 }
 
+/// Creates a 200 response with the result of an action.
+pub fn result(value: &impl Serialize) -> Answer {
+    let builder = answer(StatusCode::OK).header(header::CONTENT_TYPE, "application/json");
+    builder.body(json(value)).expect(VALID)
+}
+
 /// Creates a 304 response with `ETag`.
 pub fn not_modified<R: Resource>(record: &View<R>) -> Answer {
     answer(StatusCode::NOT_MODIFIED).header(header::ETAG, etag(record)).body(Body::Empty).expect(VALID)

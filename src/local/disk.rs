@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::{client::orchestrator::Metadata, http::StatusCode};
 use serde_json::json;
 
 use super::error::MALFORMED;
-use crate::{app::LogLevel, runtime};
+use crate::{app::LogLevel, telemetry};
 
 /// The operations that do not write.
 const READS: [&str; 5] = ["DescribeTable", "GetItem", "ListTables", "Query", "Scan"];
@@ -39,7 +39,7 @@ impl DiskWatch {
         if !self.is_logged.swap(true, Ordering::Relaxed) {
             let cause = format!("{} cannot be written: {fault}", self.file.display());
             let advice = "free some space: the server goes on by itself";
-            runtime::write_line(json!({ "level": LogLevel::Error.name(), "cause": cause, "advice": advice }));
+            telemetry::write_line(json!({ "level": LogLevel::Error.name(), "cause": cause, "advice": advice }));
         }
     }
 }

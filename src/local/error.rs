@@ -71,6 +71,8 @@ pub enum StartError {
     Migrations(String),
     /// The settings of the issuer are not valid.
     Issuer(ConfigError),
+    /// The settings of the upstream API cannot be used.
+    Upstream(String),
 }
 
 impl StartError {
@@ -124,6 +126,7 @@ impl fmt::Display for StartError {
             Self::Tables(cause) => write!(formatter, "cannot create the tables: {cause}"),
             Self::Table { table, fault } => write!(formatter, "the table {table} {fault}"),
             Self::Issuer(cause) => write!(formatter, "cannot use the issuer: {cause}"),
+            Self::Upstream(cause) => write!(formatter, "cannot use the upstream API: {cause}"),
             Self::Migrations(cause) => {
                 write!(formatter, "cannot apply the migrations: {cause}; --no-migrations starts without them")
             }

@@ -6,8 +6,8 @@ use super::StartError;
 use crate::{
     app::LogLevel,
     error::Error,
-    runtime,
     store::{IndexDefinition, RowSchema, Store, TableDefinition, TableKeys, add_index, remove_index, table_keys},
+    telemetry,
 };
 
 /// Creates missing indexes, recreates those with another key, and adds the key attributes to existing rows.
@@ -56,7 +56,7 @@ async fn create_indexes(
             remove_index(store, table, &index.name).await?;
         }
         add_index(store, table, index).await?;
-        runtime::write_line(json!({
+        telemetry::write_line(json!({
             "level": LogLevel::Info.name(), "table": existing.name, "indexCreated": index.name, "rowsKeyed": rows,
         }));
     }

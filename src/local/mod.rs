@@ -23,6 +23,8 @@ mod scratch;
 mod server;
 mod signals;
 mod stream_poller;
+mod upstream;
+mod upstream_stand_in;
 mod validation;
 mod welcome;
 

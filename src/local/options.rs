@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, path::PathBuf};
 
 use clap::Parser;
 
-use crate::gateway;
+use crate::{config::UPSTREAM_VARIABLES, gateway};
 
 /// Serves the API on this machine, as API Gateway, Lambda and DynamoDB would.
 #[derive(Clone, Debug, Parser)]
@@ -76,6 +76,19 @@ pub struct Options {
     /// Do not run the stream consumers: no history, no events, no cascade.
     #[arg(long)]
     pub no_consumers: bool,
+    /// The URL of the upstream API that actions call; by default a stand-in on this machine. Its key is in the environment
+    /// variable UPSTREAM_SECRET, unless --upstream-key-file names a file.
+    #[arg(long, value_name = "URL", env = "UPSTREAM_URL")]
+    pub upstream: Option<String>,
+    /// The file with the key of the upstream API.
+    #[arg(long, value_name = "FILE", env = "UPSTREAM_SECRET_FILE", requires = "upstream")]
+    pub upstream_key_file: Option<PathBuf>,
+    /// The header with the key of the upstream API; Authorization by default.
+    #[arg(long, value_name = "NAME", requires = "upstream")]
+    pub upstream_key_header: Option<String>,
+    /// A further setting of the upstream API, as in UPSTREAM_CACHE_SECONDS=60; can be repeated. docs/actions.md lists them.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    pub upstream_setting: Vec<(String, String)>,
     /// Delete the data in the folder after a confirmation, and exit.
     #[arg(long, conflicts_with_all = ["memory", "endpoint_url"])]
     pub reset: bool,
@@ -102,6 +115,12 @@ impl Default for Options {
 fn http_url(text: &str) -> Result<String, String> {
     let is_http = text.starts_with("http://") || text.starts_with("https://");
     is_http.then(|| text.to_owned()).ok_or_else(|| "must be an http or https URL".into())
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let setting = text.split_once('=').filter(|(name, _)| UPSTREAM_VARIABLES.contains(name));
+    let setting = setting.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    setting.ok_or_else(|| format!("must be NAME=VALUE, where NAME is one of {}", UPSTREAM_VARIABLES.join(", ")))
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

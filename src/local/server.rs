@@ -17,9 +17,12 @@ use super::{
     delivery::{Delivery, DeliverySetup},
     gateway::{self, Gateway},
     indexes,
+    upstream::upstream,
+    upstream_stand_in::UpstreamStandIn,
 };
 use crate::{
     app::{App, Config, CursorSecret, LogLevel},
+    config::UpstreamConfig,
     functions::Service,
     migrate::{self, Failure, Halt, Migration, Progress},
     operations::Operation,
@@ -46,6 +49,7 @@ pub struct Server {
     functions: mpsc::Receiver<()>,
     delivery: Option<Delivery>,
     embedded: Option<Embedded>,
+    _stand_in: Option<UpstreamStandIn>,
     _folder: Option<Folder>,
 }
 
@@ -72,6 +76,7 @@ pub async fn start(service: Service, options: Options) -> Result<Server, StartEr
         None => None,
     };
     let events_url = setup.as_ref().map(|setup| setup.events_url().to_owned());
+    let (upstream, stand_in) = upstream(&options).await?;
     let app = App::new(config(&options, cursor_secret, &dynamodb_url, events_url), client.clone());
     let mut tables = service.tables();
     if streamed.is_none() {
@@ -92,7 +97,7 @@ pub async fn start(service: Service, options: Options) -> Result<Server, StartEr
     let (running, functions) = mpsc::channel(1);
     let (stop, stopped) = oneshot::channel();
     let operations = service.operations();
-    let apps = function_apps(&operations, &app.config, &client);
+    let apps = function_apps(&operations, &app.config, &upstream, &client);
     let url = format!("http://{address}");
     let path = folder.as_ref().map(|_| options.data.as_path());
     let authorization = Arc::new(Authorization::open(&options, path, &url, operations)?);
@@ -108,6 +113,7 @@ pub async fn start(service: Service, options: Options) -> Result<Server, StartEr
         functions,
         delivery,
         embedded,
+        _stand_in: stand_in,
         _folder: folder,
     })
 }
@@ -190,6 +196,7 @@ fn config(options: &Options, cursor_secret: String, dynamodb_url: &str, events_e
         application_roles: options.application_role.iter().filter(|role| !role.is_empty()).cloned().collect(),
         service_roles: Vec::new(),
         ca_bundle: None,
+        upstream: None,
     }
 }
 
@@ -204,10 +211,19 @@ async fn check_engine(store: &Store, url: &str) -> Result<(), StartError> {
     missing.map_or(Ok(()), |feature| Err(StartError::Engine { url: url.to_owned(), feature }))
 }
 
-/// Returns the app of each function. Each has its own client, as in Lambda.
-fn function_apps(operations: &[Operation], config: &Config, client: &Client) -> HashMap<String, Arc<App>> {
-    let app = |function: &String| (function.clone(), App::new(config.clone(), client_of(client, function)));
-    operations.iter().map(|operation| app(&operation.function)).collect()
+/// Returns the app of each function. Each has its own clients, as in Lambda.
+fn function_apps(
+    operations: &[Operation],
+    config: &Config,
+    upstream: &UpstreamConfig,
+    client: &Client,
+) -> HashMap<String, Arc<App>> {
+    let app = |operation: &Operation| {
+        let upstream = operation.contract().upstream.then(|| upstream.clone());
+        let config = Config { upstream, ..config.clone() };
+        (operation.function.clone(), App::new(config, client_of(client, &operation.function)))
+    };
+    operations.iter().map(app).collect()
 }
 
 /// Creates missing tables, applies the pending migrations and updates the indexes.

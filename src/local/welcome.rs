@@ -14,6 +14,7 @@ pub fn welcome(server: &Server) -> String {
         (None, true) => "in memory".to_owned(),
         (None, false) => format!("in {}", options.data.display()),
     };
+    let upstream = if options.upstream.is_some() { "the one of --upstream" } else { "a stand-in (--upstream URL)" };
     let table =
         service.tables().first().map(|table| format!("{}{}", options.table_prefix, table.name)).unwrap_or_default();
     let operations = service.operations().into_iter();
@@ -37,6 +38,8 @@ Try it:
 DynamoDB listens on {dynamodb_url}, the data is {data}. To look in:
   AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws dynamodb scan --region us-east-1 \\
     --table-name {table} --endpoint-url {dynamodb_url}
+
+The upstream API of actions is {upstream}.
 
 Ctrl-C stops.
 ",

@@ -5,19 +5,22 @@ use serde_json::{Map, Value, json};
 use super::{dialect, gateway, operation::operation, responses};
 use crate::{
     functions::Service,
-    operations::{Collection, Contract, Operation, Parameter, history},
+    operations::{ACTIONS, Collection, Contract, Operation, Parameter, history},
 };
 
 const ABOUT: &str = "A serverless CRUD backend on AWS Lambda and DynamoDB.\n\n\
     Every record has a `version`, which is its `ETag`: send it back in `If-Match` and a change that would overwrite \
     another is refused with 412. Errors are problem details (RFC 9457) that name every fault at once.";
 
+/// The description of the group [`ACTIONS`].
+pub const ABOUT_ACTIONS: &str = "Operations that belong to no resource.";
+
 /// Returns the whole document (OpenAPI 3.0.3, which API Gateway can import).
 ///
-/// It has these extensions: `x-function` describes an operation's Lambda function, its DynamoDB actions and its
-/// secrets, `x-request-model` names the file in `schemas/` that validates its body, `x-tables` lists the tables,
-/// `x-consumers` the functions that handle changes, and `x-jobs` the functions that an operator or a schedule invokes.
-/// `x-gateway-responses` lists the responses of API Gateway itself, `x-cors` the headers that pages may send and read.
+/// It has these extensions: `x-function` describes an operation's Lambda function, its DynamoDB actions, its secrets and
+/// its own environment variables, `x-request-model` names the file in `schemas/` that validates its body, `x-tables` lists
+/// the tables, `x-consumers` the functions that handle changes, and `x-jobs` the functions that an operator or a schedule
+/// invokes. `x-gateway-responses` lists the responses of API Gateway itself, `x-cors` the headers that pages may send and read.
 pub fn document(service: &Service) -> Value {
     let operations = service.operations().into_iter();
     let operations: Vec<_> = operations.map(|operation| (operation.contract(), operation)).collect();
@@ -30,7 +33,7 @@ pub fn document(service: &Service) -> Value {
             "license": { "name": env!("CARGO_PKG_LICENSE"), "url": "https://spdx.org/licenses/" },
         },
         "servers": servers(),
-        "tags": tags(&service.resources()),
+        "tags": tags(service, &operations),
         "paths": paths(&operations),
         "components": {
             "securitySchemes": security_schemes(),
@@ -86,10 +89,12 @@ fn security_schemes() -> Value {
     })
 }
 
-fn tags(resources: &[Collection]) -> Value {
+fn tags(service: &Service, operations: &[(Contract, Operation)]) -> Value {
     let tag =
         |collection: &Collection| json!({ "name": collection.name, "description": collection.schema["description"] });
-    resources.iter().map(tag).collect()
+    let has_actions = operations.iter().any(|(contract, _)| contract.tag == ACTIONS);
+    let actions = has_actions.then(|| json!({ "name": ACTIONS, "description": ABOUT_ACTIONS }));
+    service.resources().iter().map(tag).chain(actions).collect()
 }
 
 fn paths(operations: &[(Contract, Operation)]) -> Value {

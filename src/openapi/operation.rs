@@ -23,6 +23,12 @@ pub fn operation(operation: &Operation, contract: &Contract) -> Value {
     if !contract.secrets.is_empty() {
         object["x-function"]["secrets"] = json!(contract.secrets);
     }
+    if contract.upstream {
+        object["x-function"]["upstream"] = true.into();
+    }
+    if !contract.environment.is_empty() {
+        object["x-function"]["environment"] = json!(contract.environment);
+    }
     if let Some(body) = &contract.body {
         let content = json!({ "schema": schema_reference(&body.content.name), "example": body.content.example });
         let content: Map<_, _> = body.media_types.iter().map(|name| ((*name).to_owned(), content.clone())).collect();

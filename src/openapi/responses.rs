@@ -6,17 +6,17 @@ use serde_json::{Map, Value, json};
 use crate::{
     error::{Error, Violation},
     gateway,
-    http::problem,
+    http::{Answer, problem},
     operations::{ProblemResponse, pascal_case},
 };
 
 const REQUEST_ID: &str = "0f1e2d3c-4b5a-4968-8776-655443322110";
 
 /// Returns the response of a problem. Most operations refer to a shared one.
-pub fn problem_reference(problem: &ProblemResponse) -> Value {
-    let status = StatusCode::from_u16(problem.status).expect("an operation declares HTTP statuses");
-    match &problem.error {
-        Some(error) => problem_response(status, &example(error)),
+pub fn problem_reference(declared: &ProblemResponse) -> Value {
+    let status = StatusCode::from_u16(declared.status).expect("an operation declares HTTP statuses");
+    match &declared.error {
+        Some(error) => problem_response(&problem(error, REQUEST_ID)),
         None => json!({ "$ref": format!("#/components/responses/{}", name(status)) }),
     }
 }
@@ -43,13 +43,9 @@ pub fn shared_problems() -> Map<String, Value> {
         Error::Unavailable("".into()),
     ];
     let of_the_gateway = [gateway::THROTTLED, gateway::INTEGRATION_TIMEOUT];
-    let functions = of_functions.iter().map(example);
-    let gateway = of_the_gateway.iter().map(|response| json!(response.problem(REQUEST_ID)));
-    let named = |example: Value| {
-        let status = example["status"].as_u64().and_then(|status| StatusCode::from_u16(status.try_into().ok()?).ok());
-        let status = status.expect("a problem has a status");
-        (name(status), problem_response(status, &example))
-    };
+    let functions = of_functions.iter().map(|error| problem(error, REQUEST_ID));
+    let gateway = of_the_gateway.iter().map(|response| response.answer(REQUEST_ID));
+    let named = |answer: Answer| (name(answer.status()), problem_response(&answer));
     functions.chain(gateway).map(named).collect()
 }
 
@@ -84,10 +80,17 @@ pub fn problem_schema() -> Value {
     })
 }
 
-fn problem_response(status: StatusCode, example: &Value) -> Value {
+/// The headers of problems that are components of the document.
+const HEADERS: [&str; 2] = ["Retry-After", "WWW-Authenticate"];
+
+/// Describes a problem by the response that functions or the gateway give.
+fn problem_response(answer: &Answer) -> Value {
+    let lambda_http::Body::Text(body) = answer.body() else { return Value::Null };
+    let example: Value = serde_json::from_str(body).expect("a problem is JSON");
+    let headers: Vec<_> = HEADERS.into_iter().filter(|name| answer.headers().contains_key(*name)).collect();
     json!({
         "description": example["detail"],
-        "headers": response_headers(status),
+        "headers": reference_headers(&headers),
         "content": { "application/problem+json": {
             "schema": { "$ref": "#/components/schemas/Problem" },
             "example": example,
@@ -95,24 +98,9 @@ fn problem_response(status: StatusCode, example: &Value) -> Value {
     })
 }
 
-/// Returns the response body of an error.
-fn example(error: &Error) -> Value {
-    let lambda_http::Body::Text(body) = problem(error, REQUEST_ID).into_body() else { return Value::Null };
-    serde_json::from_str(&body).expect("a problem is JSON")
-}
-
 /// Returns the component name of a status, such as `NotFound`.
 fn name(status: StatusCode) -> String {
     pascal_case(&status.canonical_reason().unwrap_or_default().replace(' ', "_"))
-}
-
-/// Returns the headers of a problem.
-fn response_headers(status: StatusCode) -> Value {
-    reference_headers(match status {
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => &["Retry-After"],
-        StatusCode::UNAUTHORIZED => &["WWW-Authenticate"],
-        _ => &[],
-    })
 }
 
 /// Returns references to shared headers.

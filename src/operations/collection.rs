@@ -1,6 +1,6 @@
 //! The description of a resource for the contract, independent of its Rust type.
 
-use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::Value;
 
 use crate::{
@@ -39,7 +39,7 @@ impl Collection {
         Self {
             name: R::COLLECTION,
             singular: R::NAME,
-            schema: schema::<R>(),
+            schema: generated_schema::<R>(),
             example: to_object(&R::example()).into(),
             filters: R::FILTERS,
             unique: R::UNIQUE,
@@ -66,9 +66,10 @@ impl Collection {
     }
 }
 
-fn schema<R: Resource>() -> Value {
+/// Returns the schema of a type as schemars generates it, with everything it refers to inlined.
+pub fn generated_schema<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    settings.into_generator().into_root_schema_for::<R>().to_value()
+    settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
 /// Converts a name to the case of schemas and models: `items_create` becomes `ItemsCreate`.

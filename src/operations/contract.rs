@@ -1,13 +1,18 @@
 //! The contract of an operation: its parameters, responses and permissions.
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value;
 
-use super::{Collection, Grant, schema};
-use crate::error::Error;
+use super::{Collection, Grant, pascal_case, schema};
+use crate::{config::UPSTREAM_VARIABLES, error::Error};
+
+/// The group of operations that belong to no collection.
+pub const ACTIONS: &str = "actions";
 
 /// The contract of an operation.
 pub struct Contract {
-    /// The group in the document: the collection.
+    /// The group in the document: the collection, or [`ACTIONS`].
     pub tag: &'static str,
     /// A summary of a few words.
     pub summary: String,
@@ -23,8 +28,12 @@ pub struct Contract {
     pub problems: Vec<ProblemResponse>,
     /// The DynamoDB actions it needs, and no others.
     pub grants: Vec<Grant>,
-    /// The secrets it reads: `cursor` if it signs and verifies cursors.
+    /// The secrets it reads: `cursor` if it signs and verifies cursors, `upstream` if it calls the upstream API.
     pub secrets: &'static [&'static str],
+    /// True if it calls the upstream API.
+    pub upstream: bool,
+    /// The environment variables of its function beside those of all functions. Most are optional.
+    pub environment: &'static [&'static str],
 }
 
 /// A parameter of a request.
@@ -106,6 +115,8 @@ impl Contract {
             problems: ProblemResponse::shared(&ANY),
             grants: Vec::new(),
             secrets: &[],
+            upstream: false,
+            environment: &[],
         }
     }
 
@@ -121,6 +132,15 @@ impl Contract {
         self
     }
 
+    /// Adds what an operation needs that calls the upstream API, and the problems of such calls.
+    pub fn calling_upstream(self) -> Self {
+        let (secrets, environment): (&[_], &[_]) = (&["upstream"], &UPSTREAM_VARIABLES);
+        Self { secrets, environment, upstream: true, ..self }
+            .problem(502, Error::BadUpstream("".into()))
+            .problem(503, Error::UpstreamBusy { retry_after: 1, cause: "".into() })
+            .problem(504, Error::UpstreamTimeout("".into()))
+    }
+
     /// Returns every status that the operation can respond with.
     pub fn statuses(&self) -> Vec<u16> {
         let problems = self.problems.iter().map(|problem| problem.status);
@@ -128,7 +148,27 @@ impl Contract {
     }
 }
 
+impl Body {
+    /// Returns a JSON body of which `example` has every field. `name` is that of the operation.
+    pub fn json<T: Serialize + JsonSchema>(name: &str, example: &T) -> Self {
+        Self { media_types: &["application/json"], content: Content::of(pascal_case(name), example) }
+    }
+}
+
+impl Content {
+    /// Returns the content of a type, with an example of it.
+    pub fn of<T: Serialize + JsonSchema>(name: impl Into<String>, example: &T) -> Self {
+        let example = serde_json::to_value(example).expect("bodies are structs of JSON values");
+        Self { name: name.into(), schema: schema::of::<T>(), example }
+    }
+}
+
 impl Response {
+    /// Returns a 200 response with a JSON body.
+    pub fn json(description: &'static str, content: Content) -> Self {
+        Self { status: 200, description, headers: &[], content: Some(content), links: Vec::new() }
+    }
+
     /// Returns a response with a record, and its version in `ETag`.
     pub fn record(status: u16, collection: &Collection) -> Self {
         let (schema, example) = (schema::view(collection), schema::record_example(collection));

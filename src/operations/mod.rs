@@ -10,7 +10,7 @@ pub mod parameters;
 pub mod schema;
 
 pub use collection::{Collection, pascal_case};
-pub use contract::{Body, Content, Contract, Link, Parameter, ProblemResponse, Response};
+pub use contract::{ACTIONS, Body, Content, Contract, Link, Parameter, ProblemResponse, Response};
 pub use crud::crud;
 pub use grant::Grant;
 pub use operation::{Handler, HandlerFuture, Operation};

@@ -1,12 +1,20 @@
 //! The JSON Schemas (2020-12) of a resource: whole, patch, record and page.
 
+use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
-use super::Collection;
+use super::collection::{Collection, generated_schema};
 use crate::{access::Rule, http::MAX_LIMIT};
 
 /// The fields of the record itself, which precede the resource's fields.
 const RECORD_FIELDS: [&str; 4] = ["id", "version", "createdAt", "updatedAt"];
+
+/// Returns the schema of the body of an action.
+pub fn of<T: JsonSchema>() -> Value {
+    let mut schema = generated_schema::<T>();
+    simplify(&mut schema);
+    schema
+}
 
 /// Returns the schema of the body of `POST` and `PUT`. A null in an optional field means that the field is absent.
 pub fn whole(collection: &Collection) -> Value {

@@ -1,5 +1,6 @@
 //! Edits of a record and their preconditions.
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Resource;
@@ -111,7 +112,7 @@ pub fn fields<R: Resource>() -> Vec<String> {
 }
 
 /// Converts a resource to a JSON object.
-pub fn to_object<R: Resource>(resource: &R) -> Map<String, Value> {
+pub fn to_object(resource: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(resource) {
         Ok(Value::Object(object)) => object,
         _ => unreachable!("a resource is a struct of JSON values"),

@@ -238,6 +238,6 @@ fn unique_key<R: Resource>(table: &Table<R>, unique: &Unique, value: String) -> 
 }
 
 /// Returns the key of a bookkeeping row. The value is hashed because it may be long or personal.
-fn hashed_key(kind: &str, collection: &str, field: &str, value: &str) -> String {
+pub fn hashed_key(kind: &str, collection: &str, field: &str, value: &str) -> String {
     format!("{kind}#{collection}#{field}#{}", URL_SAFE_NO_PAD.encode(Sha256::digest(value)))
 }

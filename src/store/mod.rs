@@ -7,6 +7,7 @@
 
 mod access;
 mod admin;
+mod answers;
 mod engine;
 mod expression;
 mod guards;
@@ -28,6 +29,7 @@ mod transition;
 mod update;
 
 pub use admin::create_missing_tables;
+pub use answers::Answers;
 pub use index_query::unindexed_reads;
 pub use indexes::{TableKeys, add_index, remove_index, table_keys};
 pub use migration::{
@@ -37,7 +39,7 @@ pub use migration::{
 pub use request::metered;
 pub use row::{MIGRATION, Row, TENANT, WRITE_ID, WRITTEN_BY, decode, encode, filter_key, without_own_attributes};
 pub use schema::{
-    BOOKKEEPING, BOOKKEEPING_KEY, HISTORY, IndexDefinition, TableDefinition, bookkeeping_table, history_table,
-    resource_table,
+    ANSWERS, BOOKKEEPING, BOOKKEEPING_KEY, HISTORY, IndexDefinition, TableDefinition, answers_table, bookkeeping_table,
+    history_table, resource_table,
 };
 pub use tables::{Store, Table};

@@ -15,7 +15,11 @@ pub const HISTORY: &str = "history";
 pub const HISTORY_RECORD: &str = "record";
 /// The sort key of the history table: the sequence number of the change in the stream.
 pub const HISTORY_SEQUENCE: &str = "sequence";
-/// The TTL attribute of the bookkeeping and history tables, in epoch seconds.
+/// The table of the upstream API's answers.
+pub const ANSWERS: &str = "answers";
+/// The partition key of the table of answers.
+pub const ANSWERS_KEY: &str = "pk";
+/// The TTL attribute of the bookkeeping, history and answers tables, in epoch seconds.
 pub const EXPIRES_AT: &str = "expiresAt";
 
 /// The definition of a DynamoDB table. Keys are strings, and indexes project all attributes.
@@ -111,6 +115,11 @@ pub fn bookkeeping_table() -> TableDefinition {
         ttl_attribute: Some(EXPIRES_AT),
         stream: false,
     }
+}
+
+/// Returns the table of the upstream API's answers.
+pub fn answers_table() -> TableDefinition {
+    TableDefinition { name: ANSWERS, partition_key: ANSWERS_KEY, ..bookkeeping_table() }
 }
 
 /// Returns the table of the history of all records.

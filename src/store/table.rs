@@ -35,6 +35,18 @@ impl<R: Resource> Table<'_, R> {
         Ok(self.view(decode(row.ok_or(Error::NotFound)?)?))
     }
 
+    /// Returns the record with this id for an update that depends on it, strongly consistent.
+    ///
+    /// # Errors
+    /// Returns [`Error::NotFound`] if it does not exist, or the principal may not read it, and [`Error::Forbidden`] if the
+    /// principal may not update it.
+    pub async fn get_for_update(&self, id: Uuid) -> Result<Record<R>, Error> {
+        let allowed = self.require(&R::ACCESS.update)?;
+        let row = self.read(id).await?.ok_or(Error::NotFound)?;
+        self.check_write(&row, &allowed)?;
+        decode(row)
+    }
+
     /// Adds a record. If `key` was used for the same request before, returns the record of the first request.
     ///
     /// The record of a resource whose records are their own owners gets the id of the user who creates it.

@@ -35,7 +35,7 @@ async fn misbehaving_issuer_is_not_believed() {
         (Fault::ContentType("text/html"), "is not JSON by its content type"),
         (Fault::ContentType("application/jsonp"), "is not JSON by its content type"),
         (Fault::Body("<html>".into()), "is not JSON"),
-        (Fault::Body(huge), "length limit exceeded"),
+        (Fault::Body(huge), "the response is too large"),
     ];
     for path in [CONFIGURATION, "/keys"] {
         for (fault, cause) in &faults {

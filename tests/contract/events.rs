@@ -4,18 +4,29 @@ use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use axum::{Json, Router};
 use lambda_http::Body;
-use serde_json::Value;
+use serde_json::{Value, json};
 use serverless_crud::{
     app::{App, Config, CursorSecret, client},
-    operations::{Collection, Operation},
+    operations::{ACTIONS, Collection, Operation},
     runtime, service,
 };
+use tokio::net::TcpListener;
 
 use crate::{support::TestServer, top};
 
+/// Starts an upstream API that gives each text the same answer.
+async fn start_upstream() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let router = Router::new().fallback(async || Json(json!({ "text": "New" })));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
 /// Returns the app of a function, with the server's database.
-fn app_of(server: &TestServer) -> Arc<App> {
+fn app_of(server: &TestServer, upstream_url: &str) -> Arc<App> {
     let sdk = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("local"))
@@ -26,6 +37,9 @@ fn app_of(server: &TestServer) -> Arc<App> {
         "AWS_REGION" => Some("local".into()),
         "APPLICATION_ROLES" => Some("admin".into()),
         "LOG_LEVEL" => Some("ERROR".into()),
+        "UPSTREAM_URL" => Some(upstream_url.to_owned()),
+        "UPSTREAM_ALLOW_HTTP" => Some("true".into()),
+        "UPSTREAM_ALLOWED_ADDRESSES" => Some("127.0.0.1/32".into()),
         _ => None,
     });
     let config = config.expect("the settings are complete");
@@ -84,13 +98,13 @@ async fn make(app: &Arc<App>, collection: &Collection, made: &mut Made) {
 async fn functions_accept_their_sample_events() {
     for collection in service().resources() {
         let server = TestServer::of(service(), |_| {}).await;
-        let app = app_of(&server);
+        let app = app_of(&server, &start_upstream().await);
         let mut made = Made::new();
         make(&app, &collection, &mut made).await;
         let (deletions, others): (Vec<_>, Vec<_>) = service()
             .operations()
             .into_iter()
-            .filter(|operation| operation.contract().tag == collection.name)
+            .filter(|operation| [collection.name, ACTIONS].contains(&operation.contract().tag))
             .partition(|operation| operation.method == "DELETE");
         for operation in others.iter().chain(&deletions) {
             if operation.path == collection.path() && operation.method == "POST" {

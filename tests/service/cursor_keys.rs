@@ -16,8 +16,7 @@ use lambda_http::Body;
 use serde_json::{Value, json};
 use serverless_crud::{
     access::Principal,
-    app::{App, http_client, secrets_client},
-    cursors::CursorKeys,
+    app::{App, Config, CursorSecret, http_client, secrets_client},
     handlers,
     runtime::respond,
 };
@@ -57,8 +56,9 @@ impl Function {
             .credentials_provider(aws_sdk_secretsmanager::config::Credentials::for_tests())
             .time_source(clock.clone())
             .endpoint_url(secrets_url);
-        let keys = CursorKeys::fetched(secrets_client(http_client(), sdk), ARN);
-        Self { app: App::with_cursor_keys(config(), dynamodb(&server.dynamodb_url), keys), clock }
+        let secrets = secrets_client(http_client(), sdk);
+        let config = Config { cursor_secret: CursorSecret::Arn(ARN.into()), ..config() };
+        Self { app: App::with_secrets(config, dynamodb(&server.dynamodb_url), Some(&secrets)), clock }
     }
 
     fn wait(&self, minutes: u64) {

@@ -9,6 +9,7 @@ use serverless_crud::{
     http::Answer,
     runtime,
     streams::{self, Change},
+    telemetry,
 };
 
 use crate::support::fixtures::Item;
@@ -16,10 +17,11 @@ use crate::support::fixtures::Item;
 /// The file of the expected lines, by event.
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cdk/test/log-lines.json");
 /// The names of the lines below, in order.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "answered",
     "refused",
     "failed",
+    "upstreamFailed",
     "panicked",
     "timedOut",
     "batchDone",
@@ -77,6 +79,11 @@ async fn writes_the_lines() {
     runtime::respond(&app, &|_, _| async { Ok(Answer::default()) }, &request, LONG_LIMIT).await;
     runtime::respond(&app, &|_, _| async { Err(Error::NotFound) }, &request, LONG_LIMIT).await;
     runtime::respond(&app, &|_, _| async { Err(Error::Unavailable("throttled".into())) }, &request, LONG_LIMIT).await;
+    let upstream_failed = |_, _| async {
+        telemetry::add_field("upstreamFailed", true);
+        Err(Error::BadUpstream("the upstream API failed with status 500".into()))
+    };
+    runtime::respond(&app, &upstream_failed, &request, LONG_LIMIT).await;
     runtime::respond(&app, &|_, _| async { panic!("a bug") }, &request, LONG_LIMIT).await;
     runtime::respond(&app, &|_, _| std::future::pending(), &request, Duration::from_millis(20)).await;
 

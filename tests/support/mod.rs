@@ -96,6 +96,7 @@ pub fn config() -> Config {
         secrets_endpoint_url: None,
         event_bus: "test".into(),
         history_days: 1,
+        upstream: None,
     }
 }
 

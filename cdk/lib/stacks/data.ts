@@ -20,11 +20,11 @@ export class DataStack extends StageStack {
   readonly userPool: UserPool | undefined;
 
   constructor(scope: Construct, props: ServiceProps) {
-    super(scope, 'data', 'Tables, their key, the cursor secret, failed changes and the event bus.', props);
+    super(scope, 'data', 'Tables, their key, secrets, failed changes and the event bus.', props);
     const { serviceName, prefix } = this;
     const { contract, options } = props;
     this.tables = new Tables(this, 'Tables', { definitions: contract.tables, prefix, options: options.data });
-    this.secrets = new Secrets(this, 'Secrets', { key: this.tables.key });
+    this.secrets = new Secrets(this, 'Secrets', { key: this.tables.key, hasUpstream: options.upstream !== undefined });
     this.failedChanges = new FailedChanges(this, 'FailedChanges', { options, key: this.tables.key });
     this.bus = new Bus(this, 'Bus', { name: serviceName, source: PROJECT, options: options.changes });
     const { tokens } = options.api;

@@ -5,6 +5,7 @@ import { ApiAlarms } from '../api-alarms.ts';
 import { Dashboard } from '../dashboard.ts';
 import { Deployment } from '../deployment.ts';
 import { Firewall } from '../firewall.ts';
+import { methodThrottles, UpstreamAlarms } from '../upstream.ts';
 import { UsagePlans } from '../usage-plans.ts';
 import type { ApiStack } from './api.ts';
 import type { ConsumerStack } from './consumer.ts';
@@ -23,13 +24,25 @@ export class ReleaseStack extends StageStack {
     const { serviceName, prefix } = this;
     const { api, released, contract, options } = props;
     const { stage } = new Deployment(this, 'Deployment', { ...props, name: serviceName, rest: api.rest, released });
-    new UsagePlans(this, 'UsagePlans', { stage, keys: api.identity.keys, name: serviceName, plans: options.plans });
+    const methods = options.upstream ? methodThrottles(contract, options.upstream.throttle) : {};
+    const { keys } = api.identity;
+    new UsagePlans(this, 'UsagePlans', { stage, keys, name: serviceName, plans: options.plans, methods });
     if (options.api.firewall) {
       new Firewall(this, 'Firewall', { contract, stage, name: serviceName, options });
     }
     new ApiAlarms(this, 'Alarms', { name: serviceName, options: options.alarms });
+    const { upstream } = options;
+    if (upstream) {
+      new UpstreamAlarms(this, 'UpstreamAlarms', { name: serviceName, options: options.alarms, upstream });
+    }
     const consumers = props.consumers.map(({ consumer }) => consumer);
-    new Dashboard(this, 'Dashboard', { name: serviceName, prefix, contract, consumers });
+    new Dashboard(this, 'Dashboard', {
+      name: serviceName,
+      prefix,
+      contract,
+      consumers,
+      hasUpstream: upstream !== undefined,
+    });
     for (const stack of released) {
       this.addStackDependency(stack);
     }

@@ -8,6 +8,7 @@ import { FunctionAlarms } from '../function-alarms.ts';
 import { Functions } from '../functions.ts';
 import type { ResourceDefinition } from '../grouping.ts';
 import { Methods } from '../methods.ts';
+import { callsUpstream, countUpstreamCalls } from '../upstream.ts';
 import type { ApiStack } from './api.ts';
 import type { DataStack } from './data.ts';
 import { type ServiceProps, StageStack } from './stage-stack.ts';
@@ -29,6 +30,12 @@ export class ResourceStack extends StageStack {
     const live = resource.functions.map((definition) => functions.create(definition));
     new Methods(this, 'Methods', { ...props, resource, api, functions: live });
     countColdStarts(this, serviceName, live);
+    const callers = new Set(resource.functions.filter(callsUpstream).map(({ name }) => name));
+    countUpstreamCalls(
+      this,
+      serviceName,
+      live.filter(({ name }) => callers.has(name)),
+    );
     const alarms = new FunctionAlarms(this, 'Alarms', { name: serviceName, functions: live, options: options.alarms });
     if (options.functions.canary) {
       new Canary(this, 'Canary', { name: this.stackName, functions: live, failures: alarms.failures });

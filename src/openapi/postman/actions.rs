@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     openapi::dialect,
-    operations::{Body, Collection, Contract, Operation},
+    operations::{ACTIONS, Body, Collection, Contract, Operation},
 };
 
 /// A version that no new record has.
@@ -16,13 +16,22 @@ const FIRST: &str = "\"1\"";
 
 /// Returns the requests of each operation beyond CRUD on a collection, by its summary.
 pub fn of_collection(actions: &[Operation], collection: &Collection) -> Vec<(String, Vec<Step>)> {
+    tagged(actions, collection.name, Some(collection))
+}
+
+/// Returns the requests of each operation that belongs to no collection, by its summary.
+pub fn of_no_collection(actions: &[Operation]) -> Vec<(String, Vec<Step>)> {
+    tagged(actions, ACTIONS, None)
+}
+
+fn tagged(actions: &[Operation], tag: &str, collection: Option<&Collection>) -> Vec<(String, Vec<Step>)> {
     let described = actions.iter().map(|operation| (operation.contract(), operation));
-    let own = described.filter(|(contract, _)| contract.tag == collection.name);
+    let own = described.filter(|(contract, _)| contract.tag == tag);
     own.map(|(contract, operation)| (contract.summary.clone(), steps(collection, operation, &contract))).collect()
 }
 
 /// Returns a valid request to the operation, on a new record if it needs one, and requests that it rejects.
-fn steps(collection: &Collection, operation: &Operation, contract: &Contract) -> Vec<Step> {
+fn steps(collection: Option<&Collection>, operation: &Operation, contract: &Contract) -> Vec<Step> {
     let variable = format!("{}_id", operation.name);
     let request = |name: &str, id: &str, status: u16| {
         let step = Step::new(name, operation.method, operation.path.replace("{id}", id), status);
@@ -32,9 +41,8 @@ fn steps(collection: &Collection, operation: &Operation, contract: &Contract) ->
     let takes_version = contract.parameters.iter().any(|parameter| parameter.name == "If-Match");
     let can_be_stale = takes_version && has_problem(contract, 412);
     let mut steps = Vec::new();
-    if operation.has_id() {
-        steps.push(create(collection, &variable));
-    }
+    let target = collection.filter(|_| operation.has_id());
+    steps.extend(target.map(|collection| create(collection, &variable)));
     if can_be_stale {
         steps.push(request("Stale If-Match", &own, 412).header("If-Match", STALE));
     }
@@ -46,9 +54,8 @@ fn steps(collection: &Collection, operation: &Operation, contract: &Contract) ->
         steps.extend(has_problem(contract, 404).then(|| request("Unknown id", "{{$guid}}", 404)));
     }
     steps.push(request("Missing API key", &own, 403).without_key());
-    if operation.has_id() {
-        steps.push(Step::new("Delete it", "DELETE", format!("{}/{own}", collection.path()), 204));
-    }
+    steps
+        .extend(target.map(|collection| Step::new("Delete it", "DELETE", format!("{}/{own}", collection.path()), 204)));
     steps
 }
 
@@ -75,13 +82,15 @@ fn create(collection: &Collection, variable: &str) -> Step {
 }
 
 /// Checks the response against the first response of the contract.
-fn with_checks(step: Step, collection: &Collection, contract: &Contract) -> Step {
+fn with_checks(step: Step, collection: Option<&Collection>, contract: &Contract) -> Step {
     let Some(response) = contract.responses.first() else { return step };
     let step = response.content.iter().fold(step, |step, content| {
-        let schema = if content.name == collection.record_name() {
-            format!(r#"JSON.parse(pm.collectionVariables.get("schema_{}"))"#, collection.singular)
-        } else {
-            dialect::draft7(content.schema.clone()).to_string()
+        let record_of = collection.filter(|collection| content.name == collection.record_name());
+        let schema = match record_of {
+            Some(collection) => {
+                format!(r#"JSON.parse(pm.collectionVariables.get("schema_{}"))"#, collection.singular)
+            }
+            None => dialect::draft7(content.schema.clone()).to_string(),
         };
         step.after(format!(r#"pm.test("has the declared form", () => pm.response.to.have.jsonSchema({schema}));"#))
     });

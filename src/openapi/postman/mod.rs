@@ -8,11 +8,12 @@ mod values;
 
 use serde_json::{Map, Value, json};
 
-use super::{dialect, responses};
+use self::step::Step;
+use super::{dialect, document::ABOUT_ACTIONS, responses};
 use crate::{
     functions::Service,
     gateway::{LOCAL_HOST, LOCAL_KEY, LOCAL_PORT},
-    operations::{Collection, Operation, schema},
+    operations::{ACTIONS, Collection, schema},
 };
 
 const COLLECTION_ID: &str = "6f2f4c1e-5a0b-4c57-9a53-2b1d3a9f0c01";
@@ -50,7 +51,12 @@ pub fn files(service: &Service) -> Vec<(String, Value)> {
 
 fn collection(service: &Service) -> Value {
     let (resources, actions) = (service.resources(), service.actions().collect::<Vec<_>>());
-    let folders = resources.iter().map(|collection| folder(&resources, &actions, collection));
+    let of_resource = |collection: &Collection| {
+        folder(collection.name, &collection.schema["description"], steps::steps(&resources, &actions, collection))
+    };
+    let others = steps::of_no_resource(&actions);
+    let others = (!others.is_empty()).then(|| folder(ACTIONS, &ABOUT_ACTIONS.into(), others));
+    let folders = resources.iter().map(of_resource).chain(others);
     json!({
         "info": {
             "_postman_id": COLLECTION_ID,
@@ -72,8 +78,7 @@ fn collection(service: &Service) -> Value {
     })
 }
 
-fn folder(resources: &[Collection], actions: &[Operation], collection: &Collection) -> Value {
-    let steps = steps::steps(resources, actions, collection);
+fn folder(name: &str, description: &Value, steps: Vec<(String, Step)>) -> Value {
     let mut groups: Vec<(String, Vec<Value>)> = Vec::new();
     for (group, step) in steps {
         match groups.last_mut() {
@@ -82,7 +87,7 @@ fn folder(resources: &[Collection], actions: &[Operation], collection: &Collecti
         }
     }
     let items = groups.into_iter().map(|(name, items)| json!({ "name": name, "item": items }));
-    json!({ "name": collection.name, "description": collection.schema["description"], "item": items.collect::<Value>() })
+    json!({ "name": name, "description": description, "item": items.collect::<Value>() })
 }
 
 /// Returns the variables with the schemas for checks of responses.

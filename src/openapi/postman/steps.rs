@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    actions::of_collection,
+    actions::{of_collection, of_no_collection},
     references::referenced,
     step::Step,
     values::{body, can_repeat, fresh_values, nullable_field, plain_required_field, variable},
@@ -22,11 +22,7 @@ pub fn steps(resources: &[Collection], actions: &[Operation], collection: &Colle
     };
     let references = referenced(resources, collection);
     let (before, after): (Vec<_>, Vec<_>) = references.into_iter().unzip();
-    let under = |heading: &str, steps: Vec<Step>| {
-        let heading = heading.to_owned();
-        steps.into_iter().map(move |step| (heading.clone(), step))
-    };
-    let beyond = of_collection(actions, collection).into_iter().flat_map(|(heading, steps)| under(&heading, steps));
+    let beyond = of_collection(actions, collection).into_iter().flat_map(|(heading, steps)| under(heading, steps));
     under("given", before)
         .chain(under("create", paths.create()))
         .chain(under("get", paths.get()))
@@ -38,6 +34,16 @@ pub fn steps(resources: &[Collection], actions: &[Operation], collection: &Colle
         .chain(beyond)
         .chain(under("clear up", after.into_iter().rev().collect()))
         .collect()
+}
+
+/// Returns the requests of the operations that belong to no resource.
+pub fn of_no_resource(actions: &[Operation]) -> Steps {
+    of_no_collection(actions).into_iter().flat_map(|(heading, steps)| under(heading, steps)).collect()
+}
+
+fn under(heading: impl Into<String>, steps: Vec<Step>) -> impl Iterator<Item = (String, Step)> {
+    let heading = heading.into();
+    steps.into_iter().map(move |step| (heading.clone(), step))
 }
 
 /// A resource and its paths.

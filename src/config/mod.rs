@@ -1,8 +1,16 @@
 //! The settings of a deployment, from environment variables.
 
-use std::{fmt, fs};
+mod api_key;
+mod error;
+mod upstream;
+
+use std::fs;
 
 use rustls_pki_types::{CertificateDer, pem::PemObject};
+
+pub use api_key::ApiKey;
+pub use error::ConfigError;
+pub use upstream::{ApiKeySource, TEXT, UPSTREAM_VARIABLES, UpstreamConfig};
 
 const HISTORY_DAYS: u32 = 365;
 
@@ -37,6 +45,8 @@ pub struct Config {
     pub service_roles: Vec<String>,
     /// `AWS_CA_BUNDLE`: a file of PEM certificates to trust in place of Amazon's. Holds the content of the file.
     pub ca_bundle: Option<Vec<u8>>,
+    /// The settings of the upstream API, for the functions that call it. Default: none.
+    pub upstream: Option<UpstreamConfig>,
 }
 
 impl Config {
@@ -74,7 +84,14 @@ impl Config {
             application_roles: words(given("APPLICATION_ROLES")),
             service_roles: words(given("SERVICE_ROLES")),
             ca_bundle: given("AWS_CA_BUNDLE").map(|path| ca_bundle(&path)).transpose()?,
+            upstream: UpstreamConfig::read(&variable)?,
         })
+    }
+
+    /// Returns true if the settings name a secret in Secrets Manager.
+    pub fn has_secrets(&self) -> bool {
+        let has_upstream_secret = |upstream: &UpstreamConfig| matches!(upstream.key, ApiKeySource::Arn(_));
+        matches!(self.cursor_secret, CursorSecret::Arn(_)) || self.upstream.as_ref().is_some_and(has_upstream_secret)
     }
 
     /// Reads the settings from the environment of the process.
@@ -169,20 +186,3 @@ fn is_http_url(text: &str) -> bool {
 fn is_table_prefix(text: &str) -> bool {
     text.len() <= 200 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
-
-/// An invalid environment variable, which prevents the start.
-#[derive(Debug, PartialEq)]
-pub struct ConfigError {
-    /// The name.
-    pub name: &'static str,
-    /// A description of the problem.
-    pub problem: &'static str,
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        write!(formatter, "the environment variable {} {}", self.name, self.problem)
-    }
-}
-
-impl std::error::Error for ConfigError {}

@@ -1,24 +1,31 @@
-//! The secret in AWS Secrets Manager that holds the cursor keys.
+//! One secret and its versions.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_secretsmanager::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    operation::get_secret_value::{GetSecretValueError, GetSecretValueOutput},
+    operation::get_secret_value::GetSecretValueError,
 };
+use secrecy::SecretString;
 use tokio::time::timeout;
-
-use super::{KeyPair, cursor::CursorKey};
 
 /// The time limit of a fetch with its retries, which is below the timeout of every function.
 const FETCH_LIMIT: Duration = Duration::from_secs(2);
-const MIN_SECRET_LENGTH: usize = 32;
 
 /// A secret in Secrets Manager.
 pub struct Secret {
     client: Client,
     arn: String,
+}
+
+/// A value that is made of the versions of a secret.
+pub trait FromSecret: Sized + Send + Sync {
+    /// Fetches the versions that the value needs, and checks them.
+    ///
+    /// # Errors
+    /// Returns the cause in one line for the log, without the value of a secret.
+    fn fetch(secret: &Secret) -> impl Future<Output = Result<Self, String>> + Send;
 }
 
 impl Secret {
@@ -27,35 +34,33 @@ impl Secret {
         Self { client, arn: arn.to_owned() }
     }
 
-    /// Fetches the current and the previous version concurrently.
-    ///
-    /// A secret that was never rotated has no previous version. A malformed previous version is ignored, because it cannot
-    /// have signed a cursor.
+    /// Fetches the value.
     ///
     /// # Errors
     /// Returns the cause in one line for the log, without the value of a secret.
-    pub async fn fetch(&self) -> Result<KeyPair, String> {
-        let both = async { tokio::try_join!(self.version("AWSCURRENT"), self.version("AWSPREVIOUS")) };
-        let (current, previous) =
-            timeout(FETCH_LIMIT, both).await.map_err(|_| "Secrets Manager did not respond in time")??;
-        let current = current.ok_or("the cursor secret has no current version")?;
-        let current = key(&current).ok_or("the cursor secret is malformed: it must have at least 32 characters")?;
-        Ok(KeyPair { current, previous: previous.as_ref().and_then(key) })
+    pub async fn fetch<T: FromSecret>(&self) -> Result<T, String> {
+        let fetched = timeout(FETCH_LIMIT, T::fetch(self)).await;
+        fetched.unwrap_or_else(|_| Err("Secrets Manager did not respond in time".into()))
     }
 
-    async fn version(&self, stage: &str) -> Result<Option<GetSecretValueOutput>, String> {
+    /// Fetches the version with this staging label, or `None` if there is none.
+    ///
+    /// # Errors
+    /// Returns the cause in one line for the log.
+    pub async fn version(&self, stage: &str) -> Result<Option<SecretString>, String> {
         match self.client.get_secret_value().secret_id(&self.arn).version_stage(stage).send().await {
-            Ok(output) => Ok(Some(output)),
+            Ok(output) => Ok(output.secret_string.map(SecretString::from)),
             Err(error) => match error.as_service_error() {
                 Some(GetSecretValueError::ResourceNotFoundException(_)) => Ok(None),
                 _ => Err(cause(&error)),
             },
         }
     }
-}
 
-fn key(version: &GetSecretValueOutput) -> Option<CursorKey> {
-    version.secret_string().filter(|secret| secret.len() >= MIN_SECRET_LENGTH).map(CursorKey::new)
+    /// Returns the wall-clock time. The monotonic clock may stop while Lambda freezes the function.
+    pub fn now(&self) -> SystemTime {
+        self.client.config().time_source().map_or_else(SystemTime::now, |clock| clock.now())
+    }
 }
 
 /// Returns the cause in one line for the log. The whole error would contain the response.

@@ -57,8 +57,8 @@ setup: ## Install the dependencies of the tests and the stack inside the project
 
 lint: setup ## Check format, lints, documentation links and language of code and workflows
 	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets --features lambda -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps --features lambda
+	$(CARGO) clippy --all-targets --features lambda,operator -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps --features lambda,operator
 	cd benches && $(CARGO) fmt --check
 	cd tests/oracle && $(CARGO) fmt --check
 	cd cdk && npm run --silent lint
@@ -67,7 +67,7 @@ lint: setup ## Check format, lints, documentation links and language of code and
 	scripts/check-language
 
 test-rust: ## Test the service, the local server, the contract generator, and the access rules against Cedar
-	$(CARGO) test --features lambda
+	$(CARGO) test --features lambda,operator
 	cd tests/oracle && $(CARGO) test --target-dir ../../target
 
 test-instructions: ## Compare the instruction counts of the hot paths with their limits

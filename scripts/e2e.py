@@ -21,6 +21,8 @@ from botocore.exceptions import ClientError
 
 from e2e_assembly import adapt
 from e2e_changes import Changes
+from e2e_keys import Keys
+from e2e_people import People
 from e2e_resource import AddedResource
 from e2e_upstream import StandIn, UpstreamCalls
 from emulator import STAGE, Emulator, Failure
@@ -35,8 +37,11 @@ BOOTSTRAP = FUNCTIONS / "functions" / "bootstrap"
 ASSEMBLY = WORK / "assembly"
 # The settings of the stage, in place of cdk/stages.json.
 SETTINGS = WORK / "stages.json"
+CRUD = ROOT / "target" / "debug" / "crud"
 SERVICE = f"serverless-crud-{STAGE}"
 ACCOUNT, REGION = "000000000000", "us-east-1"
+# Tests have passwords, no browser.
+USER_POOL = {"mfa": "off", "selfSignUp": False, "passwordAuth": True}
 ARCHITECTURE = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 STEP_WIDTH = 40
 
@@ -66,6 +71,9 @@ def build(reuse: bool) -> None:
         contract = ["cargo", "run", "--bin", "fixtures", "--", "contract", "--root", str(CONTRACT)]
         with step("generate the contract"):
             run("contract", contract, ROOT, dict(os.environ))
+        with step("build the operator's command"):
+            program = ["cargo", "build", "--features", "lambda,operator", "--bin", "crud"]
+            run("crud", program, ROOT, dict(os.environ))
     binary = ROOT / "target" / "e2e" / "fixtures"
     if not binary.exists():
         raise Failure(f"{binary.relative_to(ROOT)} is missing: run without --no-build")
@@ -79,7 +87,8 @@ class Run:
 
     def __init__(self, emulator: Emulator, upstream: StandIn) -> None:
         self.emulator, self.upstream = emulator, upstream
-        SETTINGS.write_text(json.dumps({STAGE: {"upstream": upstream.settings()}}))
+        tokens = {"tokens": {"userPool": USER_POOL}} if emulator.has.tokens else {}
+        SETTINGS.write_text(json.dumps({STAGE: tokens | {"upstream": upstream.settings()}}))
         # Excludes the caller's AWS settings: this must never reach a real account.
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
         self.environment |= {
@@ -90,6 +99,7 @@ class Run:
             "AWS_EC2_METADATA_DISABLED": "true",
             "NODE_NO_WARNINGS": "1",
         }
+        self.people = People(emulator, self.key, self.client)
 
     def all(self) -> None:
         with step("bootstrap"):
@@ -118,6 +128,7 @@ class Run:
         else:
             with step("deploy"):
                 self.deploy()
+                self.people.sign_in(self.outputs())
         outputs = self.outputs()
         if self.emulator.has.iam:
             with step("queues and buckets require TLS"):
@@ -149,6 +160,11 @@ class Run:
             changes.replayed()
         with step("dead-lettered events are replayed"):
             changes.sent_back()
+        with step("keys are created, rotated and revoked"):
+            Keys(self.emulator, outputs, CRUD, self.environment).all()
+        if self.emulator.has.tokens:
+            with step("an expired token is refused"):
+                self.people.refuse_expired(outputs)
         with step("deploy again: nothing changes"):
             self.second_deployment()
         if self.emulator.has.alias_updates:
@@ -198,7 +214,7 @@ class Run:
         context |= {"contract": contract, "settings": SETTINGS}
         settings = [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
         self.cdk("synth", "--quiet", "--output", str(ASSEMBLY), *settings)
-        adapt(ASSEMBLY, self.emulator.has)
+        adapt(ASSEMBLY, self.emulator.has, self.emulator.url, SERVICE)
         return self.script("deploy", str(ASSEMBLY), STAGE)
 
     def outputs(self) -> dict[str, str]:
@@ -234,6 +250,7 @@ class Run:
         if not newman.exists():
             raise Failure("newman is missing: run `npm --prefix tools ci`")
         variables = {"baseUrl": self.emulator.api(outputs["ApiId"]), "apiKey": self.key(outputs, "Premium")}
+        variables |= {"token": self.emulator.token} if self.emulator.token else {}
         settings = [part for name, value in variables.items() for part in ("--env-var", f"{name}={value}")]
         postman = CONTRACT / "postman"
         files = [postman / "serverless-crud.postman_collection.json", "-e", postman / "aws.postman_environment.json"]
@@ -295,6 +312,7 @@ class Run:
             "E2E_KEY": self.key(outputs, "Premium"),
             "E2E_BASIC_KEY": self.key(outputs, "Basic"),
         }
+        variables |= {f"E2E_{name}_TOKEN": token for name, token in self.people.tokens.items()}
         missing = [name for name, has in asdict(self.emulator.has).items() if not has]
         variables["E2E_WITHOUT"] = ",".join(missing)
         run("tests", ["cargo", "test", "--test", "e2e", "--", "--ignored"], ROOT, os.environ | variables)
@@ -347,6 +365,9 @@ class Run:
             *(machine["name"] for machine in self.client("stepfunctions").list_state_machines()["stateMachines"]),
             *(secret["Name"] for secret in self.client("secretsmanager").list_secrets()["SecretList"]),
         ]
+        if self.emulator.has.tokens:
+            pools = self.client("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]
+            remains += [pool["Name"] for pool in pools]
         remaining = [name for name in remains if SERVICE in name]
         if remaining:
             raise Failure(f"destroy did not delete {', '.join(remaining)}")

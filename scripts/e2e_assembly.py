@@ -7,12 +7,13 @@ from pathlib import Path
 from emulator import Capabilities
 
 
-def adapt(assembly: Path, has: Capabilities) -> None:
-    """Changes the templates of an assembly to what the emulator supports."""
+def adapt(assembly: Path, has: Capabilities, url: str, service: str) -> None:
+    """Changes the templates of an assembly to what the emulator at a URL supports."""
     for path in assembly.glob("*.template.json"):
         template = json.loads(path.read_text())
         if not has.metric_math_alarms:
             remove_metric_math_alarms(template)
+        discover_keys(template, url, f"{service}-data")
         if not has.stack_outputs:
             stack = path.name.removesuffix(".template.json")
             template = with_exports(template, stack)
@@ -24,6 +25,19 @@ def remove_metric_math_alarms(template: dict) -> None:
     template["Resources"] = {
         name: resource for name, resource in resources.items() if not resource.get("Properties", {}).get("Metrics")
     }
+
+
+def discover_keys(template: dict, url: str, stack: str) -> None:
+    """Lets the authorizer fetch the keys of the user pool from the emulator, which has no TLS."""
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::Lambda::Function" and properties["Handler"] == "authorizer":
+            pool = {"Fn::GetStackOutput": {"StackName": stack, "OutputName": "UserPoolId"}}
+            parts = [f"{url}/", pool, "/.well-known/openid-configuration"]
+            properties["Environment"]["Variables"] |= {
+                "DISCOVERY_URL": {"Fn::Join": ["", parts]},
+                "ALLOW_HTTP_LOOPBACK": "true",
+            }
 
 
 def with_exports(template: dict, stack: str) -> dict:

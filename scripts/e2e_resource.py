@@ -30,6 +30,7 @@ class AddedResource:
         """Deploys the stage without the resource, and creates a record of the other one."""
         self.run.deploy(self.folder)
         self.outputs = self.run.outputs()
+        self.run.people.sign_in(self.outputs)
         key, body = self.run.key(self.outputs, "Premium"), {"name": "Grace", "email": "grace@example.com"}
         status, answer = self.run.emulator.request("POST", self.outputs["ApiId"], f"/v1/{OTHER}", key, body)
         if status != 201:

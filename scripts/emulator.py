@@ -32,6 +32,8 @@ class Capabilities:
     iam: bool
     # The gateway's own answers are those of the API: problems with CORS headers.
     gateway_responses: bool
+    # Amazon Cognito and Lambda authorizers: requests need a user's token besides the API key.
+    tokens: bool
     # CloudFormation creates alarms on metric math.
     metric_math_alarms: bool
     # CloudFormation reads outputs of other stacks with Fn::GetStackOutput.
@@ -50,6 +52,7 @@ MINISTACK = Capabilities(
     throttling=True,
     iam=True,
     gateway_responses=True,
+    tokens=True,
     metric_math_alarms=False,
     stack_outputs=True,
     start_errors=True,
@@ -60,6 +63,7 @@ LOCALSTACK = Capabilities(
     throttling=False,
     iam=False,
     gateway_responses=False,
+    tokens=False,
     metric_math_alarms=True,
     stack_outputs=False,
     start_errors=False,
@@ -68,15 +72,16 @@ LOCALSTACK = Capabilities(
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Emulator:
-    """The endpoint of an emulator, and its capabilities."""
+    """The endpoint of an emulator, its capabilities, and the token that requests to the API have."""
 
     url: str
     # Started here, and stopped at the end.
     is_ours: bool
     has: Capabilities
     host_suffix: str
+    token: str | None = None
 
     @classmethod
     @contextmanager
@@ -144,7 +149,8 @@ class Emulator:
         headers: dict[str, str] | None = None,
     ) -> tuple[int, dict]:
         """Sends a request. Returns the status and the body of the response."""
-        headers = {"x-api-key": key, "content-type": kind} | (headers or {})
+        token = {} if self.token is None else {"authorization": f"Bearer {self.token}"}
+        headers = {"x-api-key": key, "content-type": kind} | token | (headers or {})
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.api(api_id)}{path}", data, headers, method=method)
         try:

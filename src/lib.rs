@@ -38,6 +38,7 @@
 //! | `gateway` | routes, proxy events and own responses of API Gateway (feature `local`) |
 //! | `openapi` | the OpenAPI document and the event schemas (feature `local`) |
 //! | `local` | the local server: a gateway and an embedded DynamoDB (feature `local`) |
+//! | `operator` | the operator's command `crud` (feature `operator`) |
 //! | `programs` | the programs in `src/bin`, which take the service (feature `local`) |
 //!
 //! # One request
@@ -92,6 +93,8 @@ mod migrations;
 #[cfg(feature = "local")]
 pub mod openapi;
 pub mod operations;
+#[cfg(feature = "operator")]
+pub mod operator;
 #[cfg(feature = "local")]
 pub mod programs;
 pub mod record;

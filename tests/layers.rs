@@ -50,6 +50,9 @@ const ALLOWED: [(&str, &[&str]); 30] = [
     ("functions", &["authorizer", "operations", "streams", "migrate", "runtime", "record", "store", "app", "error"]),
     // The transforms of the project's migrations.
     ("migrations", &["migrate"]),
+    // The TLS of the clients.
+    ("operator", &["app"]),
+    // The command lines.
     (
         "programs",
         &["app", "cursors", "functions", "local", "migrate", "openapi", "record", "runtime", "store", "telemetry"],
@@ -102,8 +105,6 @@ const ALLOWED: [(&str, &[&str]); 30] = [
             "telemetry",
         ],
     ),
-    // The command lines.
-    ("programs", &["app", "cursors", "functions", "local", "migrate", "openapi", "runtime", "store", "telemetry"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -44,6 +44,8 @@ export interface Operation {
   readonly path: string;
   readonly function: string;
   readonly parameters: readonly Parameter[];
+  /** True if callers need no credentials. */
+  readonly isPublic: boolean;
   /** The model of the body by content type; empty without a body. */
   readonly models: Readonly<Record<string, string>>;
 }
@@ -141,6 +143,7 @@ interface ParameterObject {
 interface OperationObject {
   readonly operationId: string;
   readonly parameters?: readonly (ParameterObject | { readonly $ref: string })[];
+  readonly security?: readonly unknown[];
   readonly requestBody?: { readonly content: Readonly<Record<string, unknown>> };
   readonly 'x-function': FunctionDefinition;
   readonly 'x-request-model'?: string;
@@ -171,6 +174,8 @@ export function readContract(root = REPOSITORY): Contract {
       path,
       function: definition['x-function'].name,
       parameters: (definition.parameters ?? []).map((parameter) => parameterOf(document, parameter)),
+      // The document has no requirements for all operations, so one without its own would be an error of the generator.
+      isPublic: definition.security?.length === 0,
       models: modelsOf(definition),
     })),
     functions: functionsOf(found.map(({ definition }) => definition['x-function'])),

@@ -58,6 +58,7 @@ export class Functions extends Construct {
       APPLICATION_ROLES: props.options.api.applicationRoles.join(' '),
       METRICS: props.options.telemetry.metrics,
       LOG_SAMPLE_READS: String(props.options.telemetry.loggedReads),
+      SERVICE_ROLES: props.options.api.serviceRoles.join(' '),
     };
   }
 

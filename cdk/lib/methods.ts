@@ -2,12 +2,14 @@
 
 import { Duration } from 'aws-cdk-lib';
 import {
+  AuthorizationType,
   AwsIntegration,
   CfnModel,
   type IAuthorizer,
   type IModel,
   type IResource,
   type Method,
+  type MethodOptions,
   MockIntegration,
   Model,
   PassthroughBehavior,
@@ -16,6 +18,7 @@ import {
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { accept } from './accepted.ts';
+import { credentialsOf } from './authorization.ts';
 import { type Contract, gatewayResponseOf, type Operation } from './contract.ts';
 import type { Live } from './functions.ts';
 import { byPath, type ResourceDefinition, ROOT } from './grouping.ts';
@@ -31,7 +34,7 @@ export interface MethodsProps {
   /** The name of the stage, from which alone the functions may be invoked. */
   readonly stage: string;
   readonly options: StageOptions;
-  /** The authorizer of tokens, if requests need one. */
+  /** The authorizer of tokens, if an operation requires them. */
   readonly authorizer?: IAuthorizer;
 }
 
@@ -51,8 +54,9 @@ export class Methods extends Construct {
     for (const [path, operations] of byPath(props.resource.operations)) {
       this.path(path, operations);
     }
-    const keys = 'Methods without the authorizer need an API key: preflights and 405 answers have no data.';
-    accept(this, keys, 'AwsSolutions-APIG4', 'AwsSolutions-COG4', 'CKV_AWS_59');
+    const reason =
+      'A method without authorization needs an API key, is public by its rule, or has no data (preflights, 405).';
+    accept(this, reason, 'AwsSolutions-APIG4', 'AwsSolutions-COG4', 'CKV_AWS_59');
   }
 
   /** A model as the contract has it: `Model` would rename members called like keywords of JSON Schema. */
@@ -91,11 +95,11 @@ export class Methods extends Construct {
       exposeHeaders: [...exposedHeaders],
       maxAge: Duration.seconds(maxAgeSeconds),
     });
-    this.anyOtherMethod(resource, allowed);
+    this.anyOtherMethod(resource, operations, allowed);
   }
 
   private method(resource: IResource, operation: Operation): void {
-    const { functions, api, options, authorizer } = this.props;
+    const { functions, api, options } = this.props;
     const live = functions.find(({ name }) => name === operation.function);
     if (!live) {
       throw new Error(`openapi.json: the operation ${operation.name} has no function ${operation.function}`);
@@ -116,13 +120,33 @@ export class Methods extends Construct {
     });
     const method = resource.addMethod(operation.method, integration, {
       operationName: operation.name,
-      apiKeyRequired: true,
-      ...(authorizer && { authorizer }),
+      ...this.authorization(operation),
       requestValidator: api.validator,
       requestParameters: Object.fromEntries(parameters.map(({ name, required }) => [name, required])),
       requestModels: Object.fromEntries(models.flatMap(([type, model]) => (model ? [[type, model]] : []))),
     });
     this.allow(method, operation, live);
+  }
+
+  /**
+   * Returns the authorization of an operation. An API key names the application and counts for its usage plan; it is
+   * not required of AWS roles, which name themselves, nor for public operations, whose callers have none.
+   */
+  private authorization(operation: Operation): MethodOptions {
+    const { options, authorizer } = this.props;
+    switch (credentialsOf(operation, options.api)) {
+      case 'none':
+        return {};
+      case 'key':
+        return { apiKeyRequired: true };
+      case 'iam':
+        return { authorizationType: AuthorizationType.IAM };
+      case 'token':
+        if (!authorizer) {
+          throw new Error(`${operation.name} requires a token, but the stage has no authorizer`);
+        }
+        return { apiKeyRequired: true, authorizer };
+    }
   }
 
   /** Lets API Gateway invoke the function for this method of the stage. */
@@ -135,9 +159,10 @@ export class Methods extends Construct {
     });
   }
 
-  /** Responds with 405 to the methods a path does not support. */
-  private anyOtherMethod(resource: IResource, allowed: readonly string[]): void {
+  /** Responds with 405 to the methods a path does not support. It needs a key where all of the path's operations do. */
+  private anyOtherMethod(resource: IResource, operations: readonly Operation[], allowed: readonly string[]): void {
     const { contract, api, options } = this.props;
+    const needKeys = operations.every((operation) => ['key', 'token'].includes(credentialsOf(operation, options.api)));
     const origins = options.api.corsOrigins;
     const notAllowed = gatewayResponseOf(contract, ({ status }) => status === 405);
     const headers = {
@@ -162,7 +187,7 @@ export class Methods extends Construct {
       ],
     });
     resource.addMethod('ANY', integration, {
-      apiKeyRequired: true,
+      apiKeyRequired: needKeys,
       requestValidator: api.validator,
       methodResponses: [
         {

@@ -25,4 +25,7 @@ export const PRICES = {
   firewallMonth: 5,
   firewallRuleMonth: 1,
   firewallRequest: 0.6e-6,
+  /** A monthly active user of a user pool with the plan Essentials, beyond the free ones ("Amazon Cognito pricing"). */
+  activeUser: 0.015,
+  freeUsers: 10_000,
 } as const;

@@ -1,5 +1,6 @@
 // Checks of AWS's quotas before a deployment.
 
+import { isRequired } from './authorization.ts';
 import type { ConsumerDefinition, Contract } from './contract.ts';
 import { ROOT } from './grouping.ts';
 import type { FunctionOptions, StageOptions } from './stages.ts';
@@ -25,7 +26,7 @@ const METRICS = { graph: 500, dashboard: 2_500 };
 
 /** Throws if the service exceeds a quota, which AWS would report in the middle of a deployment. */
 export function checkQuotas(contract: Contract, { functions, api }: StageOptions): void {
-  checkConcurrency(contract, functions, api.tokens !== undefined);
+  checkConcurrency(contract, functions, isRequired('token', contract, api));
   checkReaders(contract.consumers);
   const { consumers, operations } = contract;
   const all = contract.functions.length + consumers.length;

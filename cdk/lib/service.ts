@@ -1,6 +1,7 @@
 // The service in one stage: its stacks, in the order of their deployment.
 
 import type { App } from 'aws-cdk-lib';
+import { checkAuthorization, isRequired } from './authorization.ts';
 import { byResource } from './grouping.ts';
 import { checkQuotas } from './quotas.ts';
 import { checkShards } from './shards.ts';
@@ -19,13 +20,15 @@ export function addStage(app: App, service: ServiceProps): readonly StageStack[]
   const { stage, options } = service;
   const contract = contractOf(service.contract, options);
   const props = { ...service, contract };
+  checkAuthorization(contract, options.api);
   checkQuotas(contract, options);
   checkShards(contract, stage, options);
 
   const data = new DataStack(app, props);
   const api = new ApiStack(app, props);
   const { tokens } = options.api;
-  const authorizers = tokens ? [new AuthorizerStack(app, { ...props, data, api, tokens })] : [];
+  const hasAuthorizer = tokens !== undefined && isRequired('token', contract, options.api);
+  const authorizers = hasAuthorizer ? [new AuthorizerStack(app, { ...props, data, api, tokens })] : [];
   const authorizer = authorizers[0]?.authorizer;
   const resources = byResource(contract).map(
     (resource) => new ResourceStack(app, { ...props, resource, data, api, ...(authorizer && { authorizer }) }),

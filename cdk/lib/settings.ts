@@ -3,7 +3,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {
+  type AuthorizationOptions,
+  CREDENTIALS,
   type DomainOptions,
+  MFA,
   STAGES,
   type StageOptions,
   shapeOf,
@@ -20,6 +23,9 @@ export interface StageSettings {
   readonly alarmEmail?: string;
   readonly domain?: DomainOptions;
   readonly tokens?: TokenOptions;
+  readonly authorization?: AuthorizationOptions;
+  readonly applicationRoles?: readonly string[];
+  readonly serviceRoles?: readonly string[];
   /** The `variables` are required; the rest has defaults. */
   readonly upstream?: Pick<UpstreamOptions, 'variables'> & Partial<UpstreamOptions>;
   readonly accountConcurrency?: number;
@@ -33,7 +39,17 @@ const RULES: Readonly<Record<keyof StageSettings, readonly [(value: unknown) => 
   ],
   alarmEmail: [(value) => isText(value) && /^[^\s@]+@[^\s@]+$/.test(value), 'an e-mail address'],
   domain: [isDomain, 'an object with a name and the certificateArn for it'],
-  tokens: [isTokens, 'an object with an https issuer, its audiences, and perhaps rolesClaim and tenantClaim'],
+  tokens: [
+    isTokens,
+    'an object with an https issuer, its audiences, and perhaps rolesClaim and tenantClaim, or with a userPool: its mfa ' +
+      '(off, optional or required) and selfSignUp, and perhaps signInPages and passwordAuth',
+  ],
+  authorization: [
+    isAuthorization,
+    `an object with a default, and perhaps operations by name: ${CREDENTIALS.join(', ')}`,
+  ],
+  applicationRoles: [isRoles, 'a list of roles without spaces'],
+  serviceRoles: [isRoles, 'a list of roles without spaces'],
   upstream: [isUpstream, 'an object with variables, texts by name, and perhaps timeout, throttle and latency'],
   accountConcurrency: [(value) => Number.isInteger(value) && Number(value) > 0, 'a whole number above 0'],
 };
@@ -57,11 +73,20 @@ export function readSettings(file = FILE): ReadonlyMap<string, StageSettings> {
 export function optionsOf(stage: string, settings: StageSettings = {}): StageOptions {
   const shape: StageOptions = STAGES[shapeOf(stage)];
   const { corsOrigins = shape.api.corsOrigins, domain, tokens, upstream, alarmEmail, accountConcurrency } = settings;
+  const authorization = settings.authorization ?? (tokens ? { default: 'token' } : shape.api.authorization);
+  const hasOtherCallers = [authorization.default, ...Object.values(authorization.operations ?? {})].some(
+    (credentials) => credentials !== 'key',
+  );
+  const {
+    // Once users or services have credentials of their own, keys only meter applications.
+    applicationRoles = hasOtherCallers ? [] : shape.api.applicationRoles,
+    serviceRoles = shape.api.serviceRoles,
+  } = settings;
+  const callers = { authorization, applicationRoles, serviceRoles, ...(tokens && { tokens }) };
   return {
     ...shape,
     functions: { ...shape.functions, ...(accountConcurrency && { accountConcurrency }) },
-    // With tokens, users are the callers: keys only meter their applications.
-    api: { ...shape.api, corsOrigins, ...(domain && { domain }), ...(tokens && { tokens, applicationRoles: [] }) },
+    api: { ...shape.api, ...callers, corsOrigins, ...(domain && { domain }) },
     ...(upstream && { upstream: { ...UPSTREAM_DEFAULTS, ...upstream } }),
     alarms: { ...shape.alarms, ...(alarmEmail && { email: alarmEmail }) },
   };
@@ -118,22 +143,71 @@ function isDomain(value: unknown): boolean {
 }
 
 function isTokens(value: unknown): boolean {
-  if (!isObject(value)) {
-    return false;
-  }
-  const { issuer, audiences, rolesClaim, tenantClaim, ...others } = value as Record<string, unknown>;
-  const isClaim = (claim: unknown) => claim === undefined || isText(claim);
   return (
-    isText(issuer) &&
-    URL.canParse(issuer) &&
-    new URL(issuer).protocol === 'https:' &&
-    Array.isArray(audiences) &&
-    audiences.length > 0 &&
-    audiences.every((audience) => isText(audience) && !/\s/.test(audience)) &&
-    isClaim(rolesClaim) &&
-    isClaim(tenantClaim) &&
-    Object.keys(others).length === 0
+    hasMembers(value, { userPool: isUserPool }) || hasMembers(value, ISSUER_MEMBERS, ['rolesClaim', 'tenantClaim'])
   );
+}
+
+type Members = Readonly<Record<string, (value: unknown) => boolean>>;
+
+const ISSUER_MEMBERS: Members = {
+  issuer: (value) => isUrl(value) && new URL(String(value)).protocol === 'https:',
+  audiences: (value) => isListOf(value, isWord),
+  rolesClaim: isText,
+  tenantClaim: isText,
+};
+
+const SIGN_IN_MEMBERS: Members = {
+  // Amazon Cognito API reference, "CreateUserPoolDomain".
+  domainPrefix: (value) => isText(value) && /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(value),
+  callbackUrls: (value) => isListOf(value, isUrl),
+  logoutUrls: (value) => isListOf(value, isUrl),
+};
+
+const USER_POOL_MEMBERS: Members = {
+  mfa: (value) => MFA.some((option) => option === value),
+  selfSignUp: isBoolean,
+  signInPages: (value) => hasMembers(value, SIGN_IN_MEMBERS, ['logoutUrls']),
+  passwordAuth: isBoolean,
+};
+
+function isUserPool(value: unknown): boolean {
+  return hasMembers(value, USER_POOL_MEMBERS, ['signInPages', 'passwordAuth']);
+}
+
+function isAuthorization(value: unknown): boolean {
+  const isCredentials = (name: unknown) => CREDENTIALS.some((known) => known === name);
+  const areOperations = (operations: unknown) => isObject(operations) && Object.values(operations).every(isCredentials);
+  return hasMembers(value, { default: isCredentials, operations: areOperations }, ['operations']);
+}
+
+function isRoles(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isWord);
+}
+
+/** Returns true if the value is an object with valid members, all but the optional ones, and no others. */
+function hasMembers(value: unknown, members: Members, optional: readonly string[] = []): boolean {
+  return (
+    isObject(value) &&
+    Object.keys(members).every((name) => Object.hasOwn(value, name) || optional.includes(name)) &&
+    Object.entries(value).every(([name, member]) => Object.hasOwn(members, name) && members[name]?.(member))
+  );
+}
+
+function isListOf(value: unknown, isValid: (item: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every(isValid);
+}
+
+function isUrl(value: unknown): boolean {
+  return isText(value) && URL.canParse(value);
+}
+
+function isWord(value: unknown): boolean {
+  return isText(value) && !/\s/.test(value);
+}
+
+function isBoolean(value: unknown): boolean {
+  return typeof value === 'boolean';
 }
 
 function isUpstream(value: unknown): boolean {

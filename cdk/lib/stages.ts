@@ -56,8 +56,8 @@ export interface DomainOptions {
   readonly certificateArn: string;
 }
 
-/** The tokens of signed-in users, from an OpenID Connect issuer such as an Amazon Cognito user pool. */
-export interface TokenOptions {
+/** The tokens of an OpenID Connect issuer that exists already. */
+export interface IssuerOptions {
   /** The `iss` of tokens, an https URL. */
   readonly issuer: string;
   /** The accepted values of `aud`, or of `client_id` in access tokens of Amazon Cognito. */
@@ -68,15 +68,57 @@ export interface TokenOptions {
   readonly tenantClaim?: string;
 }
 
+export const MFA = ['off', 'optional', 'required'] as const;
+export type Mfa = (typeof MFA)[number];
+
+/** An Amazon Cognito user pool of the stage, with the groups `admin` and `member`. */
+export interface UserPoolOptions {
+  /** Codes of an authenticator app besides the password. */
+  readonly mfa: Mfa;
+  /** Anybody may sign up; otherwise administrators of the pool create the users. */
+  readonly selfSignUp: boolean;
+  /** The sign-in pages, with the authorization code flow; none: clients sign in with the secure remote password protocol. */
+  readonly signInPages?: {
+    /** The first part of the pages' host name, unique in the region over all accounts. */
+    readonly domainPrefix: string;
+    /** The pages of the application that take the code. */
+    readonly callbackUrls: readonly string[];
+    /** The pages that may follow a sign-out. */
+    readonly logoutUrls?: readonly string[];
+  };
+  /** Clients may send the password itself to Amazon Cognito (`USER_PASSWORD_AUTH`), for tests. */
+  readonly passwordAuth?: boolean;
+}
+
+/** The tokens of signed-in users: of a user pool of the stage, or of another issuer. */
+export type TokenOptions = IssuerOptions | { readonly userPool: UserPoolOptions };
+
+/**
+ * The credentials of an operation's callers: `key` an API key; `token` a user's token, and the API key of the application;
+ * `iam` a signature of AWS's IAM.
+ */
+export const CREDENTIALS = ['key', 'token', 'iam'] as const;
+export type Credentials = (typeof CREDENTIALS)[number];
+
+export interface AuthorizationOptions {
+  /** The credentials for operations without another entry. Public operations need none. */
+  readonly default: Credentials;
+  /** Other credentials, by the name of the operation; also for public operations, which then are not public. */
+  readonly operations?: Readonly<Record<string, Credentials>>;
+}
+
 export interface ApiOptions {
   /** Origins whose pages may call the API; `*` allows all. */
   readonly corsOrigins: readonly string[];
+  readonly authorization: AuthorizationOptions;
   /**
    * The roles of every holder of an API key. `admin` trusts all keys with all records: the predefined stages do, since
-   * without `tokens` keys are the only callers.
+   * keys are their only callers.
    */
   readonly applicationRoles: readonly string[];
-  /** Each request needs a token of this issuer besides its API key; none: the key alone. */
+  /** The roles of every AWS role and user that may call the API. */
+  readonly serviceRoles: readonly string[];
+  /** The tokens that operations with the credentials `token` accept. */
   readonly tokens?: TokenOptions;
   /** The limit per method, over all callers. */
   readonly throttle: Throttle;
@@ -155,7 +197,14 @@ export const STAGES = {
     data: { keep: false, protect: false, customerKey: false, recordKilobytes: 1 },
     functions: { memory: 256, timeout: 10, canary: false },
     changes: { historyDays: 30, failedDays: 30 },
-    api: { corsOrigins: ['*'], applicationRoles: ['admin'], throttle: { rate: 100, burst: 200 }, firewall: false },
+    api: {
+      authorization: { default: 'key' },
+      applicationRoles: ['admin'],
+      serviceRoles: [],
+      corsOrigins: ['*'],
+      throttle: { rate: 100, burst: 200 },
+      firewall: false,
+    },
     plans: {
       basic: { rate: 5, burst: 10, requestsPerMonth: 10_000 },
       premium: { rate: 50, burst: 100, requestsPerMonth: 1_000_000 },
@@ -169,7 +218,9 @@ export const STAGES = {
     functions: { memory: 512, timeout: 10, canary: true },
     changes: { historyDays: 90, failedDays: 30, archiveDays: 14 },
     api: {
+      authorization: { default: 'key' },
       applicationRoles: ['admin'],
+      serviceRoles: [],
       corsOrigins: ['https://staging.example.com', 'https://admin.staging.example.com'],
       throttle: { rate: 500, burst: 1_000 },
       firewall: true,
@@ -187,7 +238,9 @@ export const STAGES = {
     functions: { memory: 512, timeout: 10, canary: true },
     changes: { historyDays: 365, failedDays: 30, archiveDays: 90 },
     api: {
+      authorization: { default: 'key' },
       applicationRoles: ['admin'],
+      serviceRoles: [],
       corsOrigins: ['https://www.example.com', 'https://admin.example.com'],
       throttle: { rate: 2_000, burst: 4_000 },
       firewall: true,

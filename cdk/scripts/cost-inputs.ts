@@ -28,6 +28,16 @@ export const TRAFFIC = {
   storedGigabytes: 1,
 } as const;
 
+/** The authorizer of tokens. */
+export const TOKENS = {
+  /** The time for which API Gateway keeps the policy of a token, in seconds. */
+  cacheSeconds: 300,
+  /** The requests that a user sends in this time: an assumption. */
+  requests: 10,
+  /** The duration of a call in milliseconds: it verifies one signature, and has no database. */
+  milliseconds: 1,
+} as const;
+
 /** The cost of each change after its request, with one change per batch. Lambda's reads of streams are free. */
 export const CHANGES = {
   /** The operation behind each kind of change; the changes are divided equally among the tables. */

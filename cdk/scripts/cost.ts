@@ -5,7 +5,7 @@ import { byResource } from '../lib/grouping.ts';
 import { PRICES } from '../lib/prices.ts';
 import { STAGES, type StageName, type StageOptions } from '../lib/stages.ts';
 import { contractOf } from '../lib/upstream.ts';
-import { CHANGES, OPERATIONS, TELEMETRY, TRAFFIC, UPSTREAM } from './cost-inputs.ts';
+import { CHANGES, OPERATIONS, TELEMETRY, TOKENS, TRAFFIC, UPSTREAM } from './cost-inputs.ts';
 
 const REQUESTS = 1_000_000;
 const HOURS = 730;
@@ -13,6 +13,8 @@ const DAYS_PER_MONTH = 30;
 /** The memory that comes with one core (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). */
 const MEGABYTES_PER_CORE = 1_769;
 const FIREWALL_RULES = 5;
+/** The metrics in the alarms of the authorizer: three on its failures, one on throttles. */
+const AUTHORIZER_METRICS = 4;
 
 type Lines = Record<string, number>;
 
@@ -138,6 +140,14 @@ function firewall({ api }: StageOptions): number {
   return api.firewall ? rules + REQUESTS * PRICES.firewallRequest : 0;
 }
 
+/** Returns the dollars for the authorizer's calls, with a log line and perhaps a trace each. */
+function authorizer({ functions }: StageOptions): number {
+  const calls = REQUESTS / TOKENS.requests;
+  const duration = (TOKENS.milliseconds / 1_000) * (functions.memory / 1_024) * PRICES.lambdaGigabyteSecond;
+  const logs = (CHANGES.logKilobytes / 1e6) * PRICES.logGigabyte;
+  return calls * (PRICES.lambdaRequest + duration + logs + TRAFFIC.tracedShare * PRICES.trace);
+}
+
 /** Returns the dollars for a million calls of the upstream API in a stage, by item. */
 function upstreamCost(stage: StageName): Lines {
   const options: StageOptions = STAGES[stage];
@@ -189,6 +199,15 @@ ${row('**sum**', totals)}
 API Gateway and traces dominate the costs that grow with traffic. Lambda's duration is nearly nothing: choose memory for
 latency, not for cost. Most of the fixed costs are alarms and metrics: \`telemetry.metrics\` of a stage decides about the latter. The history is counted at its full size, with all days the stage
 keeps.
+
+## Tokens
+
+The stage option \`api.tokens\` adds the authorizer: a call per token and ${TOKENS.cacheSeconds} seconds. With ${TOKENS.requests} requests of a user in that time, a
+million requests add $${authorizer(STAGES.prod).toFixed(2)} in prod, most of it for traces, and the function's ${AUTHORIZER_METRICS} metrics in alarms $${(AUTHORIZER_METRICS * PRICES.alarmMonth).toFixed(2)}. API Gateway bills no
+requests that it refuses for a missing or invalid key or token (Amazon API Gateway pricing); Lambda bills the call.
+
+A user pool costs nothing for its first ${PRICES.freeUsers.toLocaleString('en')} monthly active users, then $${PRICES.activeUser} each (plan Essentials, Amazon Cognito
+pricing): $${((100_000 - PRICES.freeUsers) * PRICES.activeUser).toLocaleString('en')} a month with 100,000. API keys of customers, usage plans and IAM cost nothing.
 
 ## Calls of the upstream API
 

@@ -44,7 +44,15 @@ export function withResources(contract: Contract, count: number): Contract {
 export function withCaller(contract: Contract): Contract {
   const environment = ['UPSTREAM_CACHE_SECONDS', 'UPSTREAM_TIMEOUT_MS', 'UPSTREAM_URL'];
   const caller: FunctionDefinition = { name: 'probe', grants: [], secrets: ['upstream'], environment };
-  const operation = { name: 'probe', method: 'POST', path: '/v1/probe', function: 'probe', parameters: [], models: {} };
+  const operation = {
+    name: 'probe',
+    method: 'POST',
+    path: '/v1/probe',
+    function: 'probe',
+    parameters: [],
+    models: {},
+    isPublic: false,
+  };
   return {
     ...contract,
     functions: [...contract.functions, caller],

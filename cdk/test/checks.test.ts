@@ -10,7 +10,7 @@ import { readContract } from '../lib/contract.ts';
 import { byPath } from '../lib/grouping.ts';
 import { STAGES, type StageName } from '../lib/stages.ts';
 import { withResource } from './added.ts';
-import { appOf, EVERYTHING, placeholder, templateOf } from './synthesized.ts';
+import { appOf, EVERYTHING, MIXED, placeholder, templateOf } from './synthesized.ts';
 import { ofType } from './template.ts';
 
 const contract = readContract();
@@ -52,6 +52,10 @@ describe('cdk-nag', () => {
 
   test('has no unaccepted finding with all options', () => {
     assert.doesNotThrow(() => appOf({ stage: 'prod', options: EVERYTHING }).app.synth());
+  });
+
+  test('has no unaccepted finding with a user pool and several kinds of callers', () => {
+    assert.doesNotThrow(() => appOf({ stage: 'prod', options: MIXED }).app.synth());
   });
 });
 

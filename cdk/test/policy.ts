@@ -22,7 +22,8 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
 };
 
 /**
- * Returns true if the resource's policy allows the request of another service or account
+ * Returns true if the resource's policy allows the request of another service or account, or if the policy of a role or
+ * user, which names no principal, allows its request
  * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html).
  */
 export function isAllowed(policy: Json, request: AccessRequest): boolean {
@@ -40,7 +41,7 @@ function matches(statement: Json, request: AccessRequest): boolean {
 }
 
 function isPrincipal(principal: Json, request: AccessRequest): boolean {
-  if (principal === '*' || texts(at(principal, 'AWS')).includes('*')) {
+  if (principal === null || principal === '*' || texts(at(principal, 'AWS')).includes('*')) {
     return true;
   }
   const caller = request.principal;

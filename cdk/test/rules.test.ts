@@ -9,7 +9,7 @@ import { optionsOf } from '../lib/settings.ts';
 import { STAGES, type StageOptions } from '../lib/stages.ts';
 import { withResource, withResources } from './added.ts';
 import { type AccessRequest, isAllowed } from './policy.ts';
-import { ENVIRONMENT, EVERYTHING, type Options, stackTemplates, templateOf } from './synthesized.ts';
+import { ENVIRONMENT, EVERYTHING, MIXED, type Options, stackTemplates, templateOf } from './synthesized.ts';
 import { at, type Json, list, ofType, rendered, resources } from './template.ts';
 import type { StackTemplate } from './union.ts';
 
@@ -22,6 +22,7 @@ interface Case {
 const CASES: ReadonlyMap<string, Case> = new Map([
   ...[...Object.keys(STAGES), 'ada'].map((stage) => [stage, caseOf({ stage, options: optionsOf(stage) })] as const),
   ['every option', caseOf({ stage: 'prod', options: EVERYTHING })],
+  ['a user pool and several kinds of callers', caseOf({ stage: 'prod', options: MIXED })],
   [
     'an added resource',
     caseOf({ stage: 'prod', options: STAGES.prod, contract: withResource(readContract(), 'specimens') }),
@@ -49,7 +50,7 @@ const ENVIRONMENT_BYTES = 4_096;
 const ARN = 'arn:aws:dynamodb:ap-southeast-2:123456789012:table/';
 
 /** The resource types that hold data of the service. */
-const STORED = ['AWS::DynamoDB::GlobalTable', 'AWS::KMS::Key', 'AWS::S3::Bucket'];
+const STORED = ['AWS::Cognito::UserPool', 'AWS::DynamoDB::GlobalTable', 'AWS::KMS::Key', 'AWS::S3::Bucket'];
 
 /** The prefix of alarm names. */
 const STACK = `${PROJECT}-`;

@@ -10,6 +10,7 @@ import { appOf, type Options, placeholder } from './synthesized.ts';
 
 const PREFIX = 'serverless-crud-prod-';
 const STORED = [
+  'AWS::Cognito::UserPool',
   'AWS::DynamoDB::GlobalTable',
   'AWS::KMS::Key',
   'AWS::S3::Bucket',

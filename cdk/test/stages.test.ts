@@ -141,6 +141,26 @@ describe('settings', () => {
     ['{"ada": {"corsOrigins": ["a.net"]}}', /corsOrigins must be a list of origins/],
     ['{"ada": {"alarmEmail": "ada"}}', /alarmEmail must be an e-mail address/],
     ['{"ada": {"domain": {"name": "a.net"}}}', /domain must be an object with a name and the certificateArn for it/],
+    [
+      '{"ada": {"tokens": {"issuer": "http://a.net", "audiences": ["a"]}}}',
+      /tokens must be an object with an https issuer/,
+    ],
+    ['{"ada": {"tokens": {"issuer": "https://a.net", "audiences": ["a b"]}}}', /tokens must be an object/],
+    ['{"ada": {"tokens": {"issuer": "https://a.net"}}}', /tokens must be an object/],
+    [
+      '{"ada": {"tokens": {"userPool": {"mfa": "sms", "selfSignUp": true}}}}',
+      /tokens must be .* with a userPool: its mfa/,
+    ],
+    ['{"ada": {"tokens": {"userPool": {"mfa": "off"}}}}', /tokens must be an object/],
+    ['{"ada": {"tokens": {"userPool": {"mfa": "off", "selfSignUp": true, "mail": true}}}}', /tokens must be an object/],
+    ['{"ada": {"authorization": {"default": "none"}}}', /authorization must be .*: key, token, iam/],
+    [
+      '{"ada": {"authorization": {"operations": {"items_list": "key"}}}}',
+      /authorization must be an object with a default/,
+    ],
+    ['{"ada": {"authorization": {"default": "key", "operations": {"items_list": "open"}}}}', /authorization must be/],
+    ['{"ada": {"applicationRoles": ["a b"]}}', /applicationRoles must be a list of roles without spaces/],
+    ['{"ada": {"serviceRoles": "admin"}}', /serviceRoles must be a list of roles without spaces/],
     ['{"ada": {"accountConcurrency": 0}}', /accountConcurrency must be a whole number above 0/],
   ] as const) {
     test(`are refused in one line: ${text}`, () => {

@@ -33,6 +33,7 @@ export const EVERYTHING: StageOptions = {
   functions: { ...STAGES.prod.functions, reservedConcurrency: 40, provisionedConcurrency: 2 },
   api: {
     ...STAGES.prod.api,
+    authorization: { default: 'token' },
     applicationRoles: [],
     tokens: { issuer: 'https://login.example.com/', audiences: ['web', 'mobile'], tenantClaim: 'org' },
     cache: { gigabytes: '0.5', seconds: 60 },
@@ -51,6 +52,28 @@ export const EVERYTHING: StageOptions = {
     monthlyBudget: 100,
   },
   logRetention: RetentionDays.TEN_YEARS,
+};
+
+/** Production with a user pool, and with operations for other callers than users. */
+export const MIXED: StageOptions = {
+  ...STAGES.prod,
+  api: {
+    ...STAGES.prod.api,
+    authorization: { default: 'token', operations: { items_list: 'key', items_history: 'iam', users_history: 'iam' } },
+    applicationRoles: [],
+    serviceRoles: ['auditor'],
+    tokens: {
+      userPool: {
+        mfa: 'optional',
+        selfSignUp: true,
+        signInPages: {
+          domainPrefix: 'shop-net',
+          callbackUrls: ['https://www.shop.net/signed-in'],
+          logoutUrls: ['https://www.shop.net/'],
+        },
+      },
+    },
+  },
 };
 
 export interface Options {

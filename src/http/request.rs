@@ -43,14 +43,14 @@ pub fn id(request: &Request) -> Result<Uuid, Error> {
 fn resource<R: Resource>(request: &Request) -> Result<R, Error> {
     let value = json_body(request, &["application/json"])?;
     let is_unconditional = R::ACCESS.update.condition(principal(request), R::OWNER) == Condition::Always;
-    body::decode(if is_unconditional { value } else { with_owner::<R>(value, request) }).map_err(Error::Invalid)
+    body::decode(if is_unconditional { value } else { with_owner::<R>(value, request, false) }).map_err(Error::Invalid)
 }
 
-/// Sets the owner to the user who sends the request, if the body names none.
-fn with_owner<R: Resource>(mut body: Value, request: &Request) -> Value {
+/// Sets the owner to the user who sends the request, if the body names none. With `keeps_null`, a null names nobody.
+fn with_owner<R: Resource>(mut body: Value, request: &Request, keeps_null: bool) -> Value {
     let principal = principal(request);
     if let (Owner::Field(field), Kind::User, Some(members)) = (R::OWNER, principal.kind, body.as_object_mut())
-        && members.get(field).is_none_or(Value::is_null)
+        && members.get(field).is_none_or(|owner| owner.is_null() && !keeps_null)
     {
         members.insert(field.to_owned(), principal.id.as_str().into());
     }
@@ -128,12 +128,13 @@ pub fn header(request: &Request, name: &str) -> Option<String> {
 }
 
 /// Decodes the resource in the body of a `POST`, and its idempotency key if any. Without an owner, it belongs to the user
-/// who sends it.
+/// who sends it, unless one who may create any record sends null.
 ///
 /// # Errors
 /// Returns the same errors as `resource`. A key that is empty, too long or not printable ASCII is a violation.
 pub fn creation<R: Resource>(request: &Request) -> Result<(R, Option<IdempotencyKey>), Error> {
-    keyed(request, |value| body::decode(with_owner::<R>(value, request)))
+    let may_create_any = R::ACCESS.create.condition(principal(request), R::OWNER) == Condition::Always;
+    keyed(request, |value| body::decode(with_owner::<R>(value, request, may_create_any)))
 }
 
 /// Decodes the body of an action, and its idempotency key if any. `example` has every field of the body.

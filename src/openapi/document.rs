@@ -81,6 +81,13 @@ fn security_schemes() -> Value {
             "bearerFormat": "JWT",
             "description": "The access token of a user.",
         },
+        "signature": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "x-amazon-apigateway-authtype": "awsSigv4",
+            "description": "The signature of an AWS role or user (Signature Version 4).",
+        },
     })
 }
 

@@ -38,13 +38,18 @@ pub fn operation(operation: &Operation, contract: &Contract) -> Value {
     object
 }
 
-/// Returns the security requirements: one of them is enough. A public operation has none.
+/// The security schemes, by the kind of the principals that they identify.
+const SCHEMES: [(Kind, &str); 3] =
+    [(Kind::Application, "apiKey"), (Kind::User, "bearer"), (Kind::Service, "signature")];
+
+/// Returns the security requirements: one of them is enough. An empty list means that callers need no credentials, so an
+/// operation that admits nobody has all schemes.
 fn security(rule: &Rule) -> Value {
     if rule.may_admit_kind(Kind::Anonymous) {
         return json!([]);
     }
-    let schemes = [(Kind::Application, "apiKey"), (Kind::User, "bearer")];
-    let admitted = schemes.into_iter().filter(|(kind, _)| rule.may_admit_kind(*kind));
+    let admits_nobody = SCHEMES.iter().all(|(kind, _)| !rule.may_admit_kind(*kind));
+    let admitted = SCHEMES.into_iter().filter(|(kind, _)| admits_nobody || rule.may_admit_kind(*kind));
     admitted.map(|(_, scheme)| Value::Object(Map::from_iter([(scheme.to_owned(), json!([]))]))).collect()
 }
 

@@ -14,7 +14,7 @@ use super::{
     transaction,
 };
 use crate::{
-    access::Kind,
+    access::{Condition, Kind},
     error::{Error, Violation},
     record::{IdempotencyKey, Record, Resource, Unique, format_time, now},
     telemetry,
@@ -171,7 +171,15 @@ fn require<R: Resource>(table: &Table<R>, field: &str, collection: &str, id: &st
         }
     }
     let check = check.condition_expression(condition);
-    let missing = Violation::field(field, format!("names no record of {collection}"));
+    let is_own = table.principal.kind == Kind::User && table.principal.id == id;
+    let detail = match is_own.then(|| table.condition(&R::ACCESS.create)) {
+        None => format!("names no record of {collection}"),
+        Some(Condition::Always) => {
+            format!("names you, who have no record of {collection}: name another one, or null for none")
+        }
+        Some(_) => format!("names you, who have no record of {collection} yet: create it with POST /v1/{collection}"),
+    };
+    let missing = Violation::field(field, detail);
     Step { action: transaction::check(check), guard: Guard::Field(missing) }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     callers::Caller,
     gateway::Gateway,
     items::{id_of, start},
-    samples::user,
+    samples::{item, user, with},
 };
 
 #[tokio::test]
@@ -19,6 +19,35 @@ async fn user_creates_the_own_record_once() {
     let again = gateway.post(&ada, "/v1/users", user()).await;
     assert_eq!(again.status, 409);
     assert_eq!(gateway.get(&ada, &format!("/v1/users/{}", created.id())).await.body, created.body);
+}
+
+#[tokio::test]
+async fn item_of_a_user_without_a_record_is_refused_with_advice() {
+    let gateway = Gateway::start().await;
+    let ada = Caller::user(Uuid::new_v4());
+    let refused = gateway.post(&ada, "/v1/items", item()).await;
+    let detail = "names you, who have no record of users yet: create it with POST /v1/users";
+    assert_eq!(refused.status, 409);
+    assert_eq!(refused.body["errors"], json!([{ "pointer": "/ownerId", "detail": detail }]));
+    let other = with(item(), "ownerId", Uuid::now_v7().to_string());
+    let refused = gateway.post(&Caller::key("app"), "/v1/items", other).await;
+    assert_eq!(refused.body["errors"][0]["detail"], "names no record of users");
+
+    assert_eq!(gateway.post(&ada, "/v1/users", user()).await.status, 201);
+    assert_eq!(gateway.post(&ada, "/v1/items", item()).await.status, 201);
+}
+
+#[tokio::test]
+async fn administrator_without_a_record_creates_items_without_an_owner() {
+    let (gateway, ada, _) = start().await;
+    let admin = Caller::user(Uuid::new_v4()).with_roles("admin");
+    let refused = gateway.post(&admin, "/v1/items", item()).await;
+    let detail = "names you, who have no record of users: name another one, or null for none";
+    assert_eq!((refused.status, &refused.body["errors"][0]["detail"]), (409, &json!(detail)));
+    let unowned = gateway.post(&admin, "/v1/items", with(item(), "ownerId", json!(null))).await;
+    assert_eq!((unowned.status, &unowned.body["ownerId"]), (201, &json!(null)));
+    let own = gateway.post(&ada, "/v1/items", with(item(), "ownerId", json!(null))).await;
+    assert_eq!((own.status, &own.body["ownerId"]), (201, &id_of(&ada)));
 }
 
 #[tokio::test]

@@ -4,8 +4,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Value, json};
 use serverless_crud::{
+    access::{ADMIN, Rule},
+    error::Error,
+    functions::Service,
     openapi::{document, files, request_model},
-    operations::{Collection, schema},
+    operations::{Collection, Contract, Operation, schema},
 };
 
 use crate::{
@@ -48,6 +51,37 @@ fn document_has_every_operation_with_the_data_for_the_stack() {
             );
         }
         assert_eq!(document["x-tables"], serde_json::to_value(service.tables()).expect("tables are JSON"));
+    }
+}
+
+#[test]
+fn operation_lists_the_credentials_of_those_it_admits_and_none_only_if_it_is_public() {
+    fn with(name: &str, rule: Rule) -> Operation {
+        let contract = || Contract::new("items", "Test", "A test.");
+        Operation::new("POST", format!("/v1/items/{name}"), name, rule, async |_, _| Err(Error::Forbidden), contract)
+    }
+    let service = Service::new()
+        .action(|| with("public", Rule::Public))
+        .action(|| with("user", Rule::SignedIn))
+        .action(|| with("application", Rule::Application))
+        .action(|| with("service", Rule::Service))
+        .action(|| with("admin", ADMIN))
+        .action(|| with("nobody", Rule::Nobody));
+    let document = document(&service);
+    for (name, schemes) in [
+        ("public", [].as_slice()),
+        ("user", &["bearer"]),
+        ("application", &["apiKey"]),
+        ("service", &["signature"]),
+        ("admin", &["apiKey", "bearer", "signature"]),
+        ("nobody", &["apiKey", "bearer", "signature"]),
+    ] {
+        let security = document["paths"][format!("/v1/items/{name}")]["post"]["security"].as_array().expect("a list");
+        let found = security.iter().flat_map(|scheme| scheme.as_object().expect("an object").keys());
+        assert_eq!(found.collect::<Vec<_>>(), schemes, "{name}");
+        for scheme in schemes {
+            assert!(document["components"]["securitySchemes"][scheme].is_object());
+        }
     }
 }
 

@@ -8,21 +8,37 @@ use uuid::Uuid;
 
 const PROBLEM: &str = "application/problem+json";
 
-/// The deployed API with an API key.
+/// The deployed API with an API key, and with the token of an administrator if it requires one.
 pub struct Api {
     pub url: String,
     pub key: String,
+    pub token: Option<String>,
     pub client: Client,
 }
 
 impl Api {
     pub fn new() -> Self {
         let url = variable("E2E_URL");
-        Self { client: client(&url), url, key: variable("E2E_KEY") }
+        Self { client: client(&url), url, key: variable("E2E_KEY"), token: env::var("E2E_ADMIN_TOKEN").ok() }
+    }
+
+    /// Returns the API with another user's token.
+    pub fn of(user: &str) -> Self {
+        Self { token: Some(variable(&format!("E2E_{user}_TOKEN"))), ..Self::new() }
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.anonymous(method, path).header("x-api-key", &self.key)
+        self.authorized(self.anonymous(method, path))
+    }
+
+    /// Adds the API key and the token to a request.
+    pub fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
+        self.with_token(request).header("x-api-key", &self.key)
+    }
+
+    /// Adds the token to a request, without the API key.
+    pub fn with_token(&self, request: RequestBuilder) -> RequestBuilder {
+        self.token.iter().fold(request, |request, token| request.bearer_auth(token))
     }
 
     pub fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {

@@ -22,7 +22,7 @@ async fn record_can_be_created_read_replaced_patched_listed_and_deleted() {
         let path = path_of(&sample, &created.body);
 
         let location = api.at(sample.path).join(created.header("location")).expect("a URL");
-        let found = answer(api.client.get(location).header("x-api-key", &api.key)).await;
+        let found = answer(api.authorized(api.client.get(location))).await;
         assert_eq!((found.status, &found.body), (StatusCode::OK, &created.body));
 
         let replaced = api.send(Method::PUT, &path, &merged(&sample.body, &sample.change)).await;
@@ -152,7 +152,7 @@ async fn list_links_return_each_record_once() {
     let mut seen = Vec::new();
     let mut next = Some(api.at(&format!("/v1/items?ownerId={owner}&limit=2")));
     while let Some(url) = next {
-        let page = answer(api.client.get(url.clone()).header("x-api-key", &api.key)).await;
+        let page = answer(api.authorized(api.client.get(url.clone()))).await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.body);
         let records = page.body["data"].as_array().expect("records");
         seen.extend(records.iter().map(|record| record["id"].to_string()));

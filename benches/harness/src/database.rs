@@ -1,4 +1,5 @@
-//! The embedded DynamoDB behind TLS, with the records used by the events.
+//! The services that functions call: the embedded DynamoDB behind TLS, with the records used by the events, and the issuer of
+//! the authorizer's tokens.
 
 use std::{
     fs,
@@ -10,7 +11,9 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
+    catalogue::AUTHORIZER,
     error::Result,
+    issuer::Issuer,
     options::Options,
     secrets,
     server::{KEY, Server},
@@ -19,10 +22,11 @@ use crate::{
 
 /// A running database.
 pub struct Database {
-    /// The TLS endpoint that functions connect to.
+    /// The TLS endpoints that functions connect to.
     pub tls: Tls,
     /// The endpoint of the secret that signs cursors.
     pub secrets_url: String,
+    issuer: Issuer,
     /// The API server that creates the tables and records.
     server: Server,
     database: JoinHandle<()>,
@@ -43,11 +47,13 @@ impl Database {
             let _ = dynoxide::server::serve_with_shutdown(listener, memory, pending()).await;
         });
         let server = Server::start(options, &["--endpoint-url", &format!("http://{address}")]).await?;
-        let tls = tls::start(options, address).await?;
+        let mut issuer = Issuer::create(options).await?;
+        let tls = tls::start(options, address, issuer.address.clone()).await?;
+        issuer.serve(&tls.issuer);
         let secrets_url = secrets::start().await?;
         let client = reqwest::Client::new();
         let (item, user, serial) = (String::new(), String::new(), AtomicUsize::new(0));
-        let mut database = Self { tls, secrets_url, server, database, client, item, user, serial };
+        let mut database = Self { tls, secrets_url, issuer, server, database, client, item, user, serial };
         for _ in 0..30 {
             database.item = database.create_record(options, "items").await?;
             database.user = database.create_record(options, "users").await?;
@@ -57,6 +63,9 @@ impl Database {
 
     /// Returns an event for a function. A delete gets a new record of its own.
     pub async fn build_event(&self, options: &Options, function: &str) -> Result<String> {
+        if function == AUTHORIZER {
+            return self.issuer.event(&self.tls.issuer);
+        }
         let mut event = sample_event(options, function)?;
         let (collection, verb) = function.split_once('_').ok_or("a function's name is collection_verb")?;
         if event["body"].is_string() {

@@ -5,6 +5,7 @@ mod chart;
 mod database;
 mod error;
 mod goals;
+mod issuer;
 mod load;
 mod machine;
 mod options;

@@ -1,4 +1,4 @@
-//! A TLS proxy in front of a port, with a certificate created for the run.
+//! TLS proxies in front of ports, with a certificate created for the run.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -14,10 +14,12 @@ use tokio_rustls::{
 
 use crate::{error::Result, options::Options};
 
-/// A TLS endpoint and the certificate bundles that trust it.
+/// TLS endpoints and the certificate bundles that trust them.
 pub struct Tls {
-    /// As in `https://localhost:1234`.
-    pub url: String,
+    /// The URL of the database, as in `https://localhost:1234`.
+    pub database: String,
+    /// The URL of the issuer.
+    pub issuer: String,
     /// The path of a bundle with Amazon's roots and the run's root.
     pub small_bundle: String,
     /// The path of a bundle with the system's roots and the run's root.
@@ -26,8 +28,8 @@ pub struct Tls {
     pub own_root: String,
 }
 
-/// Starts a TLS proxy for `target`.
-pub async fn start(options: &Options, target: String) -> Result<Tls> {
+/// Starts TLS proxies for the addresses of a database and an issuer.
+pub async fn start(options: &Options, database: String, issuer: String) -> Result<Tls> {
     let mut authority = CertificateParams::new(vec!["bench".into()])?;
     // The name must differ from the certificate it signs, which would otherwise count as self-signed.
     authority.distinguished_name.push(DnType::CommonName, "bench root");
@@ -39,9 +41,7 @@ pub async fn start(options: &Options, target: String) -> Result<Tls> {
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let config = config.with_safe_default_protocol_versions()?.with_no_client_auth();
     let acceptor = TlsAcceptor::from(Arc::new(config.with_single_cert(vec![certificate.der().clone()], key)?));
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("https://localhost:{}", listener.local_addr()?.port());
-    tokio::spawn(accept(listener, acceptor, target));
+    let (database, issuer) = (listen(&acceptor, database).await?, listen(&acceptor, issuer).await?);
 
     let root = authority.pem();
     let amazon = fs::read_to_string(options.root.join("src/app/amazon-roots.pem"))?;
@@ -49,7 +49,8 @@ pub async fn start(options: &Options, target: String) -> Result<Tls> {
     let system =
         system.iter().find_map(|path| fs::read_to_string(path).ok()).ok_or("the system has no certificates")?;
     Ok(Tls {
-        url,
+        database,
+        issuer,
         own_root: write_file(options, "own.pem", &root)?,
         small_bundle: write_file(options, "small.pem", &format!("{amazon}{root}"))?,
         system_bundle: write_file(options, "system.pem", &format!("{system}{root}"))?,
@@ -60,6 +61,14 @@ fn write_file(options: &Options, name: &str, content: &str) -> Result<String> {
     let path = options.output_folder().join(name);
     fs::write(&path, content)?;
     Ok(Path::canonicalize(&path)?.to_str().ok_or("the project's path is not UTF-8")?.to_owned())
+}
+
+/// Starts the proxy of a target. Returns its URL.
+async fn listen(acceptor: &TlsAcceptor, target: String) -> Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("https://localhost:{}", listener.local_addr()?.port());
+    tokio::spawn(accept(listener, acceptor.clone(), target));
+    Ok(url)
 }
 
 async fn accept(listener: TcpListener, acceptor: TlsAcceptor, target: String) {

@@ -3,9 +3,11 @@
 import { CfnOutput } from 'aws-cdk-lib';
 import { EndpointType, type IResource, type RequestValidator, RestApi } from 'aws-cdk-lib/aws-apigateway';
 import type { Construct } from 'constructs';
+import { isRequired } from '../authorization.ts';
 import { ROOT } from '../grouping.ts';
 import { Identity } from '../identity.ts';
 import { Problems } from '../problems.ts';
+import { ServiceCallers } from '../service-callers.ts';
 import { type ServiceProps, StageStack } from './stage-stack.ts';
 
 export class ApiStack extends StageStack {
@@ -34,6 +36,10 @@ export class ApiStack extends StageStack {
     });
     new Problems(this, 'Problems', this.rest, contract, options.api.corsOrigins);
     this.identity = new Identity(this, 'Identity', { name: this.serviceName });
+    if (isRequired('iam', contract, options.api)) {
+      const { rest, serviceName: name } = this;
+      new ServiceCallers(this, 'ServiceCallers', { rest, stage: props.stage, name });
+    }
     new CfnOutput(this, 'Id', { key: 'ApiId', value: this.rest.restApiId });
   }
 }

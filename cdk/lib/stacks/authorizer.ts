@@ -33,7 +33,9 @@ export class AuthorizerStack extends StageStack {
     const { serviceName, prefix } = this;
     const { api, options, tokens } = props;
     const functions = new Functions(this, 'Functions', { ...props, prefix });
-    const live = functions.create({ name: FUNCTION, grants: [] }, variablesOf(tokens), { timeout: TIMEOUT });
+    const live = functions.create({ name: FUNCTION, grants: [] }, variablesOf(tokens, props.data), {
+      timeout: TIMEOUT,
+    });
     const uri = `arn:${Aws.PARTITION}:apigateway:${this.region}:lambda:path/2015-03-31/functions`;
     const authorizer = new CfnAuthorizer(this, 'Authorizer', {
       restApiId: api.rest.restApiId,
@@ -65,7 +67,15 @@ export class AuthorizerStack extends StageStack {
   }
 }
 
-function variablesOf({ issuer, audiences, rolesClaim, tenantClaim }: TokenOptions): Record<string, string> {
+/** Returns the variables of the function. A pool of the stage has its groups in `cognito:groups`, the default. */
+function variablesOf(tokens: TokenOptions, { userPool }: DataStack): Record<string, string> {
+  if (userPool) {
+    return { ISSUER: userPool.issuer, AUDIENCE: userPool.clientId };
+  }
+  if ('userPool' in tokens) {
+    throw new Error('the data stack has no user pool');
+  }
+  const { issuer, audiences, rolesClaim, tenantClaim } = tokens;
   return {
     ISSUER: issuer,
     AUDIENCE: audiences.join(' '),

@@ -48,7 +48,7 @@ pub struct Segment {
 
 #[derive(Serialize)]
 struct Aws {
-    operation: String,
+    operation: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     table_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -201,7 +201,7 @@ impl Segment {
     /// Returns the name with the operation and the table of a call.
     #[cfg(feature = "local")]
     pub fn label(&self) -> String {
-        let aws = self.aws.iter().flat_map(|aws| [Some(aws.operation.as_str()), aws.table_name.as_deref()]);
+        let aws = self.aws.iter().flat_map(|aws| [Some(aws.operation), aws.table_name.as_deref()]);
         std::iter::once(self.name.as_str()).chain(aws.flatten()).collect::<Vec<_>>().join(" ")
     }
 

@@ -102,7 +102,8 @@ async fn a_call_of_the_upstream_api_is_a_part() {
     let upstream = serverless_crud::config::UpstreamConfig::read(&variable).unwrap();
     let config = serverless_crud::app::Config { upstream, ..support::config() };
     let app = app_with(&server.dynamodb_url, config);
-    let (status, _) = send(&app, daemon.invocation(true), "paraphrase", None, json!({ "sourceText": "Lovelace" })).await;
+    let (status, _) =
+        send(&app, daemon.invocation(true), "paraphrase", None, json!({ "sourceText": "Lovelace" })).await;
     assert!(status >= 500, "{status}");
     let document = daemon.document();
     assert_eq!((&document["annotations"]["resource"], &document["fault"]), (&json!("paraphrase"), &json!(true)));

@@ -13,7 +13,7 @@ tokio::task_local! {
     static EVENT: RefCell<Collected>;
 }
 
-/// What was collected so far.
+/// The record of an event in progress.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
     pub operation: Option<String>,
@@ -102,7 +102,7 @@ pub(super) fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// What was observed of an event.
+/// The record of a completed event, for its report.
 #[derive(Debug)]
 pub struct Observation {
     pub(super) invocation: Invocation,

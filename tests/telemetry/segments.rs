@@ -99,7 +99,7 @@ async fn a_call_of_the_upstream_api_is_a_part() {
         "UPSTREAM_ALLOWED_ADDRESSES" => Some("127.0.0.1/32".into()),
         _ => None,
     };
-    let upstream = serverless_crud::config::UpstreamConfig::read(&variable).unwrap();
+    let upstream = serverless_crud::config::UpstreamConfig::read(variable).unwrap();
     let config = serverless_crud::app::Config { upstream, ..support::config() };
     let app = app_with(&server.dynamodb_url, config);
     let (status, _) =

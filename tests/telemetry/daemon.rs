@@ -22,6 +22,10 @@ impl Daemon {
         Self(socket)
     }
 
+    pub fn address(&self) -> String {
+        self.0.local_addr().unwrap().to_string()
+    }
+
     /// Returns an invocation whose segments are sent to this daemon, if the request is sampled.
     pub fn invocation(&self, is_sampled: bool) -> Invocation {
         let header = format!("Root={TRACE};Parent={PARENT};Sampled={}", u8::from(is_sampled));

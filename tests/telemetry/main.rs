@@ -5,6 +5,7 @@
 mod changes;
 mod daemon;
 mod faults;
+mod lambda;
 mod lines;
 mod requests;
 mod schemas;

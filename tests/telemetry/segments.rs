@@ -1,11 +1,18 @@
 //! The segments of requests.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use serverless_crud::telemetry::Invocation;
+use serverless_crud::{
+    http::Answer,
+    runtime::respond,
+    telemetry::{Call, Invocation, Outcome, Target},
+};
 
 use crate::{
     daemon::{Daemon, calls},
     requests::{PRIVATE, app, app_with, item, send, user},
+    schemas::check_segment,
     support::{self, TestServer, service},
 };
 
@@ -87,6 +94,28 @@ async fn a_dead_or_slow_daemon_changes_nothing() {
     let (status, record) = send(&app, slow.invocation(true), "items_create", None, item()).await;
     assert_eq!(status, 201, "{record}");
     assert_eq!(send(&app, dead, "items_get", Some(&record["id"]), Value::Null).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_segment_that_is_too_large_is_sent_in_parts() {
+    let (app, daemon) = (app("http://127.0.0.1:1"), Daemon::start());
+    let handler = |_, _| async {
+        for _ in 0..60 {
+            let units = (0..12).map(|table| (format!("{table}-{}", "t".repeat(90)), 1.0)).collect();
+            let target = || ("TransactWriteItems", Target::DynamoDb { table: None, has_condition: true });
+            Call::start(true, target).end(Outcome { attempts: 1, units, ..Outcome::default() });
+        }
+        Ok(Answer::default())
+    };
+    let event = json!({ "httpMethod": "GET", "multiValueHeaders": {} }).to_string();
+    let response = daemon.invocation(true).run(respond(&app, &handler, &event, Duration::from_secs(5))).await;
+    assert_eq!(response.status_code, 200);
+    let documents = daemon.documents();
+    assert_eq!(documents.len(), 61);
+    documents.iter().for_each(check_segment);
+    for part in &documents[1..] {
+        assert_eq!((&part["parent_id"], &part["trace_id"]), (&documents[0]["id"], &documents[0]["trace_id"]));
+    }
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ struct Metadata {
     dynamodb: DynamoDb,
 }
 
-/// What X-Ray has no member for.
+/// The details for which X-Ray has no member.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct DynamoDb {

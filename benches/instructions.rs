@@ -13,6 +13,7 @@ mod fixtures;
 use std::{
     collections::BTreeMap,
     env, fs,
+    net::{SocketAddr, UdpSocket},
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     sync::Arc,
@@ -33,28 +34,34 @@ use serverless_crud::{
     app::{App, Config, CursorSecret, LogLevel, client_with_http},
     operations::Handler,
     runtime,
+    telemetry::{Invocation, Sink, TraceContext},
 };
 
 use fixtures::service;
 
 const OF_A_USER: &str = " of a user";
+const SAMPLED: &str = " sampled";
 const USER: &str = "019a7d3e-0c00-7000-8000-000000000001";
 /// The numbers of events in the two runs.
 const EVENTS: [u32; 2] = [40, 140];
 /// The growth of a path that is accepted without a new budget.
 const TOLERANCE: f64 = 1.05;
-/// The operations, each for an application with the role `admin`, and some for a user, whose rules depend on the record.
-const PATHS: [&str; 11] = [
+/// The operations, each for an application with the role `admin`, some for a user, whose rules depend on the record, and some
+/// with the segments of a sampled request.
+const PATHS: [&str; 14] = [
     "items_create",
+    "items_create sampled",
     "items_delete",
     "items_delete of a user",
     "items_get",
     "items_get of a user",
+    "items_get sampled",
     "items_list",
     "items_list of a user",
     "items_patch",
     "items_patch of a user",
     "items_update",
+    "items_update sampled",
     "users_create",
 ];
 
@@ -71,7 +78,7 @@ fn main() -> ExitCode {
 
 /// Sends events to one operation.
 fn run(path: &str, events: u32) {
-    let operation = path.trim_end_matches(OF_A_USER);
+    let operation = path.trim_end_matches(OF_A_USER).trim_end_matches(SAMPLED);
     let event = fs::read_to_string(project().join(format!("benches/events/{operation}.json"))).unwrap();
     let mut event: Value = serde_json::from_str(&event).unwrap();
     if path.ends_with(OF_A_USER) {
@@ -105,13 +112,26 @@ fn run(path: &str, events: u32) {
         .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", None, None, "bench"));
     let app = App::new(config, client_with_http(http, sdk));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let daemon = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let invocation = invocation(daemon.local_addr().unwrap(), path.ends_with(SAMPLED));
     runtime.block_on(async {
         for _ in 0..events {
             let call = |app: Arc<App>, request| handler(app, request);
-            let response = runtime::respond(&app, &call, &event, Duration::from_secs(10)).await;
+            let work = runtime::respond(&app, &call, &event, Duration::from_secs(10));
+            let response = invocation.clone().run(work).await;
             assert!((200..300).contains(&response.status_code), "{operation} responds {response:?}");
         }
     });
+}
+
+/// Returns the invocation of a Lambda function.
+fn invocation(daemon: SocketAddr, is_sampled: bool) -> Invocation {
+    let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=";
+    Invocation {
+        request_id: Some("8476a536-e9f4-11e8-9739-2dfe598c3fcd".into()),
+        trace: TraceContext::parse(&format!("{header}{}", u8::from(is_sampled))),
+        sink: is_sampled.then(|| Arc::new(Sink::daemon(daemon).unwrap())),
+    }
 }
 
 /// A DynamoDB with canned responses.
@@ -182,6 +202,8 @@ fn skip(reason: &str) -> ExitCode {
 fn instructions(path: &str) -> u64 {
     let [few, more] = EVENTS.map(|events| {
         let mut command = Command::new("valgrind");
+        // With metrics, as in Lambda.
+        command.env("AWS_LAMBDA_FUNCTION_NAME", format!("serverless-crud-bench-{}", path.replace(' ', "-")));
         command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(env::current_exe().unwrap());
         let output = command.args([path, &events.to_string()]).stdout(Stdio::null()).output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -28,7 +28,7 @@
 //! | [`config`] | the configuration, read from environment variables |
 //! | [`deadline`] | the deadline of the current request |
 //! | [`upstream`] | the client of another service's API, for actions |
-//! | [`telemetry`] | the log lines |
+//! | [`telemetry`] | the log line of each event, its metrics and its X-Ray segments |
 //! | [`app`] | the state that a cold start builds and all requests share |
 //! | [`authorizer`] | the authorizer: bearer tokens in, policies of what their users may call out |
 //! | [`functions`] | a service: the list of its operations, consumers and jobs, which are the Lambda functions of the one executable |
@@ -53,7 +53,7 @@
 //!    [`access::Principal`] are part of its condition expression, so that a concurrent write cannot come in between.
 //! 5. The handler returns the new record as a response. If any step returned an [`error::Error`], the runtime turns it
 //!    into a problem details response (RFC 9457).
-//! 6. The runtime writes one log line and returns the response to API Gateway.
+//! 6. The runtime writes one log line, which has the metrics too, and returns the response to API Gateway.
 //!
 //! # One change
 //!

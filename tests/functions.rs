@@ -46,6 +46,17 @@ fn unknown_name_logs_one_fatal_line_and_fails() {
 }
 
 #[test]
+fn malformed_settings_of_telemetry_are_named() {
+    for (variable, value) in [("METRICS", "all"), ("LOG_SAMPLE_READS", "2"), ("LOG_SAMPLE_READS", "some")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_functions"));
+        let output = command.env_clear().env("_HANDLER", "items_get").env(variable, value).output().unwrap();
+        let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(!output.status.success() && line["level"] == "FATAL", "{line}");
+        assert!(line["cause"].as_str().unwrap().contains(variable), "{line}");
+    }
+}
+
+#[test]
 fn function_names_are_unique() {
     let service = service();
     let all = service.operations().into_iter().map(|operation| operation.function).collect::<BTreeSet<_>>().len();

@@ -25,7 +25,7 @@ use aws_sdk_dynamodb::{
 };
 use aws_smithy_runtime_api::client::{
     interceptors::context::{Error, Input, Output},
-    orchestrator::{Metadata, OrchestratorError},
+    orchestrator::OrchestratorError,
     retries::RequestAttempts,
 };
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
@@ -62,8 +62,7 @@ impl Intercept for Observe {
         context: &BeforeSerializationInterceptorContextRef<'_>,
         settings: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let operation = settings.load::<Metadata>().map(Metadata::name).unwrap_or_default();
-        let call = Call::start(true, operation, || target(context.input()));
+        let call = Call::start(true, || describe(context.input()));
         settings.interceptor_state().store_put(Observed { call: call.into(), throttles: AtomicU32::new(0) });
         Ok(())
     }
@@ -106,26 +105,29 @@ impl Intercept for Observe {
     }
 }
 
-/// Returns the table of a request that names one alone, and if the request has a condition.
-fn target(input: &Input) -> Target {
-    macro_rules! table {
-        ($($input:ident),*) => {
+/// Returns the operation of a request, with its table if it names one alone.
+fn describe(input: &Input) -> (&'static str, Target) {
+    macro_rules! of_one_table {
+        ($($operation:literal $input:ident $has_condition:expr;)*) => {
             $(if let Some(input) = input.downcast_ref::<$input>() {
-                return Target::DynamoDb { table: input.table_name.clone(), has_condition: false };
+                let has_condition: fn(&$input) -> bool = $has_condition;
+                let (table, has_condition) = (input.table_name.clone(), has_condition(input));
+                return ($operation, Target::DynamoDb { table, has_condition });
             })*
         };
     }
-    macro_rules! conditional {
-        ($($input:ident),*) => {
-            $(if let Some(input) = input.downcast_ref::<$input>() {
-                let has_condition = input.condition_expression.is_some();
-                return Target::DynamoDb { table: input.table_name.clone(), has_condition };
-            })*
-        };
+    of_one_table! {
+        "GetItem" GetItemInput |_| false;
+        "Query" QueryInput |_| false;
+        "Scan" ScanInput |_| false;
+        "PutItem" PutItemInput |input| input.condition_expression.is_some();
+        "UpdateItem" UpdateItemInput |input| input.condition_expression.is_some();
+        "DeleteItem" DeleteItemInput |input| input.condition_expression.is_some();
     }
-    table!(GetItemInput, QueryInput, ScanInput);
-    conditional!(PutItemInput, UpdateItemInput, DeleteItemInput);
-    Target::DynamoDb { table: None, has_condition: input.downcast_ref::<TransactWriteItemsInput>().is_some() }
+    if input.downcast_ref::<TransactWriteItemsInput>().is_some() {
+        return ("TransactWriteItems", Target::DynamoDb { table: None, has_condition: true });
+    }
+    ("other", Target::DynamoDb { table: None, has_condition: false })
 }
 
 /// Returns the consumed capacity units by table.

@@ -24,7 +24,8 @@ pub struct Operation {
     /// The name of the operation: its operationId, its sample event and, unless [`Operation::function`] differs, its
     /// function.
     pub name: String,
-    /// The name of its Lambda function, which is Lambda's handler setting. Operations of one function share the handler.
+    /// The name of its Lambda function, which is Lambda's handler setting. Operations of one function differ in
+    /// their methods.
     pub function: String,
     /// The principals that it allows.
     pub rule: Rule,

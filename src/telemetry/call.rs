@@ -17,18 +17,18 @@ pub struct Call {
 }
 
 impl Call {
-    /// Starts a call of an operation. `target` is evaluated only for sampled requests.
-    pub fn start(is_dynamodb: bool, operation: &str, target: impl FnOnce() -> Target) -> Self {
+    /// Starts a call of an operation. `describe` returns its name and target, and is called only for sampled requests.
+    pub fn start(is_dynamodb: bool, describe: impl FnOnce() -> (&'static str, Target)) -> Self {
         let span = with(|event| {
             if is_dynamodb {
                 event.totals.start();
             }
             event.trace.is_some().then(|| {
-                let id = new_id();
+                let (id, (operation, target)) = (new_id(), describe());
                 event.spans.push(Span {
                     id,
-                    operation: operation.to_owned(),
-                    target: target(),
+                    operation,
+                    target,
                     start: epoch(),
                     end: None,
                     outcome: Outcome::default(),
@@ -40,8 +40,8 @@ impl Call {
     }
 
     /// Starts a call to a service other than DynamoDB.
-    pub fn to(target: Target, operation: &str) -> Self {
-        Self::start(false, operation, || target)
+    pub fn to(target: Target, operation: &'static str) -> Self {
+        Self::start(false, || (operation, target))
     }
 
     /// Ends the call.

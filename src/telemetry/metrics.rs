@@ -53,16 +53,16 @@ const fn field(
 pub static METRICS: [Metric; 11] = [
     count("requests", "Requests, batches and other events that were handled.", |_| Some(1.0)),
     count("clientErrors", "Responses with a status from 400 to 499, those of 409 and 412 included.", |of| {
-        one(of.status.is_some_and(|status| (400..500).contains(&status)))
+        counted(of.status.is_some_and(|status| (400..500).contains(&status)))
     }),
     count("serverErrors", "Responses with a status of 500 or more; batches and jobs that failed.", |of| {
-        one(of.is_failure)
+        counted(of.is_failure)
     }),
     count("preconditionFailed", "Responses with the status 412: the record has changed since it was read.", |of| {
-        one(of.status == Some(412))
+        counted(of.status == Some(412))
     }),
-    count("conflicts", "Responses with the status 409.", |of| one(of.status == Some(409))),
-    count("coldStarts", "First events of a new instance.", |of| one(of.is_cold_start)),
+    count("conflicts", "Responses with the status 409.", |of| counted(of.status == Some(409))),
+    count("coldStarts", "First events of a new instance.", |of| counted(of.is_cold_start)),
     field("durationMs", "Milliseconds", "The time from the event to the response.", |of| Some(of.duration_ms)),
     field("dynamoDbMs", "Milliseconds", "The time in which at least one request to DynamoDB was in progress.", |of| {
         of.totals.has_requests().then(|| of.totals.dynamodb_ms())
@@ -79,7 +79,7 @@ pub static METRICS: [Metric; 11] = [
     }),
 ];
 
-fn one(is_counted: bool) -> Option<f64> {
+fn counted(is_counted: bool) -> Option<f64> {
     is_counted.then_some(1.0)
 }
 

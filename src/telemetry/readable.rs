@@ -43,6 +43,7 @@ fn text(line: &Value) -> String {
         let database = line["dynamoDbMs"].as_f64().unwrap_or_default();
         parts.push(format!("{duration:>8.1} ms  DynamoDB {database:.1} ms  {} units", line["capacityUnits"]));
     }
+    parts.extend(line["upstreamMs"].as_u64().map(|duration| format!("upstream {duration} ms")));
     for name in ["records", "messages"] {
         parts.extend(line[name].as_u64().map(|count| format!("{count} {name}")));
     }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     Level, Line, Observation, Summary,
     environment::{Environment, end_init, init_time},
-    metrics::{self, Measures, number},
+    metrics::{self, Measures, Scope, number},
     scope::milliseconds,
     segment::Segment,
 };
@@ -44,7 +44,8 @@ impl Observation {
             totals: &collected.totals,
         };
         let stage = environment.stage.as_deref();
-        if is_logged || stage.is_some() {
+        let has_metrics = stage.is_some() && environment.metrics != Scope::None;
+        if is_logged || has_metrics {
             let mut line = Line::new();
             if is_logged {
                 line.field("level", summary.level().name()).field("time", format_time(&now()));

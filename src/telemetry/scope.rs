@@ -13,7 +13,7 @@ tokio::task_local! {
     static EVENT: RefCell<Collected>;
 }
 
-/// What was collected so far.
+/// The record of an event in progress.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
     pub operation: Option<String>,
@@ -102,7 +102,7 @@ pub(super) fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// What was observed of an event.
+/// The record of a completed event, for its report.
 #[derive(Debug)]
 pub struct Observation {
     pub(super) invocation: Invocation,
@@ -132,7 +132,8 @@ pub async fn observe<T>(work: impl Future<Output = T>) -> (T, Observation) {
 /// Runs a part of the work, and returns its output with its own totals. They count for the event too.
 pub async fn nested<T>(work: impl Future<Output = T>) -> (T, Totals) {
     let trace = EVENT.try_with(|event| event.borrow().trace.clone()).ok().flatten();
-    let (output, part) = collect(trace, work).await;
+    // Boxed: the future of a migration's work is large, and each scope around it would hold another copy.
+    let (output, part) = collect(trace, Box::pin(work)).await;
     let totals = part.totals.clone();
     with(|event| {
         event.totals.absorb(&part.totals);

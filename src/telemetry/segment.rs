@@ -1,7 +1,7 @@
 //! Segment documents of X-Ray (X-Ray developer guide, "AWS X-Ray segment documents").
 
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
 use super::{Observation, Outcome, Summary, Target, TraceContext, scope::epoch, span::Span};
 
@@ -10,7 +10,7 @@ const MAX_BYTES: usize = 60_000;
 
 /// A segment, or a part of one.
 #[derive(Serialize)]
-pub struct Segment {
+pub struct Segment<'a> {
     pub name: String,
     pub id: String,
     pub start_time: f64,
@@ -26,7 +26,7 @@ pub struct Segment {
     #[serde(skip_serializing_if = "Option::is_none")]
     aws: Option<Aws>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    http: Option<Value>,
+    http: Option<Http<'a>>,
     #[serde(skip_serializing_if = "is_false")]
     pub error: bool,
     #[serde(skip_serializing_if = "is_false")]
@@ -35,25 +35,64 @@ pub struct Segment {
     pub fault: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<Value>,
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    annotations: Map<String, Value>,
-    #[serde(skip_serializing_if = "Value::is_null")]
-    pub metadata: Value,
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_map")]
+    annotations: Vec<(&'static str, Value)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Metadata>,
     /// The requests that caused this one, in the form of the OpenTelemetry exporter for X-Ray: the page does not list them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     links: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub subsegments: Vec<Segment>,
+    pub subsegments: Vec<Segment<'a>>,
 }
 
 #[derive(Serialize)]
 struct Aws {
-    operation: String,
+    operation: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     table_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
     retries: u32,
+}
+
+#[derive(Serialize)]
+struct Http<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<HttpRequest<'a>>,
+    response: HttpResponse,
+}
+
+#[derive(Serialize)]
+struct HttpRequest<'a> {
+    method: &'a str,
+}
+
+#[derive(Serialize)]
+struct HttpResponse {
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_length: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Metadata {
+    dynamodb: DynamoDb,
+}
+
+/// The details for which X-Ray has no member.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DynamoDb {
+    attempts: u32,
+    throttles: u32,
+    #[serde(serialize_with = "as_map")]
+    capacity_units: Vec<(String, f64)>,
+    condition: Option<&'static str>,
+}
+
+fn as_map<S: Serializer>(pairs: &[(impl Serialize, impl Serialize)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -71,7 +110,7 @@ fn time(seconds: f64) -> f64 {
     (seconds * 1e6).round() / 1e6
 }
 
-impl Segment {
+impl<'a> Segment<'a> {
     fn new(name: &str, own_id: u64, start: f64, end: f64) -> Self {
         Self {
             name: name.to_owned(),
@@ -88,15 +127,15 @@ impl Segment {
             throttle: false,
             fault: false,
             cause: None,
-            annotations: Map::new(),
-            metadata: Value::Null,
+            annotations: Vec::new(),
+            metadata: None,
             links: Vec::new(),
             subsegments: Vec::new(),
         }
     }
 
     /// Creates the segment of an event. In Lambda, it is a part of the segment that Lambda sends.
-    pub fn of_event(observation: Observation, summary: &Summary, operation: &str) -> Option<Self> {
+    pub fn of_event(observation: Observation, summary: &'a Summary, operation: &str) -> Option<Self> {
         let Observation { invocation, start_time, collected, .. } = observation;
         let end = epoch();
         let mut segment = Self::new(operation, collected.trace?.parent?, start_time, end);
@@ -105,12 +144,10 @@ impl Segment {
         segment.trace_id = Some(trace.trace_id);
         segment.r#type = segment.parent_id.is_some().then_some("subsegment");
         segment.mark_event(summary);
-        segment.annotations.insert("operation".into(), operation.into());
-        for (name, value) in summary.annotations() {
-            segment.annotations.insert(name.to_owned(), value);
-        }
+        segment.annotations.push(("operation", operation.into()));
+        segment.annotations.extend(summary.annotations());
         if let Some(cause) = collected.links.first() {
-            segment.annotations.insert("causeTraceId".into(), cause.trace_id.as_str().into());
+            segment.annotations.push(("causeTraceId", cause.trace_id.as_str().into()));
         }
         let link = |cause: &TraceContext| {
             let parent = json!({ "aws.xray.reserved.reference_type": "parent" });
@@ -122,16 +159,14 @@ impl Segment {
     }
 
     /// Marks errors of the client, throttling and faults of the service by the status of the event.
-    fn mark_event(&mut self, summary: &Summary) {
+    fn mark_event(&mut self, summary: &'a Summary) {
         let status = summary.status.unwrap_or_default();
         self.throttle = status == 429;
         self.error = (400..500).contains(&status);
         self.fault = summary.is_failure();
-        self.http = summary.status.map(|status| {
-            json!({
-                "request": { "method": summary.method() },
-                "response": { "status": status, "content_length": summary.bytes_out },
-            })
+        self.http = summary.status.map(|status| Http {
+            request: Some(HttpRequest { method: summary.method() }),
+            response: HttpResponse { status, content_length: Some(summary.bytes_out) },
         });
         self.cause = summary.cause.as_ref().map(|cause| {
             let exception = json!({ "id": self.id, "type": "Error", "message": cause });
@@ -151,16 +186,18 @@ impl Segment {
         let mut segment = Self::new(name, id, start, end.unwrap_or(end_of_event));
         segment.namespace = Some(namespace);
         segment.mark_call(&outcome, end.is_none());
-        segment.http = outcome.status.map(|status| json!({ "response": { "status": status } }));
+        let response = outcome.status.map(|status| HttpResponse { status, content_length: None });
+        segment.http = response.map(|response| Http { request: None, response });
         let table = match target {
             Target::DynamoDb { has_condition, table } => {
                 let condition = outcome.is_condition_met.or(has_condition.then_some(true)).filter(|_| !segment.fault);
-                segment.metadata = json!({ "dynamodb": {
-                    "attempts": outcome.attempts,
-                    "throttles": outcome.throttles,
-                    "capacityUnits": outcome.units.iter().cloned().map(|(table, units)| (table, units.into())).collect::<Map<_, _>>(),
-                    "condition": condition.map(|is_met| if is_met { "met" } else { "failed" }),
-                } });
+                let dynamodb = DynamoDb {
+                    attempts: outcome.attempts,
+                    throttles: outcome.throttles,
+                    capacity_units: outcome.units,
+                    condition: condition.map(|is_met| if is_met { "met" } else { "failed" }),
+                };
+                segment.metadata = Some(Metadata { dynamodb });
                 table
             }
             _ => None,
@@ -194,27 +231,25 @@ impl Segment {
             part.r#type = Some("subsegment");
             part
         });
-        let parts: Vec<String> = parts.map(|part| part.to_json()).collect();
+        let parts: Vec<String> = parts.map(|part: Self| part.to_json()).collect();
         std::iter::once(self.to_json()).chain(parts).collect()
     }
 
     /// Returns the name with the operation and the table of a call.
     #[cfg(feature = "local")]
     pub fn label(&self) -> String {
-        let aws = self.aws.iter().flat_map(|aws| [Some(aws.operation.as_str()), aws.table_name.as_deref()]);
+        let aws = self.aws.iter().flat_map(|aws| [Some(aws.operation), aws.table_name.as_deref()]);
         std::iter::once(self.name.as_str()).chain(aws.flatten()).collect::<Vec<_>>().join(" ")
     }
 
     /// Returns the attempts, the capacity and the result of the condition of a call to DynamoDB.
     #[cfg(feature = "local")]
     pub fn detail(&self) -> String {
-        let dynamodb = &self.metadata["dynamodb"];
-        let attempts = dynamodb["attempts"].as_u64().filter(|attempts| *attempts > 1);
-        let units: f64 =
-            dynamodb["capacityUnits"].as_object().into_iter().flatten().filter_map(|(_, units)| units.as_f64()).sum();
-        let attempts = attempts.map(|attempts| format!("  {attempts} attempts"));
-        let units = dynamodb.is_object().then(|| format!("  {units} units"));
-        let condition = dynamodb["condition"].as_str().map(|condition| format!("  condition {condition}"));
+        let Some(Metadata { dynamodb }) = &self.metadata else { return String::new() };
+        let attempts = (dynamodb.attempts > 1).then(|| format!("  {} attempts", dynamodb.attempts));
+        let units: f64 = dynamodb.capacity_units.iter().map(|(_, units)| units).sum();
+        let units = Some(format!("  {units} units"));
+        let condition = dynamodb.condition.map(|condition| format!("  condition {condition}"));
         [attempts, units, condition].into_iter().flatten().collect()
     }
 

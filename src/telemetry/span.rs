@@ -41,7 +41,7 @@ pub struct Outcome {
 #[derive(Debug)]
 pub(super) struct Span {
     pub id: u64,
-    pub operation: String,
+    pub operation: &'static str,
     pub target: Target,
     /// The start in epoch seconds.
     pub start: f64,

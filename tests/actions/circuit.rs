@@ -79,8 +79,14 @@ async fn log_says_once_that_the_circuit_opens_and_closes() {
     let own = upstream.settings();
     let settings = own.iter().map(|(name, value)| format!("{name}={value}"));
     let settings: Vec<_> = settings.chain(SETTINGS.iter().map(|(name, value)| format!("{name}={value}"))).collect();
-    let mut options =
-        vec!["--no-consumers", "--upstream", &upstream.url, "--upstream-key-file", key_file.to_str().unwrap()];
+    let mut options = vec![
+        "--json-logs",
+        "--no-consumers",
+        "--upstream",
+        &upstream.url,
+        "--upstream-key-file",
+        key_file.to_str().unwrap(),
+    ];
     settings.iter().for_each(|setting| options.extend(["--upstream-setting", setting]));
     let server = Process::start(folder.path(), &options);
     let send = async || {

@@ -18,8 +18,14 @@ const LATE: &str = "A service that this one relies on did not respond in time: t
 /// Starts the local server in a process of its own, whose output is its log.
 fn start(folder: &Path, upstream: &Upstream, settings: &[&str]) -> Process {
     let key_file = upstream.key_file();
-    let mut options =
-        vec!["--no-consumers", "--upstream", &upstream.url, "--upstream-key-file", key_file.to_str().unwrap()];
+    let mut options = vec![
+        "--json-logs",
+        "--no-consumers",
+        "--upstream",
+        &upstream.url,
+        "--upstream-key-file",
+        key_file.to_str().unwrap(),
+    ];
     let own: Vec<String> = upstream.settings().iter().map(|(name, value)| format!("{name}={value}")).collect();
     for setting in own.iter().map(String::as_str).chain(settings.iter().copied()) {
         options.extend(["--upstream-setting", setting]);

@@ -1,6 +1,6 @@
 //! The document is complete, and its examples match its schemas.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use serverless_crud::{
@@ -189,13 +189,15 @@ fn the_gateways_415_names_every_media_type_of_a_body() {
     }
 }
 
+/// The function selects the operation by the method.
 #[test]
-fn operations_of_one_function_share_the_handler() {
+fn operations_of_one_function_differ_only_in_their_methods() {
     for service in services() {
         let all = service.operations();
         for (index, operation) in all.iter().enumerate() {
             for other in all[..index].iter().filter(|other| other.function == operation.function) {
-                assert!(Arc::ptr_eq(&other.handler, &operation.handler), "{} and {}", other.name, operation.name);
+                assert_eq!(other.path, operation.path, "{} and {}", other.name, operation.name);
+                assert_ne!(other.method, operation.method, "{} and {}", other.name, operation.name);
             }
         }
     }

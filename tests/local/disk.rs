@@ -16,7 +16,7 @@ const BLOCKS: &str = "4096";
 
 /// Starts a server with a limited file size, so that a write of SQLite fails (setrlimit(2), `RLIMIT_FSIZE`).
 fn limited(data: &Path) -> Process {
-    let unlimited = command(data, &["--no-consumers"]);
+    let unlimited = command(data, &["--no-consumers", "--json-logs"]);
     let mut limited = Command::new("sh");
     // The signal that a write beyond the limit raises would end the process.
     limited.args(["-c", "trap '' XFSZ; ulimit -S -f \"$0\"; exec \"$@\"", BLOCKS]).arg(unlimited.get_program());

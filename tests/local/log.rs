@@ -11,7 +11,7 @@ const PRIVATE: [&str; 5] = ["Lovelace", "secret.address", "442071838750", "priva
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_and_batches_are_one_line_each_without_body_keys_or_personal_data() {
     let folder = tempfile::tempdir().expect("a folder");
-    let server = Process::start(folder.path(), &["--log-consumers"]);
+    let server = Process::start(folder.path(), &["--json-logs", "--log-consumers"]);
     let body = json!({ "name": "Ada Lovelace", "email": "secret.address@example.com", "phone": "+442071838750" });
     let post = |body: Value| {
         let request = server.request(Method::POST, "/v1/users").header("Idempotency-Key", "private-idempotency-key");
@@ -48,6 +48,11 @@ async fn requests_and_batches_are_one_line_each_without_body_keys_or_personal_da
             (Some("GET /v1/users"), Some(200)),
         ]
     );
+    let schema: Value = serde_json::from_str(include_str!("../../schemas/log-line.json")).expect("JSON");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    for line in requests.iter().chain(&batches) {
+        assert!(schema.is_valid(line), "{line}");
+    }
     for line in &requests {
         assert!(line["requestId"].is_string() && line["durationMs"].is_number() && line["capacityUnits"].is_number());
     }
@@ -65,7 +70,7 @@ async fn requests_and_batches_are_one_line_each_without_body_keys_or_personal_da
 #[tokio::test(flavor = "multi_thread")]
 async fn successful_batches_are_not_logged_by_default() {
     let folder = tempfile::tempdir().expect("a folder");
-    let server = Process::start(folder.path(), &[]);
+    let server = Process::start(folder.path(), &["--json-logs"]);
     let created =
         server.request(Method::POST, "/v1/users").json(&user("ada@example.com")).send().await.expect("an answer");
     assert_eq!(created.status(), 201);
@@ -75,4 +80,32 @@ async fn successful_batches_are_not_logged_by_default() {
     let lines = server.into_lines();
     assert!(lines.iter().any(|line| line.contains("POST /v1/users")), "{lines:?}");
     assert!(!lines.iter().any(|line| line.contains("\"function\"")), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_are_readable_by_default_and_the_trace_shows_each_call() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Process::start(folder.path(), &["--trace", "--no-consumers"]);
+    let body = json!({ "name": "Ada Lovelace", "email": "secret.address@example.com", "phone": "+442071838750" });
+    let post = || server.request(Method::POST, "/v1/users").json(&body).send();
+    assert_eq!(post().await.expect("an answer").status(), 201);
+    assert_eq!(post().await.expect("an answer").status(), 409);
+    let lines = server.into_lines();
+    // The line of a request begins with the time of day.
+    let is_request = |line: &String| line.starts_with(|first: char| first.is_ascii_digit());
+    let start = lines.iter().position(is_request).expect("a line of a request");
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let [created, tree, call, taken, _, refused] = &lines[start..] else { panic!("{lines:?}") };
+    let created = words(created);
+    assert_eq!(created[1..4], ["POST", "/v1/users", "201"]);
+    assert_eq!(created[5..7], ["ms", "DynamoDB"]);
+    assert_eq!(created[10..], ["units", "application", "local-basic"]);
+    assert_eq!(words(tree)[0], "users_create");
+    assert!(tree.starts_with("  users_create") && call.starts_with("    DynamoDB TransactWriteItems"), "{lines:?}");
+    assert!(call.ends_with("units  condition met"), "{call}");
+    assert_eq!(words(taken)[3..4], ["409"]);
+    assert!(taken.ends_with("Conflict") && refused.ends_with("condition failed"), "{lines:?}");
+    for private in PRIVATE {
+        assert!(!lines[start..].iter().any(|line| line.contains(private)), "{private} is in the log");
+    }
 }

@@ -89,6 +89,7 @@ pub static FIELDS: &[Field] = &[
     of(UPSTREAM, "upstreamAttempts", COUNT, "The attempts."),
     of(UPSTREAM, "upstreamStatus", &["integer", "null"], "The status of the last response."),
     of(UPSTREAM, "circuit", TEXT, "The state of the circuit breaker: `closed`, `open` or `halfOpen`."),
+    of(UPSTREAM, "upstreamFailed", FLAG, "True if there was no answer; absent otherwise."),
     of(UPSTREAM, "cacheHit", FLAG, "True if the answer was in the cache."),
     of(AUTHORIZER, "decision", TEXT, "`allow`, `deny`, `unauthorized` or `unavailable`."),
     of(AUTHORIZER, "reason", &["string", "null"], "The reason of a refusal."),

@@ -27,8 +27,8 @@ pub struct ProxyRequest<'a> {
     pub headers: &'a HeaderMap,
     /// The body as sent.
     pub body: &'a [u8],
-    /// The value and the id of the API key.
-    pub key: (&'a str, &'a str),
+    /// The value and the id of the API key, if the request has one.
+    pub key: Option<(&'a str, &'a str)>,
     /// The members of `requestContext.authorizer`, if an authorizer answered.
     pub authorizer: Option<Map<String, Value>>,
     /// The IP address of the client.
@@ -65,7 +65,7 @@ pub fn proxy_event(request: &ProxyRequest) -> Value {
 }
 
 fn context(request: &ProxyRequest) -> Value {
-    let (key, key_id) = request.key;
+    let (key, key_id) = request.key.unzip();
     let mut context = json!({
         "accountId": "000000000000",
         "apiId": "local",

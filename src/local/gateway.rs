@@ -138,8 +138,7 @@ impl Call<'_> {
         }
         let (operation, parameters) = self.operation()?;
         let authorizer = self.authorize().await?;
-        let key = self.gateway.plan.admit(self.header("x-api-key"));
-        let key = key.map_err(|refusal| self.refuse(&refusal))?;
+        let key = self.key(operation)?;
         let body = body.map_err(|(status, detail)| self.problem(status, detail))?;
         let violations = self.gateway.models.check(operation, self.header("content-type"), &body);
         if !violations.is_empty() {
@@ -166,6 +165,15 @@ impl Call<'_> {
         Ok((operation.ok_or_else(|| self.not_allowed(&resource.methods()))?, parameters))
     }
 
+    /// Returns the request's API key. A public operation needs none.
+    fn key(&self, operation: &Operation) -> Result<Option<&Key>, Box<Answer>> {
+        let presented = self.header("x-api-key");
+        if operation.is_public() && presented.is_none() {
+            return Ok(None);
+        }
+        self.gateway.plan.admit(presented).map(Some).map_err(|refusal| self.refuse(&refusal))
+    }
+
     /// Returns the context of the request's token, if it has one. API Gateway calls the authorizer before it checks the API key.
     async fn authorize(&self) -> Result<Option<Map<String, Value>>, Box<Answer>> {
         let request = MethodRequest {
@@ -182,7 +190,7 @@ impl Call<'_> {
         &self,
         operation: &Operation,
         path_parameters: &PathParameters,
-        key: &Key,
+        key: Option<&Key>,
         authorizer: Option<Map<String, Value>>,
         body: &[u8],
     ) -> String {
@@ -193,7 +201,7 @@ impl Call<'_> {
             query: self.head.uri.query(),
             headers: &self.head.headers,
             body,
-            key: (&key.value, key.id),
+            key: key.map(|key| (key.value.as_str(), key.id)),
             authorizer,
             source_ip: self.source_ip,
             host: &self.gateway.host,

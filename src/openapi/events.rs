@@ -30,7 +30,7 @@ pub fn sample_event(operation: &Operation) -> Value {
         query: None,
         headers: &headers,
         body: body.unwrap_or_default().as_bytes(),
-        key: (LOCAL_KEY, "basic"),
+        key: Some((LOCAL_KEY, "basic")),
         authorizer: None,
         source_ip: [127, 0, 0, 1].into(),
         host: &format!("{LOCAL_HOST}:{LOCAL_PORT}"),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{dialect, responses};
 use crate::{
-    access::{Kind, Rule},
+    access::Kind,
     operations::{Contract, Operation, Parameter, ProblemResponse, Response},
 };
 
@@ -15,7 +15,7 @@ pub fn operation(operation: &Operation, contract: &Contract) -> Value {
         "tags": [contract.tag],
         "summary": contract.summary,
         "description": format!("{}\n\nAllowed for: {}.", contract.description, operation.rule),
-        "security": security(&operation.rule),
+        "security": security(operation),
         "parameters": contract.parameters.iter().map(parameter).collect::<Value>(),
         "responses": responses(contract),
         "x-function": { "name": operation.function, "grants": contract.grants },
@@ -44,10 +44,11 @@ const SCHEMES: [(Kind, &str); 3] =
 
 /// Returns the security requirements: one of them is enough. An empty list means that callers need no credentials, so an
 /// operation that admits nobody has all schemes.
-fn security(rule: &Rule) -> Value {
-    if rule.may_admit_kind(Kind::Anonymous) {
+fn security(operation: &Operation) -> Value {
+    if operation.is_public() {
         return json!([]);
     }
+    let rule = &operation.rule;
     let admits_nobody = SCHEMES.iter().all(|(kind, _)| !rule.may_admit_kind(*kind));
     let admitted = SCHEMES.into_iter().filter(|(kind, _)| admits_nobody || rule.may_admit_kind(*kind));
     admitted.map(|(_, scheme)| Value::Object(Map::from_iter([(scheme.to_owned(), json!([]))]))).collect()

@@ -4,7 +4,7 @@ use std::{future, pin::Pin, sync::Arc};
 
 use super::Contract;
 use crate::{
-    access::Rule,
+    access::{Kind, Rule},
     app::App,
     error::Error,
     http::{self, Answer, Request},
@@ -96,6 +96,11 @@ impl Operation {
             contract,
             ..self.clone()
         }
+    }
+
+    /// Returns true if callers need no credentials. A stage then asks for none, unless its options name the operation.
+    pub fn is_public(&self) -> bool {
+        self.rule.may_admit_kind(Kind::Anonymous)
     }
 
     /// Returns true if the path contains the id of a record.

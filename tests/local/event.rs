@@ -32,7 +32,7 @@ fn event(path: &str, query: Option<&str>, headers: &[(&'static str, &str)], body
         query,
         headers: &map,
         body,
-        key: ("secret", "local-basic"),
+        key: Some(("secret", "local-basic")),
         authorizer: None,
         source_ip: Ipv4Addr::LOCALHOST.into(),
         host: HOST,

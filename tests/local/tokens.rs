@@ -5,7 +5,19 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{item, problem, process::Process, support::TestServer, user};
+use serverless_crud::{
+    access::{Kind, Rule},
+    error::Error,
+    http,
+    operations::{Contract, Operation, Response},
+};
+
+use crate::{
+    item, problem,
+    process::Process,
+    support::{TestServer, service},
+    user,
+};
 
 /// Runs the command that prints a token, and returns its output or error.
 fn token(data: &Path, url: &str, options: &[&str]) -> Result<String, String> {
@@ -28,6 +40,30 @@ async fn document(url: &str, path: &str) -> Value {
     let answer = reqwest::get(format!("{url}{path}")).await.expect("an answer");
     assert_eq!(answer.headers()["content-type"], "application/json");
     answer.json().await.expect("JSON")
+}
+
+#[tokio::test]
+async fn public_operation_needs_no_credentials_and_takes_a_key_or_token() {
+    fn operation() -> Operation {
+        let contract = || Contract {
+            responses: vec![Response::empty(204, "Nothing.", &[])],
+            ..Contract::new("items", "Test", "A test.").problems(&[404])
+        };
+        let handler = async |_, request: http::Request| match http::principal(&request).kind {
+            Kind::Anonymous => Ok(http::no_content()),
+            _ => Err(Error::NotFound),
+        };
+        Operation::new("GET", "/v1/items/offers", "items_offers", Rule::Public, handler, contract)
+    }
+    let server = TestServer::of(service().action(operation), |_| {}).await;
+    let path = "/v1/items/offers";
+    assert_eq!(server.anonymous("GET", path).send().await.expect("an answer").status(), 204);
+    assert_eq!(server.request("GET", path).send().await.expect("an answer").status(), 404, "the key is known");
+    let with_token = server.anonymous("GET", path).bearer_auth(server.token("ada", &[]));
+    assert_eq!(with_token.send().await.expect("an answer").status(), 404, "the user is known");
+    let with_unknown_key = server.anonymous("GET", path).header("x-api-key", "unknown");
+    assert_eq!(with_unknown_key.send().await.expect("an answer").status(), 403);
+    assert_eq!(server.anonymous("GET", "/v1/items").send().await.expect("an answer").status(), 403);
 }
 
 #[tokio::test]

@@ -66,7 +66,9 @@ lint: setup ## Check format, lints, documentation links and language of code and
 	scripts/check-language --self-test
 	scripts/check-language
 
+# The programs are built first: the tests of project copies start with what this compiles.
 test-rust: ## Test the service, the local server, the contract generator, and the access rules against Cedar
+	$(CARGO) build
 	$(CARGO) test --features lambda,operator
 	cd tests/oracle && $(CARGO) test --target-dir ../../target
 

@@ -12,7 +12,9 @@ def adapt(assembly: Path, has: Capabilities, url: str, service: str) -> None:
     for path in assembly.glob("*.template.json"):
         template = json.loads(path.read_text())
         if not has.metric_math_alarms:
-            remove_metric_math_alarms(template)
+            remove(template, lambda resource: "Metrics" in resource.get("Properties", {}))
+        if not has.saved_queries:
+            remove(template, lambda resource: resource["Type"] == "AWS::Logs::QueryDefinition")
         discover_keys(template, url, f"{service}-data")
         if not has.stack_outputs:
             stack = path.name.removesuffix(".template.json")
@@ -20,11 +22,10 @@ def adapt(assembly: Path, has: Capabilities, url: str, service: str) -> None:
         path.write_text(json.dumps(template))
 
 
-def remove_metric_math_alarms(template: dict) -> None:
+def remove(template: dict, is_removed: Callable[[dict], bool]) -> None:
+    """Removes resources from a template."""
     resources = template["Resources"]
-    template["Resources"] = {
-        name: resource for name, resource in resources.items() if not resource.get("Properties", {}).get("Metrics")
-    }
+    template["Resources"] = {name: resource for name, resource in resources.items() if not is_removed(resource)}
 
 
 def discover_keys(template: dict, url: str, stack: str) -> None:

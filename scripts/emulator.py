@@ -36,6 +36,8 @@ class Capabilities:
     tokens: bool
     # CloudFormation creates alarms on metric math.
     metric_math_alarms: bool
+    # CloudFormation creates saved queries of CloudWatch Logs Insights.
+    saved_queries: bool
     # CloudFormation reads outputs of other stacks with Fn::GetStackOutput.
     stack_outputs: bool
     # Invoke answers with a function error for a function that exits while it starts.
@@ -54,6 +56,7 @@ MINISTACK = Capabilities(
     gateway_responses=True,
     tokens=True,
     metric_math_alarms=False,
+    saved_queries=False,
     stack_outputs=True,
     start_errors=True,
     alias_updates=True,
@@ -65,6 +68,7 @@ LOCALSTACK = Capabilities(
     gateway_responses=False,
     tokens=False,
     metric_math_alarms=True,
+    saved_queries=False,
     stack_outputs=False,
     start_errors=False,
     alias_updates=False,

@@ -234,3 +234,15 @@ const AWS_METRICS: ReadonlySet<string> = new Set([
   ),
   form('AWS/States', 'ExecutionsFailed', ['StateMachineArn']),
 ]);
+
+test('alarms on a table with many indexes have at most ten metrics each', () => {
+  const contract = readContract();
+  const index = { name: 'i', partitionKey: 'p', sortKey: 's' };
+  const indexes = Array.from({ length: 12 }, (_, number) => ({ ...index, name: `index${number}` }));
+  const tables = contract.tables.map((table, place) => (place === 0 ? { ...table, indexes } : table));
+  const alarms = ofType(templateOf({ contract: { ...contract, tables } }), 'AWS::CloudWatch::Alarm');
+  const counts = alarms
+    .filter(({ properties }) => String(properties.AlarmName).includes(`-${tables[0]?.name}-read-throttles`))
+    .map(({ properties }) => list(properties.Metrics ?? null).filter((one) => at(one, 'MetricStat') !== null).length);
+  assert.deepEqual(counts, [10, 3]);
+});
